@@ -1,0 +1,73 @@
+"""What the rows of every raw dataset must look like, declared once.
+
+The client asks for these columns, the warehouse makes its tables from them, the checks hold the
+rows to them and the documentation is printed from them. Facts about the service: Energinet,
+EnergiDataService (https://www.energidataservice.dk, CC BY 4.0).
+
+Times are UTC throughout. The service's ``*DK`` columns repeat an hour each autumn and are never
+read.
+"""
+
+from co2_assets.contracts.datasets import (
+    CENTRAL_MAXIMUM,
+    CO2_EMISSION_PROGNOSIS,
+    CO2_MAXIMUM,
+    DATASETS,
+    DAY_AHEAD_PRICES,
+    DECENTRAL_MAXIMUM,
+    EXCHANGE_MAXIMUM,
+    FETCHED_AT,
+    FORECASTS_HOUR,
+    MEASURED_STUCK_AFTER,
+    POWER_COLUMNS,
+    POWER_SYSTEM_RIGHT_NOW,
+    PRICE_AREA,
+    PRICE_AREAS,
+    PRICE_DATASETS_SWITCH,
+    PRODUCTION_MINIMUM,
+    PROGNOSIS_STUCK_AFTER,
+    SOLAR_MAXIMUM,
+    WIND_MAXIMUM,
+    dataset_named,
+)
+from co2_assets.contracts.rows import (
+    BadRow,
+    split_rows,
+)
+from co2_assets.contracts.vocabulary import (
+    Column,
+    Dataset,
+    Endpoint,
+    Kind,
+    Table,
+)
+
+__all__ = [
+    "CENTRAL_MAXIMUM",
+    "CO2_EMISSION_PROGNOSIS",
+    "CO2_MAXIMUM",
+    "DATASETS",
+    "DAY_AHEAD_PRICES",
+    "DECENTRAL_MAXIMUM",
+    "EXCHANGE_MAXIMUM",
+    "FETCHED_AT",
+    "FORECASTS_HOUR",
+    "MEASURED_STUCK_AFTER",
+    "POWER_COLUMNS",
+    "POWER_SYSTEM_RIGHT_NOW",
+    "PRICE_AREA",
+    "PRICE_AREAS",
+    "PRICE_DATASETS_SWITCH",
+    "PRODUCTION_MINIMUM",
+    "PROGNOSIS_STUCK_AFTER",
+    "SOLAR_MAXIMUM",
+    "WIND_MAXIMUM",
+    "BadRow",
+    "Column",
+    "Dataset",
+    "Endpoint",
+    "Kind",
+    "Table",
+    "dataset_named",
+    "split_rows",
+]

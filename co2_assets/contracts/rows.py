@@ -1,0 +1,92 @@
+"""Which rows keep their contract."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from co2_assets.contracts.vocabulary import Dataset, Kind
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """One value that breaks its contract: what is written to quarantine instead of the table.
+
+    ``row_json`` is the whole row as received, so that it can be released.
+    """
+
+    dataset: str
+    row_key: str
+    column: str
+    value: str
+    reason: str
+    row_json: str = "{}"
+
+
+def split_rows(
+    dataset: Dataset, rows: pd.DataFrame, *, now: datetime | None = None
+) -> tuple[pd.DataFrame, list[BadRow]]:
+    """Part rows that keep the contract from those that do not.
+
+    ``rows`` has the table's columns (``fetched_at_utc`` excepted), any order, any index. A row with
+    a null or repeated key, an implausible or stuck value, a time as far past ``now`` (where given)
+    as the dataset never reaches, or nothing but nulls is bad; a null value alone is not, gaps are real.
+    Returns the good rows, key order, one per key (the last of equals), and
+    one BadRow for each broken value.
+    """
+    table = dataset.table
+    key = list(table.key)
+    bad: list[BadRow] = []
+    is_bad = pd.Series(False, index=rows.index)
+
+    def condemn(mask: pd.Series, column: str, reason: str) -> None:
+        nonlocal is_bad
+        if not mask.any():
+            return
+        is_bad |= mask
+        condemned = rows.loc[mask]
+        texts = condemned.to_json(orient="records", lines=True, date_format="iso", date_unit="us")
+        for row, text in zip(condemned.to_dict("records"), texts.splitlines(), strict=True):
+            row_key = ", ".join(f"{name}={row[name]}" for name in key)
+            bad.append(BadRow(dataset.name, row_key, column, str(row[column]), reason, text))
+
+    for name in key:
+        condemn(rows[name].isna(), name, "the key is missing")
+    if now is not None:
+        end = now + dataset.reach
+        ahead = f"not before {end:%Y-%m-%d %H:%M} UTC, and received at {now:%Y-%m-%d %H:%M}: in the future"
+        condemn(rows[dataset.time_column] >= end, dataset.time_column, ahead)
+    values = [c for c in table.columns if c.name not in key and c.name in rows and c.kind is Kind.DOUBLE]
+    for column in values:
+        series = rows[column.name]
+        if column.minimum is not None:
+            condemn(series < column.minimum, column.name, f"below {column.minimum:g} {column.unit}")
+        if column.maximum is not None:
+            condemn(series > column.maximum, column.name, f"above {column.maximum:g} {column.unit}")
+        if column.stuck_after is not None:
+            stuck = _is_stuck(dataset, rows, column.name, column.stuck_after) & ~is_bad
+            condemn(stuck, column.name, f"the same for {column.stuck_after} or longer: stuck")
+    if values:
+        condemn(
+            rows[[c.name for c in values]].isna().all(axis=1) & ~is_bad,
+            values[0].name,
+            "every value is null",
+        )
+    good = rows.loc[~is_bad].drop_duplicates(subset=key, keep="last").sort_values(key, ignore_index=True)
+    return good, bad
+
+
+def _is_stuck(dataset: Dataset, rows: pd.DataFrame, column: str, after: timedelta) -> "pd.Series[bool]":
+    """Return whether each row's value stays the same, without a gap, for ``after`` or longer."""
+    series = [name for name in dataset.table.key if name not in (dataset.time_column, "published_at_utc")]
+    ordered = rows.sort_values([*series, dataset.time_column], kind="stable")
+    times = ordered[dataset.time_column]
+    goes_on = (
+        (ordered[series] == ordered[series].shift()).all(axis=1)
+        & (ordered[column] == ordered[column].shift())
+        & (times.diff() <= dataset.step)
+    )
+    run = (~goes_on).cumsum()
+    first, last = times.groupby(run).transform("min"), times.groupby(run).transform("max")
+    lasted: pd.Series[bool] = last - first >= pd.Timedelta(after - dataset.step)
+    return lasted.reindex(rows.index)

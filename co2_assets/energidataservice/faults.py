@@ -1,0 +1,304 @@
+"""What the service and the way to it have been seen to do wrong, each by name, to be done on purpose.
+
+A fault takes a request and its good answer, and gives what is sent instead or raises what httpx would
+raise (see `emulator.EmulatedService`). The recorded ones are facts of the recording of 2023-2024 and of
+the service's users; the others are what any service behind the internet does.
+"""
+
+import json
+import random
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+
+from co2_assets.energidataservice.client import LARGEST_ANSWER_BYTES
+from co2_assets.energidataservice.emulator import Fault
+from co2_assets.energidataservice.grid import SERVED
+
+Record = dict[str, Any]
+Records = list[Record]
+
+DAY = timedelta(days=1)
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
+
+
+def dataset_asked(request: httpx.Request) -> str:
+    """Return the service's name of the dataset that a request asks for."""
+    return request.url.path.rsplit("/", 1)[-1]
+
+
+def time_field(request: httpx.Request) -> str:
+    """Return the UTC time column of the dataset that a request asks for."""
+    return SERVED[dataset_asked(request)].time_field
+
+
+def only(fault: Fault, *datasets: str) -> Fault:
+    """Return ``fault`` for the service's ``datasets`` alone."""
+
+    def some(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        return fault(request, response) if dataset_asked(request) in datasets else response
+
+    return some
+
+
+def first_answers(count: int, fault: Fault) -> Fault:
+    """Return ``fault`` for the first ``count`` requests of each dataset, good answers from then on."""
+    seen: dict[str, int] = {}
+
+    def at_first(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        dataset = dataset_asked(request)
+        seen[dataset] = seen.get(dataset, 0) + 1
+        return fault(request, response) if seen[dataset] <= count else response
+
+    return at_first
+
+
+def status(code: int, headers: Mapping[str, str] | None = None) -> Fault:
+    """Answer with an HTTP status and a short JSON message."""
+
+    def fault(request: httpx.Request, _response: httpx.Response) -> httpx.Response:
+        return httpx.Response(code, headers=headers, json={"message": "no"}, request=request)
+
+    return fault
+
+
+def body(content: bytes, content_type: str = "application/json") -> Fault:
+    """Answer 200 with this body."""
+
+    def fault(request: httpx.Request, _response: httpx.Response) -> httpx.Response:
+        return httpx.Response(200, headers={"Content-Type": content_type}, content=content, request=request)
+
+    return fault
+
+
+def edited(change: Callable[[httpx.Request, Records], Records]) -> Fault:
+    """Send the good answer with its records changed; other answers than records go through."""
+
+    def fault(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if response.status_code != httpx.codes.OK:
+            return response
+        envelope = json.loads(response.content)
+        records = change(request, envelope["records"])
+        content = json.dumps({**envelope, "total": len(records), "records": records})
+        return httpx.Response(200, content=content, request=request)
+
+    return fault
+
+
+def each(change: Callable[[Record], Record]) -> Fault:
+    """Send the good answer with every record changed."""
+    return edited(lambda _request, records: [change(record) for record in records])
+
+
+def connect_timeout(request: httpx.Request, _response: httpx.Response) -> httpx.Response:
+    """No connection within the time allowed."""
+    raise httpx.ConnectTimeout("timed out", request=request)
+
+
+def connection_refused(request: httpx.Request, _response: httpx.Response) -> httpx.Response:
+    """Nobody listens."""
+    raise httpx.ConnectError("connection refused", request=request)
+
+
+class _Breaks(httpx.SyncByteStream):
+    """Half of a body, then ``error``."""
+
+    def __init__(self, content: bytes, error: Exception) -> None:
+        self._content = content
+        self._error = error
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._content[: len(self._content) // 2]
+        raise self._error
+
+
+def _broken_off(error: type[httpx.TransportError]) -> Fault:
+    def fault(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        stream = _Breaks(response.content, error("in the middle of the body", request=request))
+        return httpx.Response(200, stream=stream, request=request)
+
+    return fault
+
+
+class _Flood(httpx.SyncByteStream):
+    """More rows than we take: 1.2 million of a hundred bytes and more."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b'{"total":1200000,"records":['
+        row = b'{"Minutes1UTC":"2024-01-01T00:00:00","CO2Emission":90.0,"SolarPower":1.0},' * 10_000
+        for _ in range(LARGEST_ANSWER_BYTES // len(row) + 2):
+            yield row
+
+
+def _flood(request: httpx.Request, _response: httpx.Response) -> httpx.Response:
+    return httpx.Response(200, stream=_Flood(), request=request)
+
+
+class _Drip(httpx.SyncByteStream):
+    """A good body, a few bytes at a time."""
+
+    def __init__(self, content: bytes, size: int) -> None:
+        self._content = content
+        self._size = size
+
+    def __iter__(self) -> Iterator[bytes]:
+        for start in range(0, len(self._content), self._size):
+            yield self._content[start : start + self._size]
+
+
+def slow_drip(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+    """The good answer in many small pieces; how long they take is the client's clock's affair."""
+    return httpx.Response(200, stream=_Drip(response.content, 997), request=request)
+
+
+def truncated(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+    """JSON that breaks off after two thirds."""
+    content = response.content
+    return httpx.Response(200, content=content[: len(content) * 2 // 3], request=request)
+
+
+def wrong_total(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+    """A total that is one more than the rows there are."""
+    envelope = json.loads(response.content)
+    content = json.dumps({**envelope, "total": len(envelope.get("records", ())) + 1})
+    return httpx.Response(response.status_code, content=content, request=request)
+
+
+def _numbers(record: Record) -> list[str]:
+    return [name for name, value in record.items() if isinstance(value, int | float)]
+
+
+def _changed_numbers(change: Callable[[Any], Any]) -> Fault:
+    return each(lambda record: {**record, **{name: change(record[name]) for name in _numbers(record)}})
+
+
+def _without_a_column(record: Record) -> Record:
+    gone = _numbers(record)[:1]
+    return {name: value for name, value in record.items() if name not in gone}
+
+
+def _renamed(record: Record) -> Record:
+    names = _numbers(record)[:1]
+    return {f"{name}New" if name in names else name: value for name, value in record.items()}
+
+
+def every(step: int, change: Callable[[Record], Record]) -> Fault:
+    """Send the good answer with every ``step``-th record changed."""
+    return edited(
+        lambda _request, records: [
+            change(record) if number % step == 0 else record for number, record in enumerate(records)
+        ]
+    )
+
+
+def _nulls(record: Record) -> Record:
+    return {**record, **dict.fromkeys(_numbers(record)[:1])}
+
+
+def _absurd(record: Record) -> Record:
+    """The recorded ones: 1329 and -921 g/kWh, 5417 MW where 2,200 are installed; a price of 99999."""
+    values = {"CO2Emission": 1329.0, "ProductionLt100MW": 5417.0}
+    return {
+        **record,
+        **{name: values.get(name, 99_999.0) for name in _numbers(record)},
+        **({"CO2Emission": -921.0} if record.get("PriceArea") == "DK2" and "CO2Emission" in record else {}),
+    }
+
+
+def stuck(value: float = 711.0) -> Fault:
+    """Every number the same, as the prognosis was for a day."""
+    return _changed_numbers(lambda _number: value)
+
+
+def late(by: timedelta, now: Callable[[], datetime]) -> Fault:
+    """Leave out the rows of the last ``by`` before ``now()`` and later: they are not there yet."""
+
+    def fault(request: httpx.Request, records: Records) -> Records:
+        bound = f"{now() - by:{TIME_FORMAT}}"
+        return [record for record in records if str(record[time_field(request)]) < bound]
+
+    return edited(fault)
+
+
+def frozen(since: datetime) -> Fault:
+    """Give nothing of ``since`` and later: the dataset stands still."""
+    bound = f"{since:{TIME_FORMAT}}"
+    return edited(
+        lambda request, records: [r for r in records if str(r[time_field(request)]) < bound],
+    )
+
+
+def clock_ahead(request: httpx.Request, records: Records) -> Records:
+    """Rows of the day to come as well, stamped so: the service's clock is a day ahead."""
+    time = time_field(request)
+    newest = max((str(record[time]) for record in records), default="")
+    ahead = [
+        {
+            name: f"{datetime.fromisoformat(value) + DAY:{TIME_FORMAT}}" if name.endswith("UTC") else value
+            for name, value in record.items()
+        }
+        for record in records
+    ]
+    return [*records, *(record for record in ahead if record[time] > newest)]
+
+
+def _unordered(_request: httpx.Request, records: Records) -> Records:
+    mixed = list(records)
+    random.Random(len(mixed)).shuffle(mixed)  # noqa: S311 -- an order, not a secret
+    return mixed
+
+
+HTML = b"<!DOCTYPE html><html><body><h1>Log in</h1></body></html>"
+
+# What needs no clock, by name. The last words say whether rows still get through.
+FAULTS: Mapping[str, Fault] = {
+    "429 with Retry-After": status(429, {"Retry-After": "30"}),
+    "429": status(429),
+    "403": status(403),
+    "500": status(500),
+    "502": status(502),
+    "503": status(503),
+    "connect time-out": connect_timeout,
+    "connection refused": connection_refused,
+    "time-out in the body": _broken_off(httpx.ReadTimeout),
+    "connection lost in the body": _broken_off(httpx.ReadError),
+    "truncated JSON": truncated,
+    "HTML": body(HTML, "text/html"),
+    "empty 200": body(b""),
+    "no records": body(b'{"total":0,"records":[]}'),
+    "missing column": each(_without_a_column),
+    "renamed column": each(_renamed),
+    "retyped column": _changed_numbers(str),
+    "extra column": each(lambda record: {**record, "New": "unheard of"}),
+    "nulls": every(7, _nulls),
+    "duplicates": edited(lambda _request, records: [*records, *records[::3]]),
+    "unordered": edited(_unordered),
+    "absurd values": every(11, _absurd),
+    "stuck": stuck(),
+    "clock a day ahead": edited(clock_ahead),
+    "wrong total": wrong_total,
+    "slow drip": slow_drip,
+    "1.2 million rows": _flood,
+}
+# After these the answer is as good as the good one, but for rows that are quarantined.
+HARMLESS = frozenset({"extra column", "duplicates", "unordered", "slow drip", "clock a day ahead"})
+
+
+class RandomFaults:
+    """A seeded mix: each request meets a fault of ``names`` with ``chance``; ``met`` counts them."""
+
+    def __init__(self, seed: int, chance: float, names: Collection[str] = tuple(FAULTS)) -> None:
+        self._random = random.Random(seed)  # noqa: S311 -- to be repeatable, not secret
+        self._chance = chance
+        self._names = sorted(names)
+        self.met: dict[str, int] = {}
+
+    def __call__(self, request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        """Answer one request, well or badly."""
+        if self._random.random() >= self._chance:
+            return response
+        name = self._random.choice(self._names)
+        self.met[name] = self.met.get(name, 0) + 1
+        return FAULTS[name](request, response)

@@ -1,0 +1,239 @@
+"""A built-in simulator of the Danish grid: what the service would say of a country that is not there.
+
+For trying everything out without a network. Deterministic for a seed: a minute has the same values
+whenever and however it is asked for. Weather, market and physics are in the two modules it uses;
+here they become rows, with the instant from which each was knowable.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from co2_assets.contracts import PRICE_AREAS, PRICE_DATASETS_SWITCH
+from co2_assets.energidataservice.danish_time import daily_publication
+from co2_assets.energidataservice.grid import KNOWN_AT
+from co2_assets.energidataservice.simulated_power import CAPACITY, HourlyState, simulate
+from co2_assets.energidataservice.simulated_weather import EPOCH, Floats, persistent_noise
+
+Times = npt.NDArray[np.datetime64]
+
+DEFAULT_SEED = 2020
+# The last instant simulated: an absurd clock shall not fill the memory.
+LAST_YEAR = 2060
+# Danish clock: when what comes once a day is out.
+FORECAST_OUT_HOUR, INTRADAY_OUT_HOUR, PRICES_OUT_HOUR, PROGNOSIS_OUT_HOUR = 18, 6, 13, 15
+PROGNOSIS_LATEST_DELAY_MINUTES = 90
+# Day-ahead mean absolute error of the recorded prognosis is 29 g/kWh, which is this spread.
+PROGNOSIS_ERROR_G_PER_KWH = 36.0
+# One day in four misses up to 40 minutes, one in 45 up to three whole hours.
+SHORT_GAP_CHANCE, LONG_GAP_CHANCE = 0.25, 1 / 45
+_HOUR, _MINUTE, _DAY = np.timedelta64(3600, "s"), np.timedelta64(60, "s"), np.timedelta64(1, "D")
+# Flicker from minute to minute, MW (intensity and sun: share of the value).
+_FLICKER = {"CO2Emission": 0.004, "SolarPower": 0.01, "ProductionGe100MW": 2.0, "ProductionLt100MW": 1.0}
+_WIND_FLICKER = {"OffshoreWindPower": 4.0, "OnshoreWindPower": 3.0}
+
+
+@lru_cache(maxsize=2)
+def _state(seed: int, years: int) -> HourlyState:
+    days = (datetime(EPOCH.year + years, 1, 1) - EPOCH).days
+    return simulate(seed, 24 * days)
+
+
+@dataclass(frozen=True)
+class SimulatedGrid:
+    """The grid that ``seed`` makes, from 2020 on; the Grid that the emulator serves."""
+
+    seed: int = DEFAULT_SEED
+
+    def rows(self, dataset: str, start: datetime, end: datetime, now: datetime) -> pd.DataFrame:
+        """Return the simulated rows of a served dataset; see `co2_assets.energidataservice.grid.Grid`."""
+        # Nothing reaches further past now than the two days of forecasts.
+        now = min(now, datetime(LAST_YEAR, 1, 1))
+        start, end = max(start, EPOCH + timedelta(days=1)), min(end, now + timedelta(days=3))
+        state = _state(self.seed, max(now.year - EPOCH.year, 0) + 2)
+        if dataset == "PowerSystemRightNow":
+            return self._minutes(state, _grid_times(start, min(end, now), _MINUTE))
+        if dataset == "Forecasts_Hour":
+            return self._forecasts(state, _grid_times(start, end, _HOUR), np.datetime64(now, "us"))
+        if dataset == "CO2EmisProg":
+            return self._prognosis(state, _grid_times(start, end, 5 * _MINUTE))
+        if dataset == "Elspotprices":
+            times = _grid_times(start, min(end, PRICE_DATASETS_SWITCH), _HOUR)
+            return _price_rows(state, times, "HourUTC", "SpotPriceEUR")
+        if dataset == "DayAheadPrices":
+            times = _grid_times(max(start, PRICE_DATASETS_SWITCH), end, 15 * _MINUTE)
+            return _price_rows(state, times, "TimeUTC", "DayAheadPriceEUR")
+        raise KeyError(dataset)
+
+    def _minutes(self, state: HourlyState, times: Times) -> pd.DataFrame:
+        """Return the minutes measured: between the hours' states, with flicker, less the gaps."""
+        columns = {
+            "CO2Emission": state.co2_g_per_kwh,
+            "ProductionGe100MW": state.central_mw,
+            "ProductionLt100MW": state.decentral_mw,
+            "SolarPower": state.total("Solar"),
+            "OffshoreWindPower": state.total("Offshore Wind"),
+            "OnshoreWindPower": state.total("Onshore Wind"),
+            "Exchange_Sum": state.net_exchange_mw,
+        }
+        values = {name: _between_hours(hourly, times) for name, hourly in columns.items()}
+        flicker, there = self._by_day(times)
+        balance = np.zeros(len(times))
+        for row, (name, size) in enumerate((_FLICKER | _WIND_FLICKER).items()):
+            scale = size * values[name] if size < 1 else size
+            values[name] = values[name] + scale * flicker[row]
+            if name != "CO2Emission":
+                balance += scale * flicker[row]
+        # What production flickers up, the borders flicker down: the balance holds each minute.
+        values["Exchange_Sum"] = values["Exchange_Sum"] - balance
+        frame = pd.DataFrame({"Minutes1UTC": times, **values, KNOWN_AT: times + _MINUTE})
+        return frame[there]
+
+    def _by_day(self, times: Times) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Return flicker (series by minute) and whether each minute was recorded, day by day."""
+        series = len(_FLICKER) + len(_WIND_FLICKER)
+        days = times.astype("datetime64[D]")
+        unique = np.unique(days)
+        flicker = np.empty((series, len(unique) * 1440))
+        there = np.ones(len(unique) * 1440, dtype=bool)
+        for position, day in enumerate(unique.astype(np.int64).tolist()):
+            chance = np.random.default_rng([self.seed, day])
+            first = position * 1440
+            flicker[:, first : first + 1440] = chance.standard_normal((series, 1440))
+            short, long, begin, length = chance.random(4).tolist()
+            if short < SHORT_GAP_CHANCE:
+                gap = first + int(begin * 1400)
+                there[gap : gap + 1 + int(length * 40)] = False
+            if long < LONG_GAP_CHANCE:
+                gap = first + 60 * int(begin * 20)
+                there[gap : gap + 60 * (1 + int(length * 3))] = False
+        wanted = np.searchsorted(unique, days) * 1440 + (times - days) // _MINUTE
+        return flicker[:, wanted], there[wanted]
+
+    def _forecasts(self, state: HourlyState, times: Times, now: np.datetime64) -> pd.DataFrame:
+        """Return each hour's row as it stood at ``now``: overwritten in place as the hour comes near."""
+        day_ahead = daily_publication(times, days_before=1, hour=FORECAST_OUT_HOUR)
+        intraday = daily_publication(times, days_before=0, hour=INTRADAY_OUT_HOUR)
+        # An hour before dawn has no forecast of that morning.
+        intraday = np.where(intraday < times, intraday, np.datetime64("NaT", "us"))
+        events = {
+            "ForecastDayAhead": day_ahead,
+            "ForecastIntraday": intraday,
+            "Forecast5Hour": times - 5 * _HOUR,
+            "Forecast1Hour": times - _HOUR,
+            "ForecastCurrent": times,
+        }
+        known = {name: event <= now for name, event in events.items()}
+        stamp = day_ahead
+        for name, event in events.items():
+            stamp = np.where(known[name], np.maximum(stamp, event), stamp)
+        frames = []
+        for (area, kind), capacity in CAPACITY.items():
+            hour = _position(times)
+            production = state.production[area, kind]
+            truth = (production[hour] + production[hour + 1]) / 2
+            parts = {name: error[hour] for name, error in state.errors[area, kind].items()}
+            near = parts["current"] + parts["1_hour"]
+            middle = near + parts["5_hour"]
+            off = {
+                "ForecastDayAhead": middle + parts["day_ahead"],
+                "ForecastIntraday": middle + 0.7 * parts["day_ahead"],
+                "Forecast5Hour": middle,
+                "Forecast1Hour": near,
+                "ForecastCurrent": parts["current"],
+            }
+            # There is always some wind over a whole zone: an onshore forecast of zero was never recorded
+            # but for a null.
+            least = 1.0 if kind == "Onshore Wind" else 0.0
+            made = {name: np.clip(truth + error, least, capacity) for name, error in off.items()}
+            newest = made["ForecastDayAhead"]
+            for name, values in made.items():
+                newest = np.where(known[name], values, newest)
+            shown = {name: np.where(known[name], values, np.nan) for name, values in made.items()}
+            shown["ForecastCurrent"] = newest
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "HourUTC": times,
+                        "PriceArea": area,
+                        "ForecastType": kind,
+                        **shown,
+                        "TimestampUTC": stamp,
+                    }
+                )
+            )
+        rows = pd.concat(frames, ignore_index=True)
+        return rows.assign(**{KNOWN_AT: rows["TimestampUTC"]})
+
+    def _prognosis(self, state: HourlyState, times: Times) -> pd.DataFrame:
+        """Return the prognosis as first published, the afternoon of the Danish day before."""
+        out = daily_publication(times, days_before=1, hour=PROGNOSIS_OUT_HOUR)
+        unique, position = np.unique(out, return_inverse=True)
+        delays = [
+            np.random.default_rng([self.seed, 1, day]).integers(PROGNOSIS_LATEST_DELAY_MINUTES)
+            for day in unique.astype("datetime64[D]").astype(np.int64).tolist()
+        ]
+        seen = out + np.array(delays, dtype="timedelta64[m]")[position]
+        count = len(state.co2_g_per_kwh)
+        error = PROGNOSIS_ERROR_G_PER_KWH * persistent_noise(self.seed, "prognosis", count, 20.0)
+        tilt = np.clip(0.1 + 0.15 * persistent_noise(self.seed, "prognosis tilt", count, 48.0), -0.3, 0.5)
+        nation = np.maximum(_between_hours(state.co2_g_per_kwh + error, times), 6.0)
+        lean = _between_hours(tilt, times)
+        # 0.6 and 0.4 of the areas' values make the national one again.
+        by_area = {"DK1": nation * (1 + lean), "DK2": nation * (1 - 1.5 * lean)}
+        return pd.concat(
+            [
+                pd.DataFrame(
+                    {
+                        "Minutes5UTC": times,
+                        "PriceArea": area,
+                        "CO2Emission": np.round(values),
+                        "FirstSeenUTC": seen,
+                        KNOWN_AT: seen,
+                    }
+                )
+                for area, values in by_area.items()
+            ],
+            ignore_index=True,
+        )
+
+
+def _price_rows(state: HourlyState, times: Times, time_field: str, price_field: str) -> pd.DataFrame:
+    """Return prices by the hour, or by the quarter: leaning as the hours around, same mean."""
+    known = daily_publication(times, days_before=1, hour=PRICES_OUT_HOUR)
+    hour = _position(times)
+    quarter = (times - times.astype("datetime64[h]")) / (15 * _MINUTE) if time_field == "TimeUTC" else 1.5
+    frames = []
+    for area in PRICE_AREAS:
+        price = state.prices[area]
+        lean = (price[hour + 1] - price[hour - 1]) / 2
+        values = price[hour] + lean * (quarter - 1.5) / 4
+        frames.append(
+            pd.DataFrame(
+                {time_field: times, "PriceArea": area, price_field: np.round(values, 2), KNOWN_AT: known}
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def _grid_times(start: datetime, end: datetime, step: np.timedelta64) -> Times:
+    """Return the whole steps of ``start`` (inclusive) .. ``end`` (exclusive)."""
+    origin = np.datetime64(EPOCH, "us")
+    first = -((origin - np.datetime64(start, "us")) // step)
+    last = -((origin - np.datetime64(end, "us")) // step)
+    return origin + np.arange(first, max(first, last)) * step
+
+
+def _position(times: Times) -> npt.NDArray[np.int64]:
+    return ((times - np.datetime64(EPOCH, "us")) // _HOUR).astype(np.int64)
+
+
+def _between_hours(hourly: Floats, times: Times) -> Floats:
+    """Return the values at ``times`` on the straight lines between full hours."""
+    hour = _position(times)
+    share = (times - np.datetime64(EPOCH, "us")) / _HOUR - hour
+    return hourly[hour] * (1 - share) + hourly[hour + 1] * share

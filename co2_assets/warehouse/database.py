@@ -1,0 +1,157 @@
+"""The DuckDB file that runs write: opened for as long as a transaction lasts and no longer."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from co2_assets.warehouse.errors import (
+    BadRows,
+    NewerSchema,
+    WarehouseBusy,
+    WarehouseCorrupt,
+    WarehouseError,
+    WrongSource,
+)
+from co2_assets.warehouse.frames import Parameters, query_frame
+from co2_assets.warehouse.home import SOURCE_LABELS
+from co2_assets.warehouse.lock import exclusive, waits
+from co2_assets.warehouse.schema import SCHEMA, Schema
+from co2_assets.warehouse.transaction import Transaction, WriteCount
+
+__all__ = [
+    "BadRows",
+    "NewerSchema",
+    "Transaction",
+    "Warehouse",
+    "WarehouseBusy",
+    "WarehouseCorrupt",
+    "WarehouseError",
+    "WriteCount",
+    "WrongSource",
+]
+
+# How DuckDB 2.0 words what only a damaged file gives; it has no error class of its own for it.
+_DAMAGE = re.compile(
+    r"Corrupt|not a valid DuckDB database|Could not read enough bytes|Failed to deserialize|"
+    r"replaying WAL",
+    re.IGNORECASE,
+)
+_HELD_ELSEWHERE = re.compile(r"Could not set lock on file.*?(?:\(PID (\d+)\)|$)", re.DOTALL)
+
+
+class Warehouse:
+    """One DuckDB file of one kind of source (``live``, ``archive`` or ``simulator``).
+
+    The file is made, empty tables and all, by whatever uses it first, a read included. Every use
+    takes its turn, over processes and threads, by a lock file beside it, and waits at most
+    ``lock_timeout_s`` seconds for it. Every use may raise WarehouseBusy, WrongSource, NewerSchema
+    or WarehouseCorrupt.
+    """
+
+    def __init__(
+        self, path: Path, source: str, *, lock_timeout_s: float = 120, schema: Schema = SCHEMA
+    ) -> None:
+        if source not in SOURCE_LABELS:
+            raise ValueError(f"no source {source!r}; there are {', '.join(SOURCE_LABELS)}")
+        self.path = path
+        self.source = source
+        self.lock_timeout_s = lock_timeout_s
+        self.schema = schema
+
+    @contextmanager
+    def open_transaction(self) -> Iterator[Transaction]:
+        """Give a transaction: committed when the block ends, rolled back when it raises."""
+        with self.session() as connection:
+            connection.execute("BEGIN")
+            # Should the block raise, the session closes without a COMMIT, which rolls back.
+            yield Transaction(connection)
+            connection.execute("COMMIT")
+
+    def read(self, sql: str, parameters: Parameters = ()) -> pd.DataFrame:
+        """Run one query on a connection of its own; frames as `frames.query_frame` gives them."""
+        with self.session() as connection:
+            connection.execute("BEGIN TRANSACTION READ ONLY")
+            return query_frame(connection, sql, parameters)
+
+    @contextmanager
+    def session(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give the one connection to the file, made and migrated as needed; closed afterwards."""
+        with self.turn(), self.opened() as connection:
+            yield connection
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold the file's lock: for those who use `opened` or put another file in its place."""
+        with exclusive(self.path.with_name(self.path.name + ".lock"), self.lock_timeout_s):
+            yield
+
+    @contextmanager
+    def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give the connection of `session` to who already has the `turn`."""
+        try:
+            if not self.path.exists():
+                # A log left by a database that was taken away would be replayed into the new one.
+                log_of(self.path).unlink(missing_ok=True)
+                self.made(lambda _empty: None).replace(self.path)
+            connection = self._connect(self.path)
+            try:
+                self.schema.check_and_migrate(connection, self.source, self.path)
+                yield connection
+            finally:
+                connection.close()
+        except duckdb.Error as error:
+            if _DAMAGE.search(str(error)):
+                raise WarehouseCorrupt(
+                    f"{self.path} cannot be read ({error}); the next run sets it aside and restores what "
+                    "the last snapshot holds"
+                ) from error
+            raise
+
+    def made(self, fill: Callable[[duckdb.DuckDBPyConnection], None]) -> Path:
+        """Make a warehouse beside the present one, let ``fill`` write into it, and return its path.
+
+        For who has the `turn`, and renames it into place: under another name until it is whole, so
+        that a kill while it is made leaves no half a file.
+        """
+        unfinished = self.path.with_name(self.path.name + ".unfinished")
+        for stale in (unfinished, log_of(unfinished)):
+            stale.unlink(missing_ok=True)
+        connection = self._connect(unfinished)
+        try:
+            self.schema.create(connection, self.source)
+            fill(connection)
+        finally:
+            connection.close()
+        return unfinished
+
+    def _connect(self, path: Path) -> duckdb.DuckDBPyConnection:
+        connection = self._when_free(path)
+        # Whatever carries a zone is turned into naive UTC, not into the machine's time.
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection
+
+    def _when_free(self, path: Path) -> duckdb.DuckDBPyConnection:
+        """Open the file; a foreign program, the DuckDB shell say, may hold it without our lock."""
+        pauses = waits(self.lock_timeout_s)
+        while True:
+            try:
+                # A query is about tables, never about what Python variables happen to be called.
+                return duckdb.connect(path, config={"python_enable_replacements": False})
+            except duckdb.IOException as error:
+                held = _HELD_ELSEWHERE.search(str(error))
+                if not held:
+                    raise
+                if next(pauses, error) is error:
+                    raise WarehouseBusy(
+                        f"{path} is open in process {held[1] or '(unknown)'} and was not free within "
+                        f"{self.lock_timeout_s:g} s; close that program and try again"
+                    ) from error
+
+
+def log_of(path: Path) -> Path:
+    """DuckDB's write-ahead log of the database at ``path``."""
+    return path.with_name(path.name + ".wal")

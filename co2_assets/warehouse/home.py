@@ -1,0 +1,82 @@
+"""Where things lie on disk: one home folder, and in it one folder per kind of source.
+
+What comes from the simulator or an archive never shares a database with the live service.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+LIVE, ARCHIVE, SIMULATOR = "live", "archive", "simulator"
+# In the name of a database that was set aside: what follows is when.
+DAMAGED = ".damaged-"
+SOURCE_LABELS = (LIVE, ARCHIVE, SIMULATOR)
+
+
+@dataclass(frozen=True)
+class SourceFolder:
+    """The files of one kind of source, under ``root``."""
+
+    root: Path
+    label: str
+
+    @property
+    def database(self) -> Path:
+        """The DuckDB file that runs write; nothing else opens it."""
+        return self.root / "warehouse.duckdb"
+
+    @property
+    def holds_data(self) -> bool:
+        """Whether anything was ever stored here, be it only a snapshot or a damaged database."""
+        return self.database.exists() or self.snapshots.exists() or bool(self.set_aside)
+
+    @property
+    def set_aside(self) -> list[Path]:
+        """Databases that could not be read and were set aside, oldest first."""
+        named = sorted(self.root.glob(f"{self.database.name}{DAMAGED}*"))
+        return [path for path in named if path.suffix not in (".txt", ".wal")]
+
+    @property
+    def snapshots(self) -> Path:
+        """Folder of published read-only copies and the pointer to the newest."""
+        return self.root / "snapshots"
+
+    @property
+    def models(self) -> Path:
+        """Folder of weights and their sidecars."""
+        return self.root / "models"
+
+    @property
+    def requests(self) -> Path:
+        """When each dataset was last asked for, so that the pace survives a restart."""
+        return self.root / "last_requests.json"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder that holds all state: ``--home``, ``CO2_HOME``, or ``data``."""
+
+    root: Path
+
+    def source(self, label: str) -> SourceFolder:
+        """Return the folder of ``live``, ``archive`` or ``simulator``; ValueError otherwise."""
+        if label not in SOURCE_LABELS:
+            raise ValueError(f"no source {label!r}; there are {', '.join(SOURCE_LABELS)}")
+        return SourceFolder(self.root / label, label)
+
+    @property
+    def dagster(self) -> Path:
+        """DAGSTER_HOME: run and event storage."""
+        return self.root / "dagster"
+
+    @property
+    def active_source_file(self) -> Path:
+        """Holds the label that ``auto`` last resolved to: what the pages show."""
+        return self.root / "active_source"
+
+    def active_source(self) -> str | None:
+        """Return the label that ``auto`` last resolved to, or None before the first run."""
+        try:
+            label = self.active_source_file.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
+        return label if label in SOURCE_LABELS else None

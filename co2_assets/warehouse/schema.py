@@ -1,0 +1,127 @@
+"""The tables as DuckDB has them, and how an older file is brought up to date."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from co2_assets.contracts import Table
+from co2_assets.warehouse.errors import NewerSchema, WarehouseCorrupt, WrongSource
+from co2_assets.warehouse.tables import TABLES, VIEWS
+
+# For each version after the first, the SQL that brings a file of the version before to it. A file
+# that is new is made from `tables.TABLES` as they stand, so both ways must end in the same tables.
+MIGRATIONS: Mapping[int, str] = {
+    2: """
+        ALTER TABLE quarantined_values ADD COLUMN row_json VARCHAR;
+        ALTER TABLE quarantined_values ADD COLUMN released_at_utc TIMESTAMP;
+    """,
+}
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Tables, views (in the order they are made) and the way from older versions to them."""
+
+    tables: tuple[Table, ...] = TABLES
+    views: Mapping[str, str] = field(default_factory=lambda: VIEWS)
+    migrations: Mapping[int, str] = field(default_factory=lambda: MIGRATIONS)
+
+    @property
+    def version(self) -> int:
+        """The version of the tables as they stand; the first is 1."""
+        return max(self.migrations, default=1)
+
+    def create(self, connection: duckdb.DuckDBPyConnection, source: str) -> None:
+        """Make every table and view in an empty database, in one transaction."""
+        now = datetime.now(UTC).replace(tzinfo=None)
+        connection.execute("BEGIN")
+        connection.execute(
+            "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_at_utc TIMESTAMP)"
+        )
+        connection.execute("INSERT INTO schema_version VALUES (?, ?)", [self.version, now])
+        connection.execute("CREATE TABLE warehouse_info (source VARCHAR, created_at_utc TIMESTAMP)")
+        connection.execute("INSERT INTO warehouse_info VALUES (?, ?)", [source, now])
+        for table in self.tables:
+            connection.execute(table_ddl(table))
+        for name, sql in self.views.items():
+            connection.execute(f"CREATE VIEW {quoted(name)} AS {sql}")
+        connection.execute("COMMIT")
+
+    def check_and_migrate(self, connection: duckdb.DuckDBPyConnection, source: str, path: Path) -> None:
+        """Make sure that the open file is ours, of ``source`` and up to date, migrating it if not.
+
+        Raises WarehouseCorrupt, WrongSource or NewerSchema; the file is then as it was.
+        """
+        made_for, version = _identity(connection, path)
+        if made_for != source:
+            raise WrongSource(
+                f"{path} holds data of the source {made_for!r}, not {source!r}; choose --source "
+                f"{made_for}, or another --home, for the two are never mixed"
+            )
+        if version > self.version:
+            raise NewerSchema(
+                f"{path} has schema version {version}, and this program knows up to {self.version}; "
+                "install the newer program again, or choose another --home"
+            )
+        if version < self.version:
+            self._migrate(connection, version)
+
+    def _migrate(self, connection: duckdb.DuckDBPyConnection, version: int) -> None:
+        connection.execute("BEGIN")
+        # A view remembers the columns it was made with.
+        rows = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+        for (name,) in rows:
+            connection.execute(f"DROP VIEW {quoted(name)}")
+        for step in range(version + 1, self.version + 1):
+            connection.execute(self.migrations[step])
+            now = datetime.now(UTC).replace(tzinfo=None)
+            connection.execute("INSERT INTO schema_version VALUES (?, ?)", [step, now])
+        for name, sql in self.views.items():
+            connection.execute(f"CREATE VIEW {quoted(name)} AS {sql}")
+        connection.execute("COMMIT")
+
+
+SCHEMA = Schema()
+
+
+def table_ddl(table: Table, *, keyed: bool = True) -> str:
+    """SQL that makes ``table``, its meaning and units as comments; without its key if not ``keyed``."""
+    return ";\n".join(_statements(table, keyed))
+
+
+def _statements(table: Table, keyed: bool) -> Iterator[str]:
+    lines = [
+        f"{quoted(column.name)} {column.kind.value}{'' if column.nullable else ' NOT NULL'}"
+        for column in table.columns
+    ]
+    if keyed:
+        lines.append(f"PRIMARY KEY ({', '.join(map(quoted, table.key))})")
+    yield f"CREATE TABLE {quoted(table.name)} ({', '.join(lines)})"
+    yield f"COMMENT ON TABLE {quoted(table.name)} IS {_text(table.description)}"
+    for column in table.columns:
+        comment = f"{column.description} [{column.unit}]" if column.unit else column.description
+        yield f"COMMENT ON COLUMN {quoted(table.name)}.{quoted(column.name)} IS {_text(comment)}"
+
+
+def quoted(name: str) -> str:
+    """Return ``name`` as an SQL identifier: some columns are called like a word of SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _identity(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, int]:
+    try:
+        row = connection.execute(
+            "SELECT (SELECT source FROM warehouse_info), (SELECT max(version) FROM schema_version)"
+        ).fetchone()
+    except duckdb.CatalogException as error:
+        raise WarehouseCorrupt(f"{path} is a database, but not a warehouse; move it away") from error
+    if row is None or None in row:
+        raise WarehouseCorrupt(f"{path} does not say what it holds; move it away")
+    return row[0], row[1]

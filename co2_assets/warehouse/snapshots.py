@@ -1,0 +1,251 @@
+"""Read-only copies of the warehouse: what pages and answers are made from.
+
+A snapshot is a file that never changes, under a name that is never used again. ``current.json``
+points to the newest and is swapped whole, so a reader waits for nobody and a crash at any point
+leaves the one before in force.
+"""
+
+import json
+import logging
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from co2_assets.contracts import POWER_SYSTEM_RIGHT_NOW
+from co2_assets.warehouse.database import Warehouse
+from co2_assets.warehouse.errors import SnapshotUnreadable
+from co2_assets.warehouse.frames import Parameters, query_frame
+from co2_assets.warehouse.schema import Schema, quoted, table_ddl
+from co2_assets.warehouse.tables import FRESHNESS_VIEW
+
+POINTER = "current.json"
+_UNFINISHED = ".unfinished"
+_VERSION = re.compile(r"\d{8}-[0-9a-f]{8}")
+# By minutes, and large; what matters of it is in the freshness table and the hourly means.
+_NOT_PUBLISHED = POWER_SYSTEM_RIGHT_NOW.name
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A published file. ``version`` grows with each publication and is never used again."""
+
+    version: str
+    path: Path
+    source: str
+    as_of_utc: datetime
+    published_at_utc: datetime
+
+
+def publish(
+    warehouse: Warehouse, folder: Path, *, as_of_utc: datetime, published_at_utc: datetime, keep: int = 3
+) -> Snapshot:
+    """Copy what readers need of ``warehouse`` to a new file in ``folder`` and make it current.
+
+    The copy has every table but the raw minutes, every view, the state of each dataset as the
+    table ``dataset_freshness``, and ``snapshot_info``, one row (``version``, ``source``,
+    ``as_of_utc``, ``published_at_utc``, ``schema_version``). The newest ``keep`` snapshots stay; a
+    reader that has an older one open keeps it. ``folder`` belongs to this warehouse alone. Raises
+    what `Warehouse` raises; whatever happens, what was current before stays whole.
+    """
+    if keep < 1:
+        raise ValueError(f"keep is {keep}, and the current snapshot has to stay")
+    folder.mkdir(parents=True, exist_ok=True)
+    # The warehouse's lock also keeps two publications apart.
+    with warehouse.session() as connection:
+        # What a crash left behind.
+        for left in folder.glob(f"*{_UNFINISHED}*"):
+            left.unlink()
+        version = _next_version(folder)
+        snapshot = Snapshot(version, _path(folder, version), warehouse.source, as_of_utc, published_at_utc)
+        unfinished = snapshot.path.with_name(snapshot.path.name + _UNFINISHED)
+        _build(connection, warehouse.schema, snapshot, unfinished)
+        _put_in_place(unfinished, snapshot.path)
+        _point_to(snapshot)
+        for old in newest_first(folder)[keep:]:
+            old.unlink()
+    return snapshot
+
+
+def current(folder: Path) -> Snapshot | None:
+    """Return the snapshot to read now; None when none is published.
+
+    Where the pointer is damaged, or points to nothing, it is the newest file that can be read.
+    """
+    try:
+        pointed_to = _pointed_to(folder)
+    except FileNotFoundError:
+        pass
+    except (ValueError, KeyError, TypeError) as error:
+        _log.warning("%s cannot be read (%s): taking the newest snapshot", folder / POINTER, error)
+    else:
+        if pointed_to.path.exists():
+            return pointed_to
+        _log.warning("%s points to %s, which is not there", folder / POINTER, pointed_to.path.name)
+    return _newest_readable(folder)
+
+
+@contextmanager
+def opened(snapshot: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a connection that reads ``snapshot`` and can touch no other file.
+
+    For one thread. Raises SnapshotUnreadable when the file is gone or damaged: ask `current` again.
+    """
+    with _attached(snapshot.path) as connection:
+        yield connection
+
+
+def query(snapshot: Snapshot, sql: str, parameters: Parameters = ()) -> pd.DataFrame:
+    """Run one query on ``snapshot``; frames as `frames.query_frame` gives them."""
+    with opened(snapshot) as connection:
+        return query_frame(connection, sql, parameters)
+
+
+@contextmanager
+def _attached(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    # A second connect() to a path gives a process the file it opened first, even where another has
+    # taken its place; an instance of our own has no such memory.
+    connection = duckdb.connect(":memory:", config={"threads": 1, "python_enable_replacements": False})
+    try:
+        try:
+            connection.execute(f"ATTACH {_literal(path)} AS snapshot (READ_ONLY)")
+        except duckdb.Error as error:
+            raise SnapshotUnreadable(
+                f"{path} cannot be read ({error}); the next run publishes another"
+            ) from error
+        connection.execute("USE snapshot")
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        yield connection
+    finally:
+        connection.close()
+
+
+def _build(connection: duckdb.DuckDBPyConnection, schema: Schema, snapshot: Snapshot, path: Path) -> None:
+    """Write the file: no keys, for it is never written again, and rows in the order of the key."""
+    warehouse = connection.execute("SELECT current_database()").fetchone()
+    if warehouse is None:
+        raise RuntimeError("DuckDB names no current database")
+    origin = quoted(warehouse[0])
+    connection.execute(f"ATTACH {_literal(path)} AS snapshot")
+    connection.execute("USE snapshot")
+    connection.execute("BEGIN")
+    for table in schema.tables:
+        if table.name == _NOT_PUBLISHED:
+            continue
+        connection.execute(table_ddl(table, keyed=False))
+        order = ", ".join(map(quoted, table.key))
+        name = quoted(table.name)
+        connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM {origin}.main.{name} ORDER BY {order}")
+    connection.execute(
+        f"CREATE TABLE {FRESHNESS_VIEW} AS SELECT * FROM {origin}.main.{FRESHNESS_VIEW} ORDER BY dataset"
+    )
+    for name, sql in schema.views.items():
+        if name != FRESHNESS_VIEW:
+            connection.execute(f"CREATE VIEW {quoted(name)} AS {sql}")
+    connection.execute(
+        "CREATE TABLE snapshot_info (version VARCHAR, source VARCHAR, as_of_utc TIMESTAMP, "
+        "published_at_utc TIMESTAMP, schema_version INTEGER)"
+    )
+    connection.execute(
+        "INSERT INTO snapshot_info VALUES (?, ?, ?, ?, ?)",
+        [snapshot.version, snapshot.source, snapshot.as_of_utc, snapshot.published_at_utc, schema.version],
+    )
+    connection.execute("COMMIT")
+    connection.execute(f"USE {origin}")
+    connection.execute("CHECKPOINT snapshot")
+    connection.execute("DETACH snapshot")
+
+
+def _literal(path: Path) -> str:
+    """The path as SQL text: ATTACH takes no parameters."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _pointed_to(folder: Path) -> Snapshot:
+    """Read the pointer; FileNotFoundError, ValueError, KeyError or TypeError when it is no good."""
+    content = json.loads((folder / POINTER).read_text(encoding="utf-8"))
+    version = content["version"]
+    if not _VERSION.fullmatch(version):
+        raise ValueError(f"{version!r} is no version")
+    return Snapshot(
+        version,
+        _path(folder, version),
+        content["source"],
+        datetime.fromisoformat(content["as_of_utc"]),
+        datetime.fromisoformat(content["published_at_utc"]),
+    )
+
+
+def _point_to(snapshot: Snapshot) -> None:
+    content = {
+        "version": snapshot.version,
+        "source": snapshot.source,
+        "as_of_utc": snapshot.as_of_utc.isoformat(),
+        "published_at_utc": snapshot.published_at_utc.isoformat(),
+    }
+    pointer = snapshot.path.with_name(POINTER)
+    unfinished = pointer.with_name(POINTER + _UNFINISHED)
+    unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    _put_in_place(unfinished, pointer)
+
+
+def _put_in_place(unfinished: Path, path: Path) -> None:
+    """Rename, with content and name on the disk before we go on."""
+    _sync(unfinished)
+    os.replace(unfinished, path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _path(folder: Path, version: str) -> Path:
+    return folder / f"{version}.duckdb"
+
+
+def newest_first(folder: Path) -> list[Path]:
+    """Return the files of published snapshots, the newest first."""
+    files = [path for path in folder.glob("*.duckdb") if _VERSION.fullmatch(path.stem)]
+    return sorted(files, reverse=True)
+
+
+def _next_version(folder: Path) -> str:
+    files = newest_first(folder)
+    number = int(files[0].stem.split("-")[0]) + 1 if files else 1
+    # The number starts over when the folder is emptied; the random part is still another.
+    return f"{number:08d}-{secrets.token_hex(4)}"
+
+
+def _newest_readable(folder: Path) -> Snapshot | None:
+    return next(readable(folder), None)
+
+
+def readable(folder: Path) -> Iterator[Snapshot]:
+    """Give the snapshots that say what they are, the newest first; the others are passed over."""
+    for path in newest_first(folder):
+        try:
+            with _attached(path) as connection:
+                row = connection.execute(
+                    "SELECT source, as_of_utc, published_at_utc FROM snapshot_info"
+                ).fetchone()
+        except (SnapshotUnreadable, duckdb.Error) as error:
+            _log.warning("passing over %s: %s", path.name, error)
+            continue
+        if row is not None:
+            yield Snapshot(path.stem, path, *row)

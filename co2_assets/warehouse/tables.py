@@ -1,0 +1,295 @@
+"""The warehouse's own tables and views; the raw ones are declared in `co2_assets.contracts`.
+
+Every forecast row holds what the baselines said at the same instant, so that a score never has to
+ask afterwards what was known then.
+"""
+
+from co2_assets.contracts import DATASETS, POWER_COLUMNS, PRICE_AREA, Column, Kind, Table
+
+QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+
+
+def quantile_column(level: float) -> str:
+    """Name of the column that holds the quantile at ``level``, as ``q05_g_per_kwh``."""
+    return f"q{round(level * 100):02d}_g_per_kwh"
+
+
+QUANTILE_COLUMNS = tuple(quantile_column(level) for level in QUANTILES)
+
+
+def _time(name: str, description: str, *, nullable: bool = False) -> Column:
+    return Column(name, Kind.TIMESTAMP, description, "UTC", nullable=nullable)
+
+
+def _number(name: str, description: str, unit: str = "") -> Column:
+    return Column(name, Kind.DOUBLE, description, unit)
+
+
+def _count(name: str, description: str, unit: str = "") -> Column:
+    return Column(name, Kind.INTEGER, description, unit)
+
+
+def _text(name: str, description: str, *, nullable: bool = True) -> Column:
+    return Column(name, Kind.TEXT, description, nullable=nullable)
+
+
+def _co2(name: str, description: str) -> Column:
+    return _number(name, description, "g/kWh")
+
+
+AGGREGATED_DATA = Table(
+    "aggregated_data",
+    "Hourly means of complete hours (at least 45 of 60 minutes). A missing hour has no row.",
+    (
+        PRICE_AREA,
+        _time("hour_utc", "Start of the hour."),
+        _count("minutes_observed", "Minutes the means are taken over.", "min"),
+        _co2("co2_g_per_kwh", "Carbon intensity of electricity consumed."),
+        *POWER_COLUMNS,
+    ),
+    ("price_area", "hour_utc"),
+)
+
+LAG_HOURS = (1, 2, 3, 4, 5)
+ROLLING_HOURS = (6, 12)
+
+ENGINEERED_FEATURES = Table(
+    "engineered_features",
+    "What was known of each hour once it was over: the model's view of the past.",
+    (
+        PRICE_AREA,
+        _time("hour_utc", "Start of the hour."),
+        _co2("co2_g_per_kwh", "Carbon intensity of electricity consumed."),
+        *POWER_COLUMNS,
+        *(_co2(f"co2_lag_{h}h_g_per_kwh", f"Carbon intensity {h} h before.") for h in LAG_HOURS),
+        *(
+            _co2(f"co2_rolling_{kind}_{h}h_g_per_kwh", f"{word} over the {h} h up to this one.")
+            for h in ROLLING_HOURS
+            for kind, word in (("mean", "Mean"), ("std", "Standard deviation"))
+        ),
+        _number("hour_sin", "Danish hour of day, sine."),
+        _number("hour_cos", "Danish hour of day, cosine."),
+        _number("weekday_sin", "Danish day of week, sine."),
+        _number("weekday_cos", "Danish day of week, cosine."),
+        _number("yearday_sin", "Day of year, sine."),
+        _number("yearday_cos", "Day of year, cosine."),
+        Column("is_holiday", Kind.BOOLEAN, "Danish public holiday or weekend."),
+        _number("solar_elevation_sin", "Sine of the sun's elevation over Denmark; 0 at night."),
+        _number("offshore_wind_forecast_mw", "Freshest leak-free offshore wind forecast.", "MW"),
+        _number("onshore_wind_forecast_mw", "Freshest leak-free onshore wind forecast.", "MW"),
+        _number("solar_forecast_mw", "Freshest leak-free solar forecast.", "MW"),
+        *(
+            _number(f"price_{zone.lower()}_eur_per_mwh", f"Day-ahead price in {zone}.", "EUR/MWh")
+            for zone in ("DK1", "DK2", "DE", "NO2", "SE3", "SE4")
+        ),
+        _co2("prognosis_g_per_kwh", "Energinet's prognosis, newest version known before the hour."),
+    ),
+    ("price_area", "hour_utc"),
+)
+
+MODEL_TABLE = Table(
+    "model_table",
+    "Every model trained, what it is, how it did and whether it was promoted, with the reason.",
+    (
+        _text("model_version", "Name of the model: area, training time, seed, hash.", nullable=False),
+        PRICE_AREA,
+        _time("trained_at_utc", "When it was trained, by the pipeline's clock."),
+        _text("architecture", "Architecture in one line."),
+        _count("parameters", "Number of trained weights."),
+        _count("seed", "Random seed."),
+        _text("feature_list", "Inputs, as a JSON list."),
+        _time("data_from_utc", "First hour of its data."),
+        _time("data_to_utc", "End of its data."),
+        _co2("validation_mae_g_per_kwh", "MAE of leads 1-6 on the validation part."),
+        _co2("test_mae_g_per_kwh", "MAE of leads 1-6 on the test part."),
+        _co2("test_persistence_mae_g_per_kwh", "MAE of persistence on the same hours."),
+        _number("training_seconds", "Wall time of training.", "s"),
+        _text("training_curve", "Losses by network and epoch, as JSON."),
+        _text("weights_file", "File name of the weights, in the model folder."),
+        _text("weights_sha256", "SHA-256 of the weights file."),
+        _text("decision", "promoted or rejected.", nullable=False),
+        _text("reason", "Why it was promoted or rejected."),
+        _text("compared_with", "The champion it was measured against."),
+        _time("compared_from_utc", "Start of the window of comparison.", nullable=True),
+        _time("compared_to_utc", "End of the window of comparison.", nullable=True),
+        _co2("challenger_mae_g_per_kwh", "Its own MAE on that window, leads 1-6."),
+        _co2("champion_mae_g_per_kwh", "The champion's MAE on that window, leads 1-6."),
+        _text("trigger", "What asked for the training."),
+    ),
+    ("model_version",),
+)
+
+MODEL_TRAINING_SETS = Table(
+    "model_training_sets",
+    "The windows each model was fitted, stopped and tested on.",
+    (
+        _text("model_version", "The model.", nullable=False),
+        _text("split", "train, validation or test.", nullable=False),
+        _time("from_utc", "First issue time of the part."),
+        _time("to_utc", "End of the part."),
+        _count("windows", "Windows in the part."),
+    ),
+    ("model_version", "split"),
+)
+
+PREDICTIONS = Table(
+    "predictions",
+    "Every forecast issued, with what the baselines said at the same instant. Never rewritten.",
+    (
+        PRICE_AREA,
+        _time("issue_time_utc", "The hour at whose start the forecast was issued."),
+        _time("target_hour_utc", "Start of the hour forecast."),
+        _text("model_version", "The model that made it.", nullable=False),
+        _count("lead_hours", "1 is the hour that starts at the issue time.", "h"),
+        _text("kind", "live, or hindcast: issued later, as of then.", nullable=False),
+        *(
+            _co2(name, f"Forecast quantile {level:g}.")
+            for name, level in zip(QUANTILE_COLUMNS, QUANTILES, strict=True)
+        ),
+        _co2("persistence_g_per_kwh", "Baseline: the last actual known at issue."),
+        _co2("same_hour_yesterday_g_per_kwh", "Baseline: the last actual of that hour of day."),
+        _co2("energinet_prognosis_g_per_kwh", "Baseline: the prognosis known at issue."),
+        _text("degraded_causes", "Why the bands are wider, as a JSON list; [] when nothing is amiss."),
+        _time("as_of_utc", "Nothing knowable after this instant was used."),
+    ),
+    ("price_area", "issue_time_utc", "target_hour_utc", "model_version"),
+)
+
+MODEL_EVALUATIONS = Table(
+    "model_evaluations",
+    "How forecasts did against what came true, by lead and over ranges of leads.",
+    (
+        _text("evaluation_id", "Area, model, kind and end of the window.", nullable=False),
+        PRICE_AREA,
+        _text("model_version", "The model.", nullable=False),
+        _text("kind", "live, hindcast or test.", nullable=False),
+        _count("lead_from_hours", "First lead.", "h"),
+        _count("lead_to_hours", "Last lead; 1-6 is the headline.", "h"),
+        _time("window_from_utc", "First hour scored."),
+        _time("window_to_utc", "End of the last hour scored."),
+        _time("evaluated_at_utc", "When it was evaluated, by the pipeline's clock."),
+        _count("n_hours", "Different hours scored.", "h"),
+        _count("n_forecasts", "Forecast values scored."),
+        _co2("mae_g_per_kwh", "Mean absolute error of the median."),
+        _co2("rmse_g_per_kwh", "Root mean squared error of the median."),
+        _number("mse", "Mean squared error of the median.", "(g/kWh)^2"),
+        _number("mape_percent", "Mean absolute percentage error.", "%"),
+        _number("r2", "Coefficient of determination."),
+        _number("accuracy_percent", "100 - MAPE.", "%"),
+        _co2("persistence_mae_g_per_kwh", "MAE of persistence on the same hours."),
+        _number("persistence_accuracy_percent", "100 - MAPE of persistence on the same hours.", "%"),
+        _number("skill_persistence", "1 - MAE / MAE of persistence."),
+        _count("n_prognosis", "Forecast values that had a prognosis beside them."),
+        _co2("prognosis_mae_g_per_kwh", "MAE of Energinet's prognosis where it was known."),
+        _number("skill_prognosis", "1 - MAE / MAE of the prognosis, on the same values."),
+        _co2("pinball_loss_g_per_kwh", "Mean pinball loss over the seven quantiles."),
+        _number("coverage_50_percent", "Truth inside the 25-75 % band.", "%"),
+        _number("coverage_80_percent", "Truth inside the 10-90 % band.", "%"),
+        _number("coverage_90_percent", "Truth inside the 5-95 % band.", "%"),
+    ),
+    ("evaluation_id", "lead_from_hours", "lead_to_hours"),
+)
+
+NEW_DATA_LOG = Table(
+    "new_data_log",
+    "One row per fetch: what was asked for and what became of it.",
+    (
+        _text("dataset", "The raw table.", nullable=False),
+        _time("fetched_at_utc", "When, by the pipeline's clock."),
+        _time("window_from_utc", "Start of the window asked for."),
+        _time("window_to_utc", "End of the window asked for, exclusive."),
+        _text("purpose", "recent, or history.", nullable=False),
+        _text("outcome", "ok, or the name of what went wrong.", nullable=False),
+        _count("rows_received", "Rows in the answer."),
+        _count("rows_new", "Rows that were not there before."),
+        _count("rows_changed", "Rows whose values were revised."),
+        _count("rows_quarantined", "Values that broke their contract."),
+        _number("duration_s", "Time the request took.", "s"),
+        _text("message", "The error and its remedy, when there was one."),
+    ),
+    ("dataset", "fetched_at_utc", "window_from_utc", "window_to_utc"),
+)
+
+QUARANTINED_VALUES = Table(
+    "quarantined_values",
+    "Values that broke their contract, kept apart with the reason.",
+    (
+        _text("dataset", "The raw table the row was meant for.", nullable=False),
+        _text("row_key", "The row's key.", nullable=False),
+        Column("column_name", Kind.TEXT, "The column at fault.", nullable=False),
+        _text("value", "The value as received.", nullable=False),
+        _text("reason", "What is wrong with it."),
+        _time("quarantined_at_utc", "When it was first seen, by the pipeline's clock."),
+        _text("row_json", "The whole row as received."),
+        _time("released_at_utc", "When a person let it into its table after all.", nullable=True),
+    ),
+    ("dataset", "row_key", "column_name", "value"),
+)
+
+DERIVED_TABLES = (
+    AGGREGATED_DATA,
+    ENGINEERED_FEATURES,
+    MODEL_TABLE,
+    MODEL_TRAINING_SETS,
+    PREDICTIONS,
+    MODEL_EVALUATIONS,
+    NEW_DATA_LOG,
+    QUARANTINED_VALUES,
+)
+RAW_TABLES = tuple(dataset.table for dataset in DATASETS)
+TABLES = (*RAW_TABLES, *DERIVED_TABLES)
+
+# Which view says how far each raw dataset has come.
+FRESHNESS_VIEW = "dataset_freshness"
+
+# Of promoted models the newest comes first; of two trained at the same instant (a replay stands
+# still), the one that was measured against the other.
+NEWEST_CHAMPION_FIRST = """
+    trained_at_utc DESC,
+    model_version IN (
+        SELECT compared_with FROM model_table
+        WHERE decision = 'promoted' AND compared_with IS NOT NULL
+    ),
+    model_version DESC
+"""
+
+# Views over the tables, in the order they must be made.
+VIEWS: dict[str, str] = {
+    # Outcomes are joined to forecasts here and nowhere stored, so no forecast is ever rewritten.
+    "prediction_outcomes": """
+        SELECT p.*, a.co2_g_per_kwh AS actual_g_per_kwh
+        FROM predictions p
+        LEFT JOIN aggregated_data a
+          ON a.price_area = p.price_area AND a.hour_utc = p.target_hour_utc
+    """,
+    # The champion of each area: the last one promoted.
+    "champions": f"""
+        SELECT * FROM model_table WHERE decision = 'promoted'
+        QUALIFY row_number() OVER (PARTITION BY price_area ORDER BY {NEWEST_CHAMPION_FIRST}) = 1
+    """,
+    # The newest live forecast of each area; where two models issued at the same hour, the
+    # champion's, else the later trained one's.
+    "current_forecast": """
+        SELECT p.* FROM predictions p
+        LEFT JOIN model_table m USING (model_version)
+        WHERE p.kind = 'live'
+        QUALIFY dense_rank() OVER (
+            PARTITION BY p.price_area
+            ORDER BY p.issue_time_utc DESC,
+                p.model_version IN (SELECT model_version FROM champions) DESC,
+                m.trained_at_utc DESC NULLS LAST, p.model_version DESC
+        ) = 1
+    """,
+    # Of each raw table: its newest time, its number of rows and when it was last fetched well.
+    FRESHNESS_VIEW: " UNION ALL ".join(
+        f"""
+        SELECT '{dataset.name}' AS dataset, max({dataset.time_column}) AS newest_utc,
+            count(*) AS row_count, (
+                SELECT max(fetched_at_utc) FROM new_data_log
+                WHERE dataset = '{dataset.name}' AND outcome = 'ok'
+            ) AS last_ok_fetch_utc
+        FROM {dataset.name}
+        """
+        for dataset in DATASETS
+    ),
+}
