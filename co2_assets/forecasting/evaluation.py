@@ -1,0 +1,87 @@
+"""How forecasts did, once their hours have come true."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from co2_assets.forecasting import metrics
+from co2_assets.forecasting.vocabulary import (
+    HEADLINE_LEADS,
+    HORIZON_HOURS,
+    MEDIAN_COLUMN,
+    QUANTILE_COLUMNS,
+    QUANTILES,
+)
+
+Floats = NDArray[np.float64]
+
+# Rows of a score: each lead by itself, the headline, what follows it, and all.
+LEAD_RANGES = (
+    *((lead, lead) for lead in range(1, HORIZON_HOURS + 1)),
+    HEADLINE_LEADS,
+    (HEADLINE_LEADS[1] + 1, HORIZON_HOURS),
+    (1, HORIZON_HOURS),
+)
+# Central bands, by the percentage they should hold, and their edges.
+BANDS = {50: (0.25, 0.75), 80: (0.1, 0.9), 90: (0.05, 0.95)}
+
+
+def score(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Score the forecasts whose truth is known.
+
+    ``outcomes`` has the columns of the view `prediction_outcomes`; rows without actual or without
+    persistence are left out, so that model and persistence are measured on the same hours. One row for
+    each of `LEAD_RANGES` that has any, with the columns of `model_evaluations` from
+    lead_from_hours, lead_to_hours, window_from_utc and window_to_utc to the measures.
+    """
+    known = outcomes.dropna(subset=["actual_g_per_kwh", "persistence_g_per_kwh", MEDIAN_COLUMN])
+    rows = []
+    for first, last in LEAD_RANGES:
+        chosen = known[known["lead_hours"].between(first, last)]
+        if len(chosen):
+            rows.append({"lead_from_hours": first, "lead_to_hours": last, **_measures(chosen)})
+    return pd.DataFrame(rows)
+
+
+def _measures(rows: pd.DataFrame) -> dict[str, object]:
+    actual, median, last_value, prognosis = (
+        rows[name].to_numpy(np.float64)
+        for name in (
+            "actual_g_per_kwh",
+            MEDIAN_COLUMN,
+            "persistence_g_per_kwh",
+            "energinet_prognosis_g_per_kwh",
+        )
+    )
+    quantiles = rows[list(QUANTILE_COLUMNS)].to_numpy(np.float64)
+    own = metrics.mae(actual, median)
+    naive = metrics.mae(actual, last_value)
+    has_prognosis = ~np.isnan(prognosis)
+    prognosis_mae = metrics.mae(actual[has_prognosis], prognosis[has_prognosis])
+    beside_prognosis = metrics.mae(actual[has_prognosis], median[has_prognosis])
+    return {
+        "window_from_utc": rows["target_hour_utc"].min(),
+        "window_to_utc": rows["target_hour_utc"].max() + pd.Timedelta(hours=1),
+        "n_hours": rows["target_hour_utc"].nunique(),
+        "n_forecasts": len(rows),
+        "mae_g_per_kwh": own,
+        "rmse_g_per_kwh": metrics.rmse(actual, median),
+        "mse": metrics.mse(actual, median),
+        "mape_percent": metrics.mape(actual, median),
+        "r2": metrics.r2(actual, median),
+        "accuracy_percent": metrics.accuracy(actual, median),
+        "persistence_mae_g_per_kwh": naive,
+        "persistence_accuracy_percent": metrics.accuracy(actual, last_value),
+        "skill_persistence": metrics.skill(own, naive),
+        "n_prognosis": int(has_prognosis.sum()),
+        "prognosis_mae_g_per_kwh": prognosis_mae,
+        "skill_prognosis": metrics.skill(beside_prognosis, prognosis_mae),
+        "pinball_loss_g_per_kwh": metrics.pinball_loss(actual, quantiles, QUANTILES),
+        **{f"coverage_{band}_percent": band_coverage(actual, quantiles, band) for band in BANDS},
+    }
+
+
+def band_coverage(actual: Floats, quantiles: Floats, band: int) -> float:
+    """Coverage of one of `BANDS`, %; ``quantiles`` is (n, len(QUANTILES))."""
+    lower, upper = (quantiles[:, QUANTILES.index(level)] for level in BANDS[band])
+    return metrics.coverage(actual, lower, upper)

@@ -1,0 +1,96 @@
+"""From minutes to hours, and from hours to what was known of each hour once it was over."""
+
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from co2_assets.forecasting.areas import DENMARK, Area
+from co2_assets.forecasting.danish_time import CALENDAR_COLUMNS, calendar, hours_since_epoch
+from co2_assets.forecasting.known import KnownData
+from co2_assets.forecasting.vocabulary import (
+    CO2,
+    LAG_HOURS,
+    MEASURED,
+    POWERS,
+    PROGNOSIS,
+    ROLLING_HOURS,
+    WIND_SOLAR_FORECAST,
+    price_column,
+)
+
+LEAST_MINUTES = 45
+
+LAG_COLUMNS = tuple(f"co2_lag_{lag}h_g_per_kwh" for lag in LAG_HOURS)
+ROLLING_COLUMNS = tuple(
+    f"co2_rolling_{kind}_{hours}h_g_per_kwh" for hours in ROLLING_HOURS for kind in ("mean", "std")
+)
+
+
+def aggregate_hours(minutes: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    """Hourly means of the minute table, for hours that are over and well enough observed.
+
+    ``minutes`` has the columns of `power_system_right_now`, ``now`` is naive UTC. An hour counts
+    when it ended by ``now`` and has a carbon intensity in at least 45 different minutes; of the
+    others nothing is said, gaps stay gaps. Returns the columns of `aggregated_data`, key order.
+    """
+    whole = pd.Timestamp(now).floor("h")
+    done = minutes[(minutes["minute_utc"] < whole).to_numpy() & minutes[CO2].notna().to_numpy()]
+    done = done.drop_duplicates(["price_area", "minute_utc"], keep="last")
+    hour = done["minute_utc"].dt.floor("h").rename("hour_utc")
+    groups = done.groupby([done["price_area"], hour], sort=True)
+    result = groups[list(MEASURED)].mean()
+    result.insert(0, "minutes_observed", groups[CO2].count())
+    result = result[result["minutes_observed"] >= LEAST_MINUTES]
+    return result.reset_index()
+
+
+def engineer_features(
+    aggregated: pd.DataFrame,
+    wind_solar: pd.DataFrame,
+    prices: pd.DataFrame,
+    prognosis: pd.DataFrame,
+    area: Area = DENMARK,
+) -> pd.DataFrame:
+    """The model's view of every hour of ``area`` measured so far.
+
+    Takes the tables `aggregated_data`, `forecasts_hour`, `day_ahead_prices` and
+    `co2_emission_prognosis`; returns the columns of `engineered_features`, one row per measured
+    hour, in time order. Lags count hours, not rows; a rolling window with a missing hour is null.
+    Forecasts and prognosis are those that were known when the hour began. A row never changes when
+    later data come, nor with how far back the data reach, beyond its own 12 hours.
+    """
+    return features_of(KnownData(aggregated, wind_solar, prices, prognosis, area))
+
+
+def features_of(data: KnownData) -> pd.DataFrame:
+    """The columns of `engineered_features` for every measured hour of ``data``, in time order."""
+    area = data.area
+    own = data.aggregated[data.aggregated["price_area"] == area.name].sort_values("hour_utc")
+    hours = hours_since_epoch(own["hour_utc"])
+    began = hours * 3600
+    columns: dict[str, object] = {
+        "price_area": area.name,
+        "hour_utc": own["hour_utc"].to_numpy(),
+    }
+    measured = data.measured_at(hours)
+    columns |= dict(zip((CO2, *POWERS), measured.T, strict=True))
+    before = _co2_before(data, hours, max(*LAG_HOURS, *ROLLING_HOURS))
+    columns |= {name: before[:, lag] for name, lag in zip(LAG_COLUMNS, LAG_HOURS, strict=True)}
+    windows = [before[:, :length] for length in ROLLING_HOURS]
+    spreads = [moment for window in windows for moment in (window.mean(axis=1), window.std(axis=1, ddof=1))]
+    columns |= dict(zip(ROLLING_COLUMNS, spreads, strict=True))
+    columns |= dict(zip(CALENDAR_COLUMNS, calendar(hours).T, strict=True))
+    columns["is_holiday"] = np.asarray(columns["is_holiday"]) > 0
+    columns |= dict(zip(WIND_SOLAR_FORECAST, data.wind_solar_at(hours, began).T, strict=True))
+    zones = [price_column(zone) for zone in area.prices]
+    columns |= dict(zip(zones, data.prices_at(hours, began).T, strict=True))
+    columns[PROGNOSIS] = data.prognosis_at(hours, began)
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(hours)))
+
+
+def _co2_before(data: KnownData, hours: NDArray[np.int64], back: int) -> NDArray[np.float64]:
+    """Carbon intensity 0, 1, .. ``back`` hours before each hour, NaN in gaps."""
+    lags = np.arange(back + 1)
+    return data.measured_at(hours[:, None] - lags)[..., MEASURED.index(CO2)]

@@ -1,0 +1,128 @@
+"""Issuing forecasts: the one way for the live service, for hindcasts and for backtests."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from co2_assets.forecasting.baselines import LONGEST_DAYS, persistence, same_hour_yesterday
+from co2_assets.forecasting.calibration import (
+    MARK_HOURS,
+    WINDOW,
+    offsets_as_of,
+    recalibrated,
+    scaled_errors,
+)
+from co2_assets.forecasting.danish_time import hour_of, second_of, times_of
+from co2_assets.forecasting.degradation import assess
+from co2_assets.forecasting.known import KnownData
+from co2_assets.forecasting.model import TrainedModel, raw_quantiles
+from co2_assets.forecasting.vocabulary import HORIZON_HOURS, QUANTILE_COLUMNS
+from co2_assets.forecasting.windows import REACH_BACK_HOURS, build_windows
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# Forecasts are given to a thousandth of a gram, which also hides in which order sums were rounded.
+DECIMALS = 3
+
+COLUMNS = (
+    "price_area",
+    "issue_time_utc",
+    "target_hour_utc",
+    "model_version",
+    "lead_hours",
+    *QUANTILE_COLUMNS,
+    "persistence_g_per_kwh",
+    "same_hour_yesterday_g_per_kwh",
+    "energinet_prognosis_g_per_kwh",
+    "degraded_causes",
+    "as_of_utc",
+)
+
+
+class NoForecastError(RuntimeError):
+    """There is nothing to forecast from."""
+
+
+def issue_forecasts(
+    model: TrainedModel,
+    data: KnownData,
+    issue_times: Sequence[datetime],
+    *,
+    as_of: datetime | None = None,
+) -> pd.DataFrame:
+    """Forecasts of the 24 hours from each of ``issue_times`` (naive UTC, whole hours).
+
+    Each uses only what was knowable at its issue time, or at ``as_of``, which must lie in the hour
+    that begins at the one issue time given. Returns the columns of `predictions` but ``kind``,
+    ordered by issue time and lead. An issue time before which nothing was measured for a day is left
+    out; NoForecastError when that leaves none. ValueError for times that break these rules.
+    """
+    times = sorted(set(issue_times))
+    _check(times, as_of)
+    issue_hours = np.array([hour_of(time) for time in times], np.int64)
+    data = data.between(_from(issue_hours, model), times[-1] + timedelta(hours=HORIZON_HOURS + 1))
+    windows = build_windows(data, issue_hours, as_of=as_of)
+    if not len(windows):
+        raise NoForecastError(
+            f"no carbon intensity was measured in the 24 hours before {times[-1]:%Y-%m-%d %H:%M} UTC "
+            f"in {model.area.name}: fetch power_system_right_now first"
+        )
+    issue_hours = windows.issue_hours
+    instants = issue_hours * 3600 if as_of is None else np.full(len(issue_hours), second_of(as_of), np.int64)
+    raw = raw_quantiles(model, windows)
+    marks = build_windows(data, _marks(issue_hours, model))
+    errors = scaled_errors(raw_quantiles(model, marks), marks.target.astype(np.float64))
+    offsets = offsets_as_of(issue_hours, marks.issue_hours, errors, model.offsets)
+    degradation = assess(model.area, windows, instants, model.widening)
+    quantiles = recalibrated(raw, offsets, degradation.widening).round(DECIMALS)
+
+    targets = issue_hours[:, None] + np.arange(HORIZON_HOURS)
+    repeated = np.broadcast_to(issue_hours[:, None], targets.shape)
+    causes = [json.dumps(list(named), ensure_ascii=False) for named in degradation.causes]
+    columns: dict[str, object] = {
+        "price_area": model.area.name,
+        "issue_time_utc": times_of(repeated.ravel()),
+        "target_hour_utc": times_of(targets.ravel()),
+        "model_version": model.version,
+        "lead_hours": np.tile(np.arange(1, HORIZON_HOURS + 1, dtype=np.int32), len(issue_hours)),
+        **dict(zip(QUANTILE_COLUMNS, quantiles.reshape(-1, len(QUANTILE_COLUMNS)).T, strict=True)),
+        "persistence_g_per_kwh": np.repeat(persistence(data, issue_hours), HORIZON_HOURS),
+        "same_hour_yesterday_g_per_kwh": same_hour_yesterday(data, repeated, targets).ravel(),
+        "energinet_prognosis_g_per_kwh": data.prognosis_at(targets, instants[:, None]).ravel(),
+        "degraded_causes": np.repeat(np.array(causes, dtype=object), HORIZON_HOURS),
+        "as_of_utc": (np.repeat(instants, HORIZON_HOURS).astype("datetime64[s]").astype("datetime64[us]")),
+    }
+    return pd.DataFrame(columns)[list(COLUMNS)]
+
+
+def _check(times: list[datetime], as_of: datetime | None) -> None:
+    if not times:
+        raise ValueError("no issue time was given")
+    for time in times:
+        if time.tzinfo is not None or time != time.replace(minute=0, second=0, microsecond=0):
+            raise ValueError(f"an issue time must be a whole hour in naive UTC, not {time!r}")
+    if as_of is not None and not (len(times) == 1 and times[0] <= as_of < times[0] + timedelta(hours=1)):
+        raise ValueError(
+            f"as_of {as_of} must lie in the hour that begins at the one issue time, not {times}: "
+            "a later forecast would speak of hours already past"
+        )
+
+
+def _marks(issue_hours: Integers, model: TrainedModel) -> Integers:
+    """Six-hour marks whose forecasts calibrate: outside of what the model was fitted to."""
+    window = WINDOW // timedelta(hours=1)
+    first = max(int(issue_hours[0]) - window, hour_of(model.record.fitted_until))
+    first = -(-first // MARK_HOURS) * MARK_HOURS
+    return np.arange(first, int(issue_hours[-1]), MARK_HOURS, dtype=np.int64)
+
+
+def _from(issue_hours: Integers, model: TrainedModel) -> datetime:
+    """Start of the data that can matter."""
+    marks = _marks(issue_hours, model)
+    first = int(min(issue_hours[0], marks[0])) if len(marks) else int(issue_hours[0])
+    return times_of(np.array([first - max(REACH_BACK_HOURS, 24 * LONGEST_DAYS)]))[0].to_pydatetime()

@@ -1,0 +1,279 @@
+"""What was knowable, and from when.
+
+Publication times as the service's users recorded them (see the rules below; Energinet,
+EnergiDataService, https://www.energidataservice.dk). The service overwrites its rows, so a row
+fetched long after the fact counts as known from the time its publication rule says, never before.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from co2_assets.contracts import CO2_MAXIMUM
+from co2_assets.forecasting.areas import DENMARK, Area
+from co2_assets.forecasting.danish_time import (
+    day_before_at,
+    hours_since_epoch,
+    second_of,
+    seconds_since_epoch,
+)
+from co2_assets.forecasting.versions import Versions, codes, known_by_rule
+from co2_assets.forecasting.vocabulary import CO2, MEASURED, WIND_SOLAR
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+# Day-ahead prices are out about 12:45 Danish time the day before delivery.
+PRICES_OUT_CLOCK = 13.0
+# The day-ahead wind and solar forecast is out about 18:00 Danish time the day before; recorded
+# copies were first seen from 18:07 on.
+DAY_AHEAD_OUT_CLOCK = 18.25
+# Forecast5Hour is known 5 h and Forecast1Hour 1 h before the hour; the margin is for publication.
+PUBLICATION_MARGIN_SECONDS = 300
+HOURS_AHEAD = {"forecast_1_hour_mw": 1, "forecast_5_hour_mw": 5}
+DAY_AHEAD = "forecast_day_ahead_mw"
+ONSHORE = "Onshore Wind"
+# Columns that stay null until the day-ahead forecast has long been out.
+LATER_COLUMNS = ("forecast_intraday_mw", "forecast_5_hour_mw", "forecast_1_hour_mw", "forecast_current_mw")
+# Freshest first.
+WIND_SOLAR_PRODUCTS = ("forecast_1_hour_mw", "forecast_5_hour_mw", DAY_AHEAD)
+
+# An hour of the prognosis counts once three quarters of its 12 values are there, as for minutes.
+_SLOTS = 12
+_LEAST_SLOTS = 9
+
+
+@dataclass(frozen=True)
+class KnownData:
+    """The four tables a forecast is made from, each with the columns of its table.
+
+    ``aggregated`` is `aggregated_data`, ``wind_solar`` `forecasts_hour`, ``prices``
+    `day_ahead_prices`, ``prognosis`` `co2_emission_prognosis`. Any may be empty. Frames are never
+    changed; look-ups are built on first use and kept.
+    """
+
+    aggregated: pd.DataFrame
+    wind_solar: pd.DataFrame
+    prices: pd.DataFrame
+    prognosis: pd.DataFrame
+    area: Area = DENMARK
+
+    def cut(self, as_of: datetime) -> "KnownData":
+        """Only what was knowable at ``as_of`` (naive UTC): later values and rows are gone."""
+        second = second_of(as_of)
+        hour_end = pd.Timestamp(as_of) - timedelta(hours=1)
+        prices_known = day_before_at(hours_since_epoch(self.prices["time_utc"]), PRICES_OUT_CLOCK)
+        return replace(
+            self,
+            aggregated=self.aggregated[self.aggregated["hour_utc"] <= hour_end],
+            wind_solar=_cut_wind_solar(self.wind_solar, second),
+            prices=self.prices[prices_known <= second],
+            prognosis=self.prognosis[self.prognosis["published_at_utc"] <= pd.Timestamp(as_of)],
+        )
+
+    def between(self, start: datetime, end: datetime) -> "KnownData":
+        """Only rows that speak of times from ``start`` to before ``end``."""
+
+        def rows(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+            return frame[(frame[column] >= pd.Timestamp(start)) & (frame[column] < pd.Timestamp(end))]
+
+        return replace(
+            self,
+            aggregated=rows(self.aggregated, "hour_utc"),
+            wind_solar=rows(self.wind_solar, "hour_utc"),
+            prices=rows(self.prices, "time_utc"),
+            prognosis=rows(self.prognosis, "minute_utc"),
+        )
+
+    @cached_property
+    def first_hour(self) -> int:
+        """First hour measured, as hours since 1970; 0 when nothing was."""
+        hours = self._measured_hours
+        return int(hours.min()) if len(hours) else 0
+
+    @cached_property
+    def measured(self) -> Floats:
+        """Measured values, shape (hours, len(MEASURED)), row 0 at `first_hour`, NaN in gaps."""
+        hours = self._measured_hours
+        length = int(hours.max()) - self.first_hour + 1 if len(hours) else 0
+        table = np.full((length, len(MEASURED)), np.nan)
+        own = self.aggregated[self.aggregated["price_area"] == self.area.name]
+        table[hours - self.first_hour] = own[list(MEASURED)].to_numpy(np.float64)
+        return table
+
+    def measured_at(self, hours: Integers) -> Floats:
+        """Measured values of ``hours``: shape (*hours.shape, len(MEASURED)), NaN where there are none.
+
+        Hours outside the recording are not measured. Looks neither left nor right: the caller asks
+        only for hours that were over.
+        """
+        index = hours - self.first_hour
+        inside = (index >= 0) & (index < len(self.measured))
+        if not len(self.measured):
+            return np.full((*np.shape(hours), len(MEASURED)), np.nan)
+        values = self.measured[np.clip(index, 0, len(self.measured) - 1)]
+        return np.where(inside[..., None], values, np.nan)
+
+    def wind_solar_at(self, hours: Integers, as_of: Integers) -> Floats:
+        """Freshest forecasts of ``hours`` knowable at ``as_of``, MW: shape (..., len(WIND_SOLAR)).
+
+        ``as_of`` (seconds since 1970) broadcasts against ``hours``. Summed over the area's zones;
+        NaN where a zone has none.
+        """
+        totals = []
+        for kind in WIND_SOLAR:
+            total: Floats = np.zeros(np.broadcast_shapes(np.shape(hours), np.shape(as_of)))
+            for zone in self.area.wind_solar:
+                value = np.full(total.shape, np.nan)
+                for product in WIND_SOLAR_PRODUCTS:
+                    fresh = self._wind_solar_versions[zone, kind, product].at(hours, as_of)
+                    value = np.where(np.isnan(value), fresh, value)
+                total = total + value
+            totals.append(total)
+        return np.stack(totals, axis=-1)
+
+    def prices_at(self, hours: Integers, as_of: Integers) -> Floats:
+        """Day-ahead prices of ``hours`` knowable at ``as_of``, EUR/MWh: shape (..., zones)."""
+        return np.stack([self._price_versions[zone].at(hours, as_of) for zone in self.area.prices], axis=-1)
+
+    def prognosis_at(self, hours: Integers, as_of: Integers) -> Floats:
+        """Energinet's prognosis of ``hours`` in its newest version at ``as_of``, g/kWh."""
+        parts = [
+            weight * self._prognosis_versions[zone].at(hours, as_of)
+            for zone, weight in self.area.prognosis.items()
+        ]
+        total: Floats = np.sum(parts, axis=0)
+        return total
+
+    @cached_property
+    def _measured_hours(self) -> Integers:
+        own = self.aggregated["price_area"] == self.area.name
+        return hours_since_epoch(self.aggregated.loc[own, "hour_utc"])
+
+    @cached_property
+    def _wind_solar_versions(self) -> dict[tuple[str, str, str], Versions]:
+        frame = self.wind_solar[self.wind_solar["price_area"].isin(self.area.wind_solar)]
+        hours = hours_since_epoch(frame["hour_utc"])
+        known = _wind_solar_known(frame)
+        null = _zeros_for_nulls(frame)
+        result = {}
+        zones = frame["price_area"].to_numpy()
+        kinds = frame["forecast_type"].to_numpy()
+        for zone in self.area.wind_solar:
+            for kind in WIND_SOLAR:
+                rows = np.flatnonzero((zones == zone) & (kinds == kind))
+                for product in WIND_SOLAR_PRODUCTS:
+                    values = np.where(null[product], np.nan, frame[product])[rows]
+                    result[zone, kind, product] = Versions(hours[rows], known[product][rows], values)
+        return result
+
+    @cached_property
+    def _price_versions(self) -> dict[str, Versions]:
+        hours = hours_since_epoch(self.prices["time_utc"])
+        hourly = (
+            pd.DataFrame(
+                {
+                    "zone": self.prices["price_area"].to_numpy(),
+                    "hour": hours,
+                    "price": self.prices["price_eur_per_mwh"].to_numpy(np.float64),
+                }
+            )
+            .groupby(["zone", "hour"], as_index=False)["price"]
+            .mean()
+        )
+        result = {}
+        for zone in self.area.prices:
+            own = hourly[hourly["zone"] == zone]
+            zone_hours = own["hour"].to_numpy(np.int64)
+            known = day_before_at(zone_hours, PRICES_OUT_CLOCK)
+            result[zone] = Versions(zone_hours, known, own["price"].to_numpy(np.float64))
+        return result
+
+    @cached_property
+    def _prognosis_versions(self) -> dict[str, Versions]:
+        return {
+            zone: _hourly_prognosis(self.prognosis[self.prognosis["price_area"] == zone])
+            for zone in self.area.prognosis
+        }
+
+
+def _zeros_for_nulls(frame: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
+    """Rows whose forecast of a product is a zero that stands for no forecast.
+
+    There is always some wind over a whole zone: an onshore forecast of exactly zero was recorded for
+    15 or 24 hours on end only (eight times in DK1 in 2023 and 2024), with zeros for offshore wind and
+    for the sun at noon beside it. All zeros published with such a one are taken as nulls.
+    """
+    together = codes(frame, ["price_area", "hour_utc", "published_at_utc"])
+    is_onshore = (frame["forecast_type"] == ONSHORE).to_numpy()
+    result = {}
+    for product in WIND_SOLAR_PRODUCTS:
+        is_zero = (frame[product] == 0).to_numpy()
+        result[product] = is_zero & np.isin(together, together[is_zero & is_onshore])
+    return result
+
+
+def _wind_solar_known(frame: pd.DataFrame) -> dict[str, Integers]:
+    """Instant from which each row's value of each product is knowable; `Versions` drops nulls."""
+    hours = hours_since_epoch(frame["hour_utc"])
+    published = seconds_since_epoch(frame["published_at_utc"])
+    series = codes(frame, ["price_area", "forecast_type", "hour_utc"])
+    is_first_publication = frame[list(LATER_COLUMNS)].isna().to_numpy().all(axis=1)
+    rules = {DAY_AHEAD: np.where(is_first_publication, published, day_before_at(hours, DAY_AHEAD_OUT_CLOCK))}
+    for product, ahead in HOURS_AHEAD.items():
+        rules[product] = (hours - ahead) * 3600 + PUBLICATION_MARGIN_SECONDS
+    known = {}
+    for product, rule in rules.items():
+        real = frame[product].notna().to_numpy()
+        known[product] = published.copy()
+        known[product][real] = known_by_rule(series[real], published[real], rule[real])
+    return known
+
+
+def _cut_wind_solar(frame: pd.DataFrame, as_of: int) -> pd.DataFrame:
+    """Rows as they stood at ``as_of`` (seconds since 1970).
+
+    A row fetched later is wound back: what was not yet knowable is null and its time stamp is what
+    it would have been, so that every value left is known from the same instant as before.
+    """
+    known = _wind_solar_known(frame)
+    published = seconds_since_epoch(frame["published_at_utc"])
+    wound_back = frame.copy()
+    for product, instants in known.items():
+        wound_back[product] = frame[product].where(instants <= as_of)
+    seen = published <= as_of
+    for column in ("forecast_intraday_mw", "forecast_current_mw"):
+        wound_back[column] = frame[column].where(seen)
+    only_day_ahead = wound_back[list(LATER_COLUMNS)].isna().to_numpy().all(axis=1)
+    stamp = np.where(seen, published, np.where(only_day_ahead, known[DAY_AHEAD], as_of))
+    wound_back["published_at_utc"] = stamp.astype("datetime64[s]").astype("datetime64[us]")
+    keep = wound_back[list(WIND_SOLAR_PRODUCTS)].notna().any(axis=1)
+    return wound_back[keep]
+
+
+def _hourly_prognosis(frame: pd.DataFrame) -> Versions:
+    """Hourly means of one zone's five-minute prognosis, one version per publication that changed it.
+
+    At any instant each five minutes count in their newest version, as on the service's own page.
+    """
+    real = frame[(frame[CO2] <= CO2_MAXIMUM).to_numpy(bool)]
+    hours = hours_since_epoch(real["minute_utc"])
+    seconds = seconds_since_epoch(real["minute_utc"])
+    published = seconds_since_epoch(real["published_at_utc"])
+    slots = (seconds - hours * 3600) // (3600 // _SLOTS)
+    order = np.lexsort((published, hours))
+    hours, published, slots = hours[order], published[order], slots[order]
+    is_new = np.ones(len(hours), dtype=bool)
+    is_new[1:] = (hours[1:] != hours[:-1]) | (published[1:] != published[:-1])
+    version = np.cumsum(is_new) - 1
+    table = np.full((int(is_new.sum()), _SLOTS), np.nan)
+    table[version, slots] = real[CO2].to_numpy(np.float64)[order]
+    newest = pd.DataFrame(table).groupby(hours[is_new]).ffill().to_numpy()
+    enough = (~np.isnan(newest)).sum(axis=1) >= _LEAST_SLOTS
+    counts = np.maximum((~np.isnan(newest)).sum(axis=1), 1)
+    means = np.where(enough, np.nansum(newest, axis=1) / counts, np.nan)
+    return Versions(hours[is_new], published[is_new], means)

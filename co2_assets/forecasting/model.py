@@ -1,0 +1,186 @@
+"""A trained model: the networks with all that is needed to use them and to say what they are."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save
+
+from co2_assets.forecasting.areas import Area
+from co2_assets.forecasting.determinism import deterministic
+from co2_assets.forecasting.network import AttentionLstm
+from co2_assets.forecasting.scaling import InputLayer, Scaler
+from co2_assets.forecasting.vocabulary import HORIZON_HOURS, QUANTILES
+from co2_assets.forecasting.windows import PAST_HOURS, Windows, future_inputs, past_inputs
+
+Floats = NDArray[np.float64]
+
+# Windows forecast at once: bounds the memory of long backtests.
+_CHUNK: Final = 512
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a model is trained; the defaults are the ones measured in docs/accuracy.md.
+
+    ``ensemble`` networks of ``hidden`` units differ by their seed and by the block of hours held out
+    for validation; their quantiles are averaged. ``test_share`` and ``validation_share`` are shares of
+    the issue times, taken from the end (see `splits`); a ``test_share`` of 0 leaves the test part out.
+    ``feed_dropout`` is the share of training windows in which each optional feed is hidden;
+    ``input_noise`` is the standard deviation, in scales of the input, of an error that is added to an
+    input in all hours of a training window alike. In the loss a lead of the headline counts
+    ``headline_weight`` times. ``threads`` is part of the result: sums in another order round otherwise.
+    """
+
+    ensemble: int = 4
+    hidden: int = 64
+    dropout: float = 0.15
+    epochs: int = 5
+    batch_size: int = 256
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    feed_dropout: float = 0.08
+    input_noise: float = 0.3
+    headline_weight: float = 2.0
+    validation_share: float = 0.16
+    test_share: float = 0.1
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the training data: ``split`` is train, validation or test.
+
+    ``from_utc`` is its first issue time, ``to_utc`` the end of its last target hour, both naive UTC.
+    The validation part lies within the training part: each network learns all of it but its own block.
+    """
+
+    split: str
+    from_utc: datetime
+    to_utc: datetime
+    windows: int
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What a training was made of and how it went.
+
+    ``metrics`` has validation_mae_g_per_kwh, test_mae_g_per_kwh and test_persistence_mae_g_per_kwh
+    of leads 1-6 (those of the test part are missing where it was left out). ``curves`` lists, by
+    network, the epochs' losses as (training, validation), scaled pinball loss.
+    """
+
+    data_from: datetime
+    data_to: datetime
+    parts: tuple[Part, ...]
+    metrics: Mapping[str, float]
+    curves: tuple[tuple[tuple[float, float], ...], ...]
+
+    @property
+    def fitted_until(self) -> datetime:
+        """End of what the weights were fitted to or chosen by."""
+        return max(part.to_utc for part in self.parts if part.split != "test")
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """Networks, scaler and calibration of one area.
+
+    ``offsets`` (HORIZON_HOURS, len(QUANTILES)) are the validation part's conformal offsets in half
+    bands (see `calibration`), each block forecast by the network that did not learn it;
+    ``widening`` is the factor on the bands when a feed is missing. The networks compute in double
+    precision, so that a forecast does not depend on what else is in its batch.
+    """
+
+    version: str
+    area: Area
+    config: TrainingConfig
+    seed: int
+    scaler: Scaler
+    networks: tuple[AttentionLstm, ...]
+    offsets: Floats
+    widening: Mapping[str, float]
+    record: TrainingRecord
+    weights_sha256: str
+    input_layer: InputLayer = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "input_layer", InputLayer(self.area, self.scaler))
+
+    @property
+    def architecture(self) -> str:
+        """The architecture in one line."""
+        return (
+            f"{len(self.networks)} x attention LSTM({self.config.hidden}), {PAST_HOURS} h past, "
+            f"{HORIZON_HOURS} h ahead, {len(QUANTILES)} quantiles"
+        )
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained weights."""
+        return sum(weight.numel() for network in self.networks for weight in network.parameters())
+
+    @property
+    def feature_list(self) -> list[str]:
+        """Names of the inputs, past ones first."""
+        return [
+            *(f"past.{i.name}" for i in past_inputs(self.area)),
+            *(f"future.{i.name}" for i in future_inputs(self.area)),
+        ]
+
+
+def model_version(area: Area, until: datetime, seed: int, weights_sha256: str) -> str:
+    """Name of a model, the same for the same training."""
+    return f"{area.name}-{until:%Y%m%dT%H%MZ}-s{seed}-{weights_sha256[:8]}"
+
+
+def weights_bytes(networks: tuple[AttentionLstm, ...]) -> bytes:
+    """The weights of all networks as the content of a safetensors file, single precision."""
+    return save(
+        {
+            f"{number}.{name}": tensor.to(torch.float32).contiguous()
+            for number, network in enumerate(networks)
+            for name, tensor in network.state_dict().items()
+        }
+    )
+
+
+def sha256(content: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def raw_quantiles(model: TrainedModel, windows: Windows, hidden_feed: str | None = None) -> Floats:
+    """The networks' mean quantiles before calibration, g/kWh: (N, HORIZON_HOURS, len(QUANTILES)).
+
+    ``hidden_feed`` is treated as missing. Values may be negative: calibration comes first.
+    """
+    return _raw_quantiles(model, model.networks, windows, hidden_feed)
+
+
+def raw_quantiles_of_one(
+    model: TrainedModel, network: int, windows: Windows, hidden_feed: str | None = None
+) -> Floats:
+    """`raw_quantiles` of network number ``network`` alone."""
+    return _raw_quantiles(model, model.networks[network : network + 1], windows, hidden_feed)
+
+
+def _raw_quantiles(
+    model: TrainedModel, networks: tuple[AttentionLstm, ...], windows: Windows, hidden_feed: str | None
+) -> Floats:
+    result = np.empty((len(windows), HORIZON_HOURS, len(QUANTILES)))
+    with deterministic(model.config.threads), torch.inference_mode():
+        for start in range(0, len(windows), _CHUNK):
+            rows = np.arange(start, min(start + _CHUNK, len(windows)))
+            batch = model.input_layer.batch(windows.part(rows), torch.float64)
+            if hidden_feed is not None:
+                model.input_layer.hide(batch, hidden_feed, torch.ones(len(rows), dtype=torch.bool))
+            outputs = [network(batch.past, batch.future) for network in networks]
+            result[rows] = torch.stack(outputs).mean(0).numpy()
+    change = result * model.scaler.change_scale[:, None]
+    return change + windows.last_value.astype(np.float64)[:, None, None]

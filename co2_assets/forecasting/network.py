@@ -1,0 +1,63 @@
+"""The attention LSTM.
+
+An LSTM reads the last hours; another one, started from its state, walks through the coming hours
+with what is known of each, and at every hour looks back at the past hours that matter (attention by
+scaled dot products: Vaswani et al., "Attention Is All You Need", 2017, section 3.2.1). A straight
+line from the known future to the median spares the LSTMs what is linear.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from co2_assets.forecasting.vocabulary import MEDIAN, QUANTILES
+
+
+class AttentionLstm(nn.Module):
+    """Past (N, P, past_width) and future (N, H, future_width) to quantiles (N, H, len(QUANTILES)).
+
+    The output is the scaled change from the last value. Quantiles never cross: the outer ones are the
+    median plus or minus sums of positive steps.
+    """
+
+    def __init__(self, past_width: int, future_width: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.encoder = nn.LSTM(past_width, hidden, batch_first=True)
+        self.decoder = nn.LSTM(future_width, hidden, batch_first=True)
+        self.query = nn.Linear(hidden, hidden, bias=False)
+        self.key = nn.Linear(hidden, hidden, bias=False)
+        self.mix = nn.Linear(2 * hidden + future_width, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(hidden, len(QUANTILES))
+        self.skip = nn.Linear(future_width, 1, bias=False)
+        nn.init.zeros_(self.skip.weight)
+
+    def forward(self, past: torch.Tensor, future: torch.Tensor) -> torch.Tensor:
+        encoded, state = self.encoder(past)
+        decoded, _ = self.decoder(future, state)
+        scores = self.query(decoded) @ self.key(encoded).transpose(1, 2)
+        attended = torch.softmax(scores / math.sqrt(encoded.shape[-1]), dim=-1) @ encoded
+        mixed = torch.cat([decoded, attended, future], dim=-1)
+        raw = self.head(self.dropout(nn.functional.gelu(self.mix(self.dropout(mixed)))))
+        median = raw[..., MEDIAN : MEDIAN + 1] + self.skip(future)
+        steps = nn.functional.softplus(raw)
+        above = median + steps[..., MEDIAN + 1 :].cumsum(-1)
+        below = median - steps[..., :MEDIAN].flip(-1).cumsum(-1).flip(-1)
+        return torch.cat([below, median, above], dim=-1)
+
+
+def pinball_loss(
+    quantiles: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Mean pinball loss of ``quantiles`` (N, H, Q) against ``target`` (N, H), NaN targets left out.
+
+    ``weight`` (H,) is how much each lead counts, with a mean of 1.
+    """
+    levels = torch.tensor(QUANTILES, dtype=quantiles.dtype)
+    known = ~torch.isnan(target)
+    error = torch.where(known, target, 0.0)[..., None] - quantiles
+    loss = torch.maximum(levels * error, (levels - 1) * error).mean(-1) * known
+    if weight is not None:
+        loss = loss * weight
+    return loss.sum() / known.sum().clamp(min=1)

@@ -1,0 +1,267 @@
+"""Training: the same data, seed and machine give the same model, bit by bit."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from co2_assets.forecasting import metrics
+from co2_assets.forecasting.calibration import conformal_offsets, scaled_errors
+from co2_assets.forecasting.danish_time import hour_of, times_of
+from co2_assets.forecasting.determinism import deterministic
+from co2_assets.forecasting.known import KnownData
+from co2_assets.forecasting.model import (
+    Part,
+    TrainedModel,
+    TrainingConfig,
+    TrainingRecord,
+    model_version,
+    raw_quantiles,
+    raw_quantiles_of_one,
+    sha256,
+    weights_bytes,
+)
+from co2_assets.forecasting.network import AttentionLstm, pinball_loss
+from co2_assets.forecasting.scaling import Batch, InputLayer, fit_scaler
+from co2_assets.forecasting.splits import Split, split_in_time
+from co2_assets.forecasting.vocabulary import HEADLINE_LEADS, HORIZON_HOURS, MEDIAN
+from co2_assets.forecasting.windows import (
+    MASKABLE_FEEDS,
+    POWER_FEED,
+    REACH_BACK_HOURS,
+    Windows,
+    build_windows,
+)
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# Some windows are shown again with the newest measured hours hidden, so that the networks know what
+# to do when that feed is behind: hours behind, and every which window.
+LATE_HOURS = (1, 2, 3, 6)
+LATE_EVERY = 40
+# When a feed is missing the bands are at least this much wider.
+LEAST_WIDENING = 1.05
+# Hours behind, by which the widening for late measurements is measured.
+WIDENING_LATE_HOURS = 3
+
+# An epoch has at least this many batches, smaller ones where the history is short.
+LEAST_BATCHES = 32
+
+_WARM_UP_SHARE = 0.1
+_LARGEST_GRADIENT = 1.0
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """How far a training is: network and epoch count from 1, losses are scaled pinball losses."""
+
+    network: int
+    epoch: int
+    train_loss: float
+    validation_loss: float
+
+
+def train(
+    data: KnownData,
+    *,
+    until: datetime,
+    seed: int,
+    config: TrainingConfig | None = None,
+    progress: Callable[[EpochReport], None] | None = None,
+) -> TrainedModel:
+    """Train an ensemble on what was knowable at ``until`` (naive UTC, a whole hour).
+
+    Each network learns all of the training part but a block of its own, which validates it and
+    calibrates; the test part is scored once, at the end. TooLittleDataError when the history is too
+    short.
+    """
+    config = config or TrainingConfig()
+    known = data.cut(until)
+    windows = _complete_windows(known, hour_of(until))
+    split = split_in_time(windows.issue_hours, config.ensemble, config.validation_share, config.test_share)
+    scaler = fit_scaler(windows.part(split.fitted))
+    layer = InputLayer(data.area, scaler)
+    held_out = [windows.part(block) for block in split.held_out]
+    fitted = windows.part(split.fitted)
+    shown_windows = Windows.joined([fitted, *_late(known, fitted.issue_hours)])
+    shown = layer.batch(shown_windows)
+    networks, curves = [], []
+    with deterministic(config.threads):
+        for number in range(config.ensemble):
+            learnt = torch.as_tensor(np.flatnonzero(split.learns(number, shown_windows.issue_hours)))
+            validation = layer.batch(held_out[number])
+            network, curve = _fit(layer, shown, learnt, validation, (seed, number), config, progress)
+            networks.append(network.double().eval())
+            curves.append(curve)
+        weights_sha256 = sha256(weights_bytes(tuple(networks)))
+        record = TrainingRecord(
+            data_from=_time(int(windows.issue_hours[0])),
+            data_to=until,
+            parts=tuple(_part(name, windows.issue_hours[rows]) for name, rows in _named(split)),
+            metrics={},
+            curves=tuple(curves),
+        )
+        model = TrainedModel(
+            version=model_version(data.area, until, seed, weights_sha256),
+            area=data.area,
+            config=config,
+            seed=seed,
+            scaler=scaler,
+            networks=tuple(networks),
+            offsets=np.zeros(0),
+            widening={},
+            record=record,
+            weights_sha256=weights_sha256,
+        )
+        return _finished(model, known, held_out, windows.part(split.test))
+
+
+def _complete_windows(known: KnownData, until_hour: int) -> Windows:
+    """Windows of every hour whose targets were over by then, at least one of them measured."""
+    first = known.first_hour + REACH_BACK_HOURS
+    windows = build_windows(known, np.arange(first, until_hour - HORIZON_HOURS + 1))
+    return windows.part(np.flatnonzero((~np.isnan(windows.target)).any(axis=1)))
+
+
+def _late(known: KnownData, issue_hours: Integers) -> Iterator[Windows]:
+    for number, late in enumerate(LATE_HOURS):
+        chosen = issue_hours[number * LATE_EVERY // len(LATE_HOURS) :: LATE_EVERY]
+        yield build_windows(known, chosen, measurements_late_hours=late)
+
+
+def _fit(
+    layer: InputLayer,
+    shown: Batch,
+    learnt: torch.Tensor,
+    validation: Batch,
+    seed: tuple[int, int],
+    config: TrainingConfig,
+    progress: Callable[[EpochReport], None] | None,
+) -> tuple[AttentionLstm, tuple[tuple[float, float], ...]]:
+    """Fit one network to the rows ``learnt`` of ``shown``, its learning rate falling to nothing."""
+    torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0]))
+    network = AttentionLstm(layer.past_width, layer.future_width, config.hidden, config.dropout)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    batch_size = max(1, min(config.batch_size, len(learnt) // LEAST_BATCHES))
+    steps = config.epochs * -(-len(learnt) // batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, config.learning_rate, total_steps=steps, pct_start=_WARM_UP_SHARE, cycle_momentum=False
+    )
+    weight = _lead_weights(config)
+    curve: list[tuple[float, float]] = []
+    for epoch in range(1, config.epochs + 1):
+        network.train()
+        losses = []
+        for index in torch.split(learnt[torch.randperm(len(learnt))], batch_size):
+            batch = shown.rows(index)
+            for feed in MASKABLE_FEEDS:
+                layer.hide(batch, feed, torch.rand(len(index)) < config.feed_dropout)
+            past, future = (_disturbed(values, config.input_noise) for values in (batch.past, batch.future))
+            loss = pinball_loss(network(past, future), batch.target, weight)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(network.parameters(), _LARGEST_GRADIENT)
+            optimizer.step()
+            schedule.step()
+            losses.append(loss.item())
+        curve.append((float(np.mean(losses)), _loss(network, validation, weight)))
+        if progress is not None:
+            progress(EpochReport(seed[1] + 1, epoch, *curve[-1]))
+    return network, tuple(curve)
+
+
+def _lead_weights(config: TrainingConfig) -> torch.Tensor:
+    weight = torch.ones(HORIZON_HOURS)
+    first, last = HEADLINE_LEADS
+    weight[first - 1 : last] = config.headline_weight
+    return weight / weight.mean()
+
+
+def _disturbed(values: torch.Tensor, noise: float) -> torch.Tensor:
+    """Each input off by the same amount in all hours of a window.
+
+    Windows an hour apart are nearly the same, and a network soon knows the weeks that they lie in by
+    their levels; it must not rely on those.
+    """
+    return values + noise * torch.randn(len(values), 1, values.shape[-1])
+
+
+def _loss(network: AttentionLstm, batch: Batch, weight: torch.Tensor) -> float:
+    network.eval()
+    with torch.inference_mode():
+        parts = [batch.rows(index) for index in torch.split(torch.arange(len(batch)), 1024)]
+        losses = [pinball_loss(network(part.past, part.future), part.target, weight).item() for part in parts]
+    return float(np.average(losses, weights=[len(part) for part in parts]))
+
+
+def _finished(model: TrainedModel, known: KnownData, held_out: list[Windows], test: Windows) -> TrainedModel:
+    """The model with its calibration and its scores; the one place that looks at the test part."""
+
+    def blocks(windows: list[Windows], hidden_feed: str | None = None) -> Floats:
+        """What was held out, forecast by the networks that did not learn it."""
+        parts = (raw_quantiles_of_one(model, n, part, hidden_feed) for n, part in enumerate(windows))
+        return np.concatenate(list(parts))
+
+    actual = _targets(held_out)
+    raw = blocks(held_out)
+    offsets, _ = conformal_offsets(scaled_errors(raw, actual))
+    usual = _typical_error(raw, actual)
+    widening = {
+        feed: _typical_error(blocks(held_out, hidden_feed=feed), actual) / usual for feed in MASKABLE_FEEDS
+    }
+    late = [
+        build_windows(known, part.issue_hours, measurements_late_hours=WIDENING_LATE_HOURS)
+        for part in held_out
+    ]
+    widening[POWER_FEED] = _typical_error(blocks(late), _targets(late)) / usual
+    scores = {"validation_mae_g_per_kwh": _headline_mae(raw[..., MEDIAN], actual)}
+    if len(test):
+        median = raw_quantiles(model, test)[..., MEDIAN]
+        scores["test_mae_g_per_kwh"] = _headline_mae(median, _targets([test]))
+        last = np.repeat(test.last_value[:, None], HORIZON_HOURS, axis=1).astype(np.float64)
+        scores["test_persistence_mae_g_per_kwh"] = _headline_mae(last, _targets([test]))
+    return replace(
+        model,
+        offsets=offsets,
+        widening={feed: max(factor, LEAST_WIDENING) for feed, factor in widening.items()},
+        record=replace(model.record, metrics=scores),
+    )
+
+
+def _targets(parts: list[Windows]) -> Floats:
+    return np.concatenate([part.target for part in parts]).astype(np.float64)
+
+
+def _typical_error(raw: Floats, actual: Floats) -> float:
+    """80 % of errors of the median are within this many half bands."""
+    errors = np.abs(scaled_errors(raw, actual)[..., MEDIAN])
+    return float(np.nanquantile(errors, 0.8))
+
+
+def _headline_mae(forecast: Floats, target: Floats) -> float:
+    first, last = HEADLINE_LEADS
+    actual = target[:, first - 1 : last]
+    known = ~np.isnan(actual)
+    return metrics.mae(actual[known], forecast[:, first - 1 : last][known])
+
+
+def _named(split: Split) -> Iterator[tuple[str, Integers]]:
+    parts = {"train": split.fitted, "validation": np.concatenate(split.held_out), "test": split.test}
+    for name, rows in parts.items():
+        if len(rows):
+            yield name, rows
+
+
+def _part(name: str, issue_hours: Integers) -> Part:
+    end = _time(int(issue_hours[-1])) + timedelta(hours=HORIZON_HOURS)
+    return Part(name, _time(int(issue_hours[0])), end, len(issue_hours))
+
+
+def _time(hour: int) -> datetime:
+    return times_of(np.array([hour]))[0].to_pydatetime()

@@ -1,0 +1,1 @@
+"""Tests of `co2_assets.forecasting`."""

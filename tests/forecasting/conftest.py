@@ -1,0 +1,30 @@
+"""A small world and a small model of it, made once: nothing here changes them."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from co2_assets.forecasting.known import KnownData
+from co2_assets.forecasting.model import TrainedModel, TrainingConfig
+from co2_assets.forecasting.training import train
+
+from .worlds import recorded, world
+
+TINY = TrainingConfig(ensemble=2, hidden=8, epochs=3, test_share=0.15)
+TRAINED_UNTIL = datetime(2024, 4, 1)
+
+
+@pytest.fixture(scope="session")
+def data() -> KnownData:
+    return world()
+
+
+@pytest.fixture(scope="session")
+def model(data: KnownData) -> TrainedModel:
+    return train(data, until=TRAINED_UNTIL, seed=3, config=TINY)
+
+
+@pytest.fixture(scope="session")
+def archive(archive_dir: Path) -> KnownData:
+    return recorded(archive_dir)

@@ -1,0 +1,35 @@
+"""A feed that is gone costs accuracy, and the bands say so."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from co2_assets.forecasting.backtest import backtest
+from co2_assets.forecasting.evaluation import score
+from co2_assets.forecasting.known import KnownData
+from co2_assets.forecasting.model import TrainedModel, TrainingConfig
+from co2_assets.forecasting.training import train
+
+SMALL = TrainingConfig(ensemble=2, hidden=16, epochs=3, test_share=0.0)
+BEGIN, UNTIL, END = datetime(2023, 11, 1), datetime(2024, 4, 1), datetime(2024, 6, 1)
+# Coverage outside of these is what the skill check warns of, %.
+LEAST, MOST = 72.0, 88.0
+
+
+@pytest.fixture(scope="module")
+def small_model(archive: KnownData) -> TrainedModel:
+    return train(archive.between(BEGIN, UNTIL + timedelta(days=2)), until=UNTIL, seed=1, config=SMALL)
+
+
+@pytest.mark.parametrize(
+    ("table", "time"),
+    [("wind_solar", "hour_utc"), ("prices", "time_utc"), ("prognosis", "minute_utc")],
+)
+def test_bands_hold_when_a_feed_is_gone(small_model: TrainedModel, archive: KnownData, table: str, time: str):
+    frame = getattr(archive, table)
+    gone = replace(archive, **{table: frame[frame[time] < UNTIL]})
+    outcomes = backtest(small_model, gone, UNTIL, END, timedelta(hours=11))
+    row = score(outcomes).query("lead_from_hours == 1 and lead_to_hours == 24").iloc[0]
+    assert LEAST <= row["coverage_80_percent"] <= MOST
+    assert row["skill_persistence"] > 0
