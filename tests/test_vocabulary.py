@@ -1,0 +1,154 @@
+"""Words that stand in two places because of the walls mean the same in both."""
+
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from co2_assets import retraining, status
+from co2_assets.assets import evaluations, forecasts, trained_model
+from co2_assets.contracts import DATASETS, POWER_COLUMNS, PRICE_AREAS
+from co2_assets.definitions import build_definitions
+from co2_assets.energidataservice import sources
+from co2_assets.energidataservice.errors import ServiceError
+from co2_assets.forecasting import areas, calibration, evaluation, features, forecast, vocabulary
+from co2_assets.forecasting.features import aggregate_hours, engineer_features
+from co2_assets.forecasting.model import TrainingConfig
+from co2_assets.promotion import Verdict
+from co2_assets.settings import AUTO, LIVE, SIMULATOR, Settings
+from co2_assets.warehouse import home, tables
+from co2_dash import situation
+
+
+def test_quantiles() -> None:
+    assert tables.QUANTILES == vocabulary.QUANTILES
+    assert tables.QUANTILE_COLUMNS == vocabulary.QUANTILE_COLUMNS
+    assert vocabulary.QUANTILES[vocabulary.MEDIAN] == 0.5
+    assert tables.quantile_column(0.5) == vocabulary.MEDIAN_COLUMN
+
+
+def test_lags_and_rolling_windows() -> None:
+    assert tables.LAG_HOURS == vocabulary.LAG_HOURS
+    assert tables.ROLLING_HOURS == vocabulary.ROLLING_HOURS
+
+
+def test_measured_columns() -> None:
+    assert tuple(column.name for column in POWER_COLUMNS) == vocabulary.POWERS
+    columns = tables.AGGREGATED_DATA.column_names
+    assert columns == ("price_area", "hour_utc", "minutes_observed", *vocabulary.MEASURED)
+
+
+def test_source_labels() -> None:
+    assert {sources.LIVE, sources.ARCHIVE, sources.SIMULATOR} == set(home.SOURCE_LABELS)
+    assert (sources.LIVE, sources.ARCHIVE, sources.SIMULATOR) == (home.LIVE, home.ARCHIVE, home.SIMULATOR)
+    assert (AUTO, LIVE, SIMULATOR) == (sources.AUTO, sources.LIVE, sources.SIMULATOR)
+
+
+def test_price_zones_have_their_columns() -> None:
+    names = tables.ENGINEERED_FEATURES.column_names
+    assert [vocabulary.price_column(zone) for zone in PRICE_AREAS] == [
+        name for name in names if name.startswith("price_") and name != "price_area"
+    ]
+    for area in areas.AREAS.values():
+        assert set(area.prices) <= set(PRICE_AREAS)
+    assert areas.DENMARK.name == trained_model.AREA
+
+
+@pytest.fixture(scope="module")
+def minutes() -> pd.DataFrame:
+    """Two days of measurements, the same each minute."""
+    times = pd.date_range(datetime(2024, 6, 1), periods=2 * 24 * 60, freq="min", unit="us")
+    values = dict.fromkeys(vocabulary.MEASURED, 100.0)
+    return pd.DataFrame({"price_area": "DK", "minute_utc": times, **values, "fetched_at_utc": times})
+
+
+def test_aggregated_and_engineered_columns_are_the_declared_ones(minutes: pd.DataFrame) -> None:
+    hours = aggregate_hours(minutes, datetime(2024, 6, 3))
+    assert tuple(hours.columns) == tables.AGGREGATED_DATA.column_names
+    empty = {dataset.name: empty_table(dataset.table.name) for dataset in DATASETS}
+    produced = engineer_features(
+        hours,
+        empty["forecasts_hour"],
+        empty["day_ahead_prices"],
+        empty["co2_emission_prognosis"],
+        areas.DENMARK,
+    )
+    assert set(produced.columns) == set(tables.ENGINEERED_FEATURES.column_names)
+    assert len(produced) == 48
+
+
+def empty_table(name: str) -> pd.DataFrame:
+    kinds = {"TIMESTAMP": "datetime64[us]", "DOUBLE": "float64", "VARCHAR": "str", "INTEGER": "int32"}
+    (table,) = (table for table in tables.TABLES if table.name == name)
+    return pd.DataFrame({column.name: pd.Series(dtype=kinds[column.kind.value]) for column in table.columns})
+
+
+def test_prediction_columns_are_the_declared_ones_but_the_kind() -> None:
+    assert (*forecast.COLUMNS,) == tuple(n for n in tables.PREDICTIONS.column_names if n != "kind")
+
+
+def test_score_columns_are_the_declared_ones() -> None:
+    known = {"actual_g_per_kwh": 100.0, **dict.fromkeys(tables.QUANTILE_COLUMNS, 90.0)}
+    row = {
+        "target_hour_utc": pd.Timestamp(2024, 6, 1),
+        "lead_hours": 1,
+        "persistence_g_per_kwh": 95.0,
+        "energinet_prognosis_g_per_kwh": np.nan,
+    }
+    with np.errstate(all="ignore"):
+        scored = evaluation.score(pd.DataFrame([{**known, **row}]))
+    named_by_the_asset = {"evaluation_id", "price_area", "model_version", "kind", "evaluated_at_utc"}
+    assert set(scored.columns) == set(tables.MODEL_EVALUATIONS.column_names) - named_by_the_asset
+
+
+def test_six_hour_marks() -> None:
+    assert forecasts.MARK_HOURS == calibration.MARK_HOURS
+    assert evaluations.TEST_ISSUED_EVERY.total_seconds() == 3600 * calibration.MARK_HOURS
+
+
+def test_a_forecast_is_overdue_after_the_same_time_everywhere() -> None:
+    assert status.OVERDUE_AFTER == situation.STALE_AFTER
+
+
+def test_sizes_named_in_the_run_configuration_are_the_defaults_of_training() -> None:
+    config = trained_model.TrainingRunConfig
+    for name in ("ensemble", "hidden", "epochs"):
+        default = getattr(TrainingConfig(), name)
+        assert f"empty takes {default}," in (config.model_fields[name].description or "")
+    assert config().sizes() == {}
+    assert config(ensemble=1, hidden=8, epochs=2).sizes() == {"ensemble": 1, "hidden": 8, "epochs": 2}
+
+
+def test_decisions_are_the_words_that_the_views_look_for() -> None:
+    assert {Verdict(True, "").decision, Verdict(False, "").decision} == {"promoted", "rejected"}
+    assert "decision = 'promoted'" in tables.VIEWS["champions"]
+    assert "kind = 'live'" in tables.VIEWS["current_forecast"]
+
+
+def test_outcomes_of_fetches_are_told_apart() -> None:
+    outcomes = [kind.outcome for kind in _subclasses(ServiceError)]
+    assert len(set(outcomes)) == len(outcomes)
+    assert "ok" not in outcomes
+    assert "empty" in outcomes
+
+
+def _subclasses(kind: type[ServiceError]) -> list[type[ServiceError]]:
+    return [*kind.__subclasses__(), *(deep for sub in kind.__subclasses__() for deep in _subclasses(sub))]
+
+
+def test_every_table_but_the_bookkeeping_is_an_asset_by_its_name(tmp_path: Path) -> None:
+    definitions = build_definitions(Settings(home=tmp_path, source="simulator"))
+    keys = {key.to_user_string() for key in definitions.resolve_asset_graph().get_all_asset_keys()}
+    # Written by assets of other names: the trained model's two, and what the fetches leave.
+    bookkeeping = {"model_table", "model_training_sets", "new_data_log", "quarantined_values"}
+    assert {table.name for table in tables.TABLES} - bookkeeping == keys - {"trained_model", "forecast_pages"}
+
+
+def test_thresholds_said_in_words() -> None:
+    assert retraining.ACCURACY_THRESHOLD_PERCENT == 65.0
+    assert retraining.MINIMUM_SCORED_HOURS == 24
+    assert features.LEAST_MINUTES == 45
+    assert [field.name for field in fields(Settings)][:3] == ["home", "source", "as_of"]

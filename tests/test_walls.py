@@ -1,0 +1,148 @@
+"""Who may import whom, and what has no place in the code."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+MOST_LINES = 400
+
+MODULES = sorted(
+    path for package in ("co2_assets", "co2_dash") for path in (REPOSITORY / package).rglob("*.py")
+)
+ISOLATED = ("forecasting", "warehouse", "energidataservice")
+SHARED = "co2_assets.contracts"
+# What the pages may know of the pipeline.
+OF_THE_PAGES = ("co2_dash", "co2_assets.warehouse", SHARED)
+RISKY_CALLS = ("torch.load", "torch.save", "eval", "exec", "os.system")
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(REPOSITORY).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield every module that is imported anywhere in a file, relative ones made absolute."""
+    package = name_of(path) if path.name == "__init__.py" else name_of(path).rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            # A name may be a module of its own: `from co2_assets import pipeline`.
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def inside(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
+def modules_of(package: str) -> list[Path]:
+    return [path for path in MODULES if inside(name_of(path), package)]
+
+
+@pytest.mark.parametrize("package", ISOLATED)
+def test_the_inner_packages_know_only_themselves_and_the_contracts(package: str) -> None:
+    own = f"co2_assets.{package}"
+    assert modules_of(own)
+    for path in modules_of(own):
+        for module in imports(path):
+            assert not inside(module, "dagster"), f"{path} imports {module}"
+            assert not inside(module, "dash"), f"{path} imports {module}"
+            assert not inside(module, "co2_dash"), f"{path} imports {module}"
+            if inside(module, "co2_assets"):
+                assert inside(module, own) or inside(module, SHARED), f"{path} imports {module}"
+
+
+def test_the_contracts_know_nobody() -> None:
+    for path in modules_of(SHARED):
+        for module in imports(path):
+            assert not inside(module, "co2_assets") or inside(module, SHARED), f"{path} imports {module}"
+            assert not inside(module, "dagster"), f"{path} imports {module}"
+
+
+def test_the_pages_see_only_the_warehouse_and_the_contracts() -> None:
+    for path in modules_of("co2_dash"):
+        for module in imports(path):
+            assert not inside(module, "dagster"), f"{path} imports {module}"
+            assert not inside(module, "torch"), f"{path} imports {module}"
+            if inside(module, "co2_assets") or inside(module, "co2_dash"):
+                assert any(inside(module, allowed) for allowed in OF_THE_PAGES), f"{path} imports {module}"
+
+
+def test_the_pipeline_does_not_know_the_pages() -> None:
+    for path in modules_of("co2_assets"):
+        assert not any(inside(module, "co2_dash") for module in imports(path)), path
+
+
+def test_only_the_network_modules_of_forecasting_need_torch() -> None:
+    for path in modules_of("co2_assets"):
+        if not inside(name_of(path), "co2_assets.forecasting"):
+            assert not any(inside(module, "torch") for module in imports(path)), path
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_can_be_read_in_one_sitting(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= MOST_LINES, f"{name_of(path)} has {lines} lines: it wants to be two modules"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_pickle_no_shell_and_no_deferred_annotations(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    forbidden = ("pickle", "cPickle", "dill", "joblib", "shelve", "marshal")
+    for module in imports(path):
+        assert module.partition(".")[0] not in forbidden, f"{path} imports {module}"
+        # Dagster reads the annotations of assets and their Config as they stand.
+        assert module != "__future__.annotations", path
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            assert called not in ("torch.load", "torch.save", "eval", "exec", "os.system"), (
+                f"{path}: {called}"
+            )
+            shell = [k for k in node.keywords if k.arg == "shell"]
+            assert not any(ast.unparse(k.value) != "False" for k in shell), f"{path}: {called} with a shell"
+
+
+def tracked_texts() -> list[Path]:
+    """Files that git keeps, or would keep: what a stranger gets."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    kinds = {".py", ".toml", ".yaml", ".yml", ".md", ".txt", ".json", ".js", ".css", ""}
+    return [path for name in listed if (path := REPOSITORY / name).suffix in kinds and path.is_file()]
+
+
+def test_no_path_of_one_machine_in_what_is_tracked() -> None:
+    if not (REPOSITORY / ".git").exists():
+        pytest.skip("not a git checkout")
+    # Written apart, so that this file keeps its own rule.
+    of_a_machine = re.compile("|".join(("/" + "work/", "/" + r"home/\w", "/" + r"Users/\w", "/" + "root/")))
+    for path in tracked_texts():
+        found = of_a_machine.search(path.read_text(encoding="utf-8", errors="replace"))
+        assert found is None, f"{path.relative_to(REPOSITORY)} holds {found and found[0]}"
+
+
+def test_neither_databases_nor_models_are_tracked() -> None:
+    if not (REPOSITORY / ".git").exists():
+        pytest.skip("not a git checkout")
+    listed = subprocess.run(
+        ["git", "ls-files"],  # noqa: S607
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    kinds = {".duckdb", ".db", ".sqlite", ".safetensors", ".pt", ".pth", ".pkl", ".h5", ".parquet", ".log"}
+    assert [name for name in listed if Path(name).suffix in kinds] == []
