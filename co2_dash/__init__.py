@@ -1,0 +1,1 @@
+"""The pages people watch and the REST API, both read from published snapshots alone."""

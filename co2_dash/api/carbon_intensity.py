@@ -1,0 +1,162 @@
+"""What programs ask: the newest value, the past, the forecast, the cleanest time, the accuracy."""
+
+from datetime import timedelta
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from co2_dash import queries
+from co2_dash.api.cached import Refusal, answer
+from co2_dash.api.models import (
+    Accuracy,
+    CleanestWindow,
+    Forecast,
+    History,
+    Latest,
+    LeadAccuracy,
+    Measurement,
+    PowerMeasurement,
+)
+from co2_dash.api.parameters import (
+    LONGEST_HISTORY,
+    BeforeParameter,
+    DurationParameter,
+    EndParameter,
+    PriceAreaParameter,
+    StartParameter,
+    utc,
+)
+from co2_dash.api.problems import documented
+from co2_dash.api.rows import (
+    all_shaped,
+    forecast_head,
+    forecast_values,
+    measured_until,
+    origin_of,
+    window_of,
+)
+from co2_dash.exhibits.forecast import coming_hours, full_hour
+from co2_dash.pages.home import forecast_hours, last_month
+from co2_dash.situation import Situation
+from co2_dash.store import View
+from co2_dash.windows import NoWindow, advise
+
+HOUR = timedelta(hours=1)
+ONE_DAY = timedelta(days=1)
+_PROBLEMS = documented(401, 422, 429, 503)
+router = APIRouter(prefix="/api/v1", tags=["carbon intensity"], responses=_PROBLEMS)
+
+
+@router.get("/carbon-intensity/latest", response_model=Latest)
+async def latest(request: Request, price_area: PriceAreaParameter = "DK") -> Response:
+    """How clean power is: the newest measured hour, its place among 30 days, this hour's forecast."""
+
+    def build(view: View, situation: Situation) -> Latest:
+        end = measured_until(situation)
+        rows = queries.measured(view, price_area, end - HOUR, end)
+        measured = all_shaped(Measurement, rows, hour="hour_utc")[0]
+        scale = last_month(view, situation)
+        value = float(rows["co2_g_per_kwh"].iloc[0])
+        coming = forecast_values(coming_hours(view, situation.now_utc, price_area).head(1))
+        return Latest(
+            price_area=price_area,
+            measured=measured,
+            word=scale.step(value).word if scale else None,
+            cleaner_than_percent=round(scale.percent_cleaner_than(value), 1) if scale else None,
+            this_hour=coming[0] if coming and coming[0].hour == full_hour(situation.now_utc) else None,
+            origin=origin_of(situation),
+        )
+
+    return await answer(request, ("latest", price_area), build)
+
+
+@router.get("/carbon-intensity/history", response_model=History)
+async def history(
+    request: Request,
+    start: StartParameter = None,
+    end: EndParameter = None,
+    price_area: PriceAreaParameter = "DK",
+) -> Response:
+    """Measured hours with what made them, oldest first; at most a year in one answer."""
+
+    def build(view: View, situation: Situation) -> History:
+        until = utc(end) if end else measured_until(situation)
+        if start is None and until.year == 1:
+            raise Refusal(422, "The end lies before any measurement.")
+        since = utc(start) if start else until - ONE_DAY
+        if since >= until:
+            raise Refusal(422, "The start must lie before the end.")
+        if until - since > LONGEST_HISTORY:
+            raise Refusal(422, f"At most {LONGEST_HISTORY.days} days can be asked for at once.")
+        rows = queries.measured(view, price_area, since, until)
+        return History(
+            price_area=price_area,
+            hours=all_shaped(PowerMeasurement, rows, hour="hour_utc"),
+            origin=origin_of(situation),
+        )
+
+    return await answer(request, ("history", start, end, price_area), build)
+
+
+@router.get("/carbon-intensity/forecast", response_model=Forecast)
+async def forecast(request: Request, price_area: PriceAreaParameter = "DK") -> Response:
+    """The current forecast: seven quantiles for each of its hours, those already past included."""
+
+    def build(view: View, situation: Situation) -> Forecast:
+        rows = queries.current_forecast(view, price_area)
+        return Forecast(**forecast_head(situation), hours=forecast_values(rows))
+
+    return await answer(request, ("forecast", price_area), build)
+
+
+@router.get("/carbon-intensity/cleanest-window", response_model=CleanestWindow)
+async def cleanest_window(
+    request: Request,
+    duration: DurationParameter = 3,
+    before: BeforeParameter = None,
+    price_area: PriceAreaParameter = "DK",
+) -> Response:
+    """When to start for the cleanest stretch of `duration` hours that is over by `before`."""
+
+    def build(view: View, situation: Situation) -> CleanestWindow:
+        head = forecast_head(situation)
+        hours = forecast_hours(coming_hours(view, situation.now_utc, price_area))
+        if not hours:
+            raise Refusal(503, "The forecast has run out; a new one is due every 6 hours.")
+        now = situation.now_utc.replace(second=0, microsecond=0)
+        deadline = utc(before) if before else hours[-1].start_utc + HOUR
+        try:
+            advice = advise(hours, now, timedelta(hours=duration), deadline)
+        except NoWindow as error:
+            raise Refusal(422, f"{error}.") from error
+        return CleanestWindow(
+            **head,
+            duration_hours=duration,
+            before=deadline,
+            best=window_of(advice.best),
+            starting_now=window_of(advice.now),
+            saving_percent=round(advice.saving_percent, 1),
+            chance_cleaner=None if advice.chance_cleaner is None else round(advice.chance_cleaner, 3),
+        )
+
+    return await answer(request, ("window", duration, before, price_area), build, by_minute=True)
+
+
+@router.get("/accuracy", response_model=Accuracy)
+async def accuracy(request: Request, price_area: PriceAreaParameter = "DK") -> Response:
+    """How forecasts did: the newest evaluation of each model and kind, by lead, beside the baselines."""
+
+    def build(view: View, situation: Situation) -> Accuracy:
+        rows = queries.newest_evaluations(view, price_area)
+        renamed = {
+            "window_from": "window_from_utc",
+            "window_to": "window_to_utc",
+            "evaluated_at": "evaluated_at_utc",
+        }
+        return Accuracy(
+            price_area=price_area,
+            leads=all_shaped(LeadAccuracy, rows, **renamed),
+            origin=origin_of(situation),
+        )
+
+    return await answer(request, ("accuracy", price_area), build)

@@ -1,0 +1,83 @@
+"""The state of the data, and the two questions that a supervisor asks."""
+
+from datetime import timedelta
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from co2_dash.api.cached import reader_of
+from co2_dash.api.models import DatasetState, Health, Readiness, Status
+from co2_dash.api.problems import documented, problem
+from co2_dash.api.rows import origin_of, plain
+from co2_dash.exhibits.models import freshness_rows
+from co2_dash.queries import records
+from co2_dash.situation import Situation
+from co2_dash.store import View
+from co2_dash.wording import notices
+
+_FRESH = {"Cache-Control": "no-store"}
+router = APIRouter(tags=["state"])
+
+
+@router.get("/api/v1/status", response_model=Status, responses=documented(401, 429))
+async def status(request: Request) -> Response:
+    """The state of the data in words and numbers; answers also when there are none."""
+    view, situation = reader_of(request).look()
+    body = _status(view, situation).model_dump(mode="json")
+    return JSONResponse(body, headers=_FRESH)
+
+
+def _status(view: View | None, situation: Situation) -> Status:
+    age = situation.forecast_age
+    return Status(
+        state=_state(situation),
+        notices=[f"{notice.title}. {notice.text}" for notice in notices(situation)],
+        now=situation.now_utc,
+        issue_time=situation.issue_time_utc,
+        forecast_age_hours=None if age is None else round(age / timedelta(hours=1), 2),
+        measured_until=situation.measured_until_utc,
+        model_version=situation.model_version,
+        degraded_causes=list(situation.degraded_causes),
+        datasets=[] if view is None else _datasets(view, situation),
+        origin=None if view is None else origin_of(situation),
+    )
+
+
+def _state(situation: Situation) -> Any:
+    if not situation.version or situation.empty:
+        return "empty"
+    if situation.issue_time_utc is None:
+        return "no_forecast"
+    return "stale" if situation.stale else "ok"
+
+
+def _datasets(view: View, situation: Situation) -> list[DatasetState]:
+    return [
+        DatasetState(
+            dataset=row["dataset"],
+            newest=plain(row["newest_utc"]),
+            rows=plain(row["row_count"]),
+            last_ok_fetch=plain(row["last_ok_fetch_utc"]),
+            late=row["state"] == "late",
+        )
+        for row in records(freshness_rows(view, situation, {}))
+    ]
+
+
+@router.get("/healthz", response_model=Health)
+async def healthz() -> Response:
+    """The process answers."""
+    return JSONResponse(Health().model_dump(), headers=_FRESH)
+
+
+@router.get("/readyz", response_model=Readiness, responses=documented(503))
+async def readyz(request: Request) -> Response:
+    """There is a forecast that is at most 7 hours old; otherwise 503 with the reason."""
+    _, situation = reader_of(request).look()
+    if situation.issue_time_utc is None:
+        return problem(503, "There is no forecast yet.")
+    if situation.stale:
+        return problem(503, "The newest forecast is older than 7 hours.")
+    body = Readiness(issue_time=situation.issue_time_utc).model_dump(mode="json")
+    return JSONResponse(body, headers=_FRESH)

@@ -1,0 +1,320 @@
+"""What happens on the pages: drawing, refreshing, tables, downloads, choices."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import dash
+import dash_ag_grid as dag
+import dash_mantine_components as dmc
+import pandas as pd
+from dash import MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash.exceptions import PreventUpdate
+
+from co2_dash.exhibits.base import Exhibit, Theme, words_instead
+from co2_dash.exhibits.catalogue import EXHIBITS, csv_of, readable, rows_of
+from co2_dash.pages import emissions, frame, home, models, predictions
+from co2_dash.pages.parts import Part, legend, listed
+from co2_dash.reader import Reader
+
+_log = logging.getLogger(__name__)
+PAGE_SIZE = 10
+
+
+def register(app: Dash, reader: Reader) -> None:
+    """Add every callback to ``app``."""
+    _register_refresh(app)
+    _register_exhibits(app, reader)
+    _register_parts(app, reader)
+
+
+def report_failure(error: Exception) -> None:
+    """Log what went wrong in a callback and say on the page that a part of it is missing."""
+    _log.error("a part of a page could not be drawn", exc_info=error)
+    dash.set_props(
+        "failure",
+        {
+            "children": dmc.Alert(
+                "The rest of the page stands. It is tried again with the next data.",
+                title="A part of this page could not be drawn",
+                color="yellow",
+                radius="lg",
+                className="notice",
+            )
+        },
+    )
+
+
+def in_browser(app: Any, function: str, *arguments: Any, **more: Any) -> None:
+    """Add a callback that the browser answers: a function of ``assets/clientside.js``."""
+    app.clientside_callback(ClientsideFunction("pages", function), *arguments, **more)
+
+
+def _register_refresh(app: Dash) -> None:
+    in_browser(app, "theme", Output("theme", "data"), Input("theme", "id"))
+    in_browser(
+        app,
+        "poll",
+        Output("data-token", "data"),
+        Output("clock-token", "data"),
+        Output("offline", "children"),
+        Input("poll", "n_intervals"),
+        State("data-token", "data"),
+        State("clock-token", "data"),
+        prevent_initial_call=True,
+    )
+
+
+def _exhibit_of(identity: Mapping[str, Any]) -> Exhibit:
+    try:
+        return EXHIBITS[identity["exhibit"]]
+    except (KeyError, TypeError) as error:
+        raise PreventUpdate from error
+
+
+def kept_zoom(view_changes: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what keeps the reader's zoom, from the last change that a chart has told of.
+
+    ``uirevision`` alone does not: `dcc.Graph` writes a zoom into its figure, and the next figure
+    takes its place.
+    """
+    bounds = [(view_changes or {}).get(f"xaxis.range[{end}]") for end in (0, 1)]
+    if not all(isinstance(bound, str | int | float) for bound in bounds):
+        return {}
+    return {"range": bounds, "autorange": False}
+
+
+def _register_exhibits(app: Dash, reader: Reader) -> None:
+    """Serve the chart, the table and the download of every exhibit."""
+
+    def mine(kind: str) -> dict[str, Any]:
+        return {"type": kind, "exhibit": MATCH}
+
+    @app.callback(
+        Output(mine("figure"), "figure"),
+        Output(mine("figure"), "relayoutData"),
+        Output(mine("legend"), "children"),
+        Output(mine("chart"), "aria-label"),
+        Input("data-token", "data"),
+        Input("clock-token", "data"),
+        Input("theme", "data"),
+        Input(mine("options"), "data"),
+        State(mine("figure"), "relayoutData"),
+        State(mine("figure"), "id"),
+    )
+    def draw(
+        _data: str,
+        _clock: str,
+        scheme: str | None,
+        options: dict[str, Any] | None,
+        view_changes: dict[str, Any] | None,
+        identity: dict[str, str],
+    ) -> tuple[Any, Any, Any, Any]:
+        exhibit = _exhibit_of(identity)
+        triggers = set(ctx.triggered_prop_ids)
+        only_the_clock = triggers == {"clock-token.data"}
+        if scheme is None or exhibit.figure is None or (only_the_clock and not exhibit.follows_clock):
+            return no_update, no_update, no_update, no_update
+        theme: Theme = "dark" if scheme == "dark" else "light"
+        view, situation = reader.look()
+        rows = rows_of(exhibit, view, situation, options or {})
+        if rows.empty:
+            nothing = exhibit.nothing
+            return words_instead(nothing, theme), None, [], f"{exhibit.title}: {nothing}"
+        label = exhibit.summary(rows) if exhibit.summary else exhibit.title
+        figure = exhibit.figure(rows, situation, options or {}, theme)
+        # Other choices give another chart, which begins unzoomed.
+        same_chart = triggers <= {"data-token.data", "clock-token.data", "theme.data"}
+        if same_chart:
+            figure["layout"]["xaxis"] |= kept_zoom(view_changes)
+        return figure, no_update if same_chart else None, legend(figure), label
+
+    in_browser(
+        app,
+        "openTable",
+        Output(mine("table-open"), "data"),
+        Output(mine("table-button"), "children"),
+        Output(mine("table-button"), "aria-expanded"),
+        Input(mine("table-button"), "n_clicks"),
+    )
+
+    @app.callback(
+        Output(mine("table"), "children"),
+        Input(mine("table-open"), "data"),
+        Input("data-token", "data"),
+        Input(mine("options"), "data"),
+        State(mine("table"), "id"),
+        prevent_initial_call=True,
+    )
+    def fill_table(
+        is_open: bool,
+        _data: str,
+        options: dict[str, Any] | None,
+        identity: dict[str, str],
+    ) -> Any:
+        if not is_open:
+            return []
+        exhibit = _exhibit_of(identity)
+        rows = rows_of(exhibit, *reader.look(), options or {})
+        if rows.empty:
+            return dmc.Text(exhibit.nothing, size="sm", c="dimmed")
+        return grid(rows)
+
+    @app.callback(
+        Output(mine("download"), "data"),
+        Input(mine("csv"), "n_clicks"),
+        State(mine("options"), "data"),
+        State(mine("csv"), "id"),
+        prevent_initial_call=True,
+    )
+    def download(n_clicks: int | None, options: dict[str, Any] | None, identity: dict[str, str]) -> Any:
+        if not n_clicks:
+            return no_update
+        exhibit = _exhibit_of(identity)
+        view, situation = reader.look()
+        rows = rows_of(exhibit, view, situation, options or {})
+        name = f"{exhibit.key}-{situation.source or 'nothing'}-{situation.now_utc:%Y%m%dT%H%MZ}.csv"
+        return {"content": csv_of(rows, situation), "filename": name, "type": "text/csv"}
+
+
+# Columns of whole sentences: they are broken into lines instead of making the table wide.
+_PROSE = {"reason", "message", "trigger", "architecture", "row_key", "retrained"}
+
+
+def grid(rows: pd.DataFrame) -> Part:
+    """Return rows as a table that can be sorted, filtered and paged."""
+    shown = readable(rows, times="%Y-%m-%d %H:%M")
+    records = shown.astype(object).where(shown.notna(), None).to_dict("records")
+    return dag.AgGrid(
+        rowData=records,
+        columnDefs=[_column(str(name), rows[name]) for name in shown],
+        defaultColDef={"sortable": True, "resizable": True, "filter": True, "minWidth": 90},
+        columnSize="autoSize",
+        dashGridOptions={
+            "pagination": len(records) > PAGE_SIZE,
+            "paginationPageSize": PAGE_SIZE,
+            "paginationPageSizeSelector": False,
+            "domLayout": "autoHeight",
+            "enableCellTextSelection": True,
+            "ensureDomOrder": True,
+        },
+        style={"height": None},
+    )
+
+
+def _column(name: str, values: pd.Series) -> dict[str, Any]:
+    column: dict[str, Any] = {"field": name, "headerName": heading_of(name), "headerTooltip": name}
+    if pd.api.types.is_numeric_dtype(values):
+        column["type"] = "rightAligned"
+    if name in _PROSE:
+        column |= {"wrapText": True, "autoHeight": True, "width": 340, "suppressAutoSize": True}
+        column["cellStyle"] = {"lineHeight": "1.4", "paddingTop": "0.6rem", "paddingBottom": "0.6rem"}
+    return column
+
+
+_UNITS = (
+    ("_g_per_kwh", "g/kWh"),
+    ("_percent", "%"),
+    ("_hours", "h"),
+    ("_mw", "MW"),
+    ("_utc", "UTC"),
+    ("_danish", "Danish time"),
+    ("_seconds", "s"),
+    ("_s", "s"),
+)
+
+
+def heading_of(column: str) -> str:
+    """Return a column's name in words, its unit or zone in brackets."""
+    for ending, unit in _UNITS:
+        if column.endswith(ending) and column != f"n{ending}":
+            name = column.removesuffix(ending).replace("_", " ")
+            return f"{name[:1].upper()}{name[1:]} ({unit})"
+    name = column.replace("_", " ")
+    return f"{name[:1].upper()}{name[1:]}"
+
+
+def _register_parts(app: Dash, reader: Reader) -> None:
+    """Keep the words of the frame and of each page up to date."""
+
+    @app.callback(
+        Output("notices", "children"),
+        Output("origin", "children"),
+        Output("failure", "children"),
+        Input("data-token", "data"),
+        prevent_initial_call=True,
+    )
+    def say_state(_data: str) -> tuple[Any, Any, Any]:
+        _, situation = reader.look()
+        return frame.banners(situation), frame.origin_badge(situation), []
+
+    @app.callback(
+        Output("now", "children"),
+        Output("strip", "children"),
+        Output("facts", "children"),
+        Input("data-token", "data"),
+        Input("clock-token", "data"),
+        prevent_initial_call=True,
+    )
+    def say_now(_data: str, _clock: str) -> tuple[Any, Any, Any]:
+        view, situation = reader.look()
+        return (
+            home.now_parts(view, situation),
+            home.strip_parts(view, situation),
+            home.fact_parts(view, situation),
+        )
+
+    @app.callback(
+        Output("window-before", "data"),
+        Output("window-before", "value"),
+        Output("window", "children"),
+        Input("window-duration", "value"),
+        Input("window-before", "value"),
+        Input("data-token", "data"),
+        Input("clock-token", "data"),
+        prevent_initial_call=True,
+    )
+    def advise(duration: str, before: str, _data: str, _clock: str) -> tuple[Any, Any, Any]:
+        view, situation = reader.look()
+        length = int(duration) if str(duration).isdecimal() else home.DEFAULT_DURATION
+        deadlines = home.deadline_choices(view, situation, length)
+        chosen = before if before in dict(deadlines) else deadlines[-1][0]
+        return listed(deadlines), chosen, home.window_parts(view, situation, duration, chosen)
+
+    @app.callback(
+        Output("tiles", "children"),
+        Input("data-token", "data"),
+        Input({"type": "choice", "name": "range"}, "value"),
+        prevent_initial_call=True,
+    )
+    def say_short(_data: str, length: str) -> Any:
+        return emissions.tile_parts(*reader.look(), length)
+
+    @app.callback(Output("scored", "children"), Input("data-token", "data"), prevent_initial_call=True)
+    def say_scored(_data: str) -> Any:
+        return predictions.scored_parts(reader.look()[0])
+
+    @app.callback(
+        Output("champion", "children"),
+        Output({"type": "choice", "name": "model"}, "data"),
+        Input("data-token", "data"),
+        prevent_initial_call=True,
+    )
+    def say_champion(_data: str) -> tuple[Any, Any]:
+        view, _ = reader.look()
+        return models.champion_parts(view), listed(models.model_choices(view))
+
+    for names, keys in (
+        (("range",), ("intensity", "production")),
+        (("period", "kind"), ("leads", "calibration", "rolling")),
+        (("period", "kind", "lead"), ("outcomes",)),
+        (("model",), ("curves",)),
+    ):
+        # Every exhibit that a choice is about is handed the whole set of choices.
+        in_browser(
+            app,
+            "choose",
+            [Output({"type": "options", "exhibit": key}, "data") for key in keys],
+            [Input({"type": "choice", "name": name}, "value") for name in names],
+            prevent_initial_call=True,
+        )

@@ -1,0 +1,64 @@
+"""Danish time, for people: everything inside is naive UTC."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+COPENHAGEN = ZoneInfo("Europe/Copenhagen")
+
+
+def danish(instant_utc: datetime) -> datetime:
+    """Return the naive UTC instant as an aware datetime in Danish time."""
+    return instant_utc.replace(tzinfo=UTC).astimezone(COPENHAGEN)
+
+
+def offset(instant_utc: datetime) -> timedelta:
+    """Return what is added to UTC to get Danish time at that instant: one or two hours."""
+    return danish(instant_utc).utcoffset() or timedelta(0)
+
+
+def zone_name(instant_utc: datetime) -> str:
+    """Return ``CET`` or ``CEST``."""
+    return danish(instant_utc).strftime("%Z")
+
+
+def iso_utc(instant_utc: datetime) -> str:
+    """Return the naive UTC instant as ISO 8601 with its offset, ``2024-06-01T00:00:00Z``."""
+    return instant_utc.isoformat(timespec="seconds") + "Z"
+
+
+def iso_danish(instant_utc: datetime) -> str:
+    """Return the instant in Danish time as ISO 8601 with its offset."""
+    return danish(instant_utc).isoformat(timespec="seconds")
+
+
+def clock(instant_utc: datetime) -> str:
+    """Return the Danish time of day, ``14:05``."""
+    return danish(instant_utc).strftime("%H:%M")
+
+
+def date_and_clock(instant_utc: datetime) -> str:
+    """Return the Danish date and time of day, ``Sat 1 Jun 2024 14:05 CEST``."""
+    local = danish(instant_utc)
+    return f"{local:%a} {local.day} {local:%b %Y %H:%M %Z}"
+
+
+def day_and_clock(instant_utc: datetime, now_utc: datetime) -> str:
+    """Return the Danish time of day with the day where it is not today's: ``02:00 tomorrow``."""
+    local, today = danish(instant_utc), danish(now_utc).date()
+    days = (local.date() - today).days
+    if days == 0:
+        return f"{local:%H:%M}"
+    if days == 1:
+        return f"{local:%H:%M} tomorrow"
+    if days == -1:
+        return f"{local:%H:%M} yesterday"
+    return f"{local:%H:%M} on {local:%a} {local.day} {local:%b}"
+
+
+def span(duration: timedelta) -> str:
+    """Return a duration in words a person would use: ``23 min``, ``5 h``, ``3 days``."""
+    minutes = max(0, round(duration.total_seconds() / 60))
+    if minutes < 90:
+        return f"{minutes} min"
+    hours = round(minutes / 60)
+    return f"{hours} h" if hours < 48 else f"{round(hours / 24)} days"

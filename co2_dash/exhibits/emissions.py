@@ -1,0 +1,187 @@
+"""What was measured: the carbon intensity, and the production and exchange that made it."""
+
+from datetime import timedelta
+
+import pandas as pd
+
+from co2_dash import queries
+from co2_dash.danish_time import iso_danish
+from co2_dash.exhibits.base import (
+    INKS,
+    DanishAxis,
+    Exhibit,
+    Figure,
+    Options,
+    Theme,
+    hour_texts,
+    layout,
+    numbers,
+    time_line,
+)
+from co2_dash.situation import Situation
+from co2_dash.store import View
+from co2_dash.wording import UNIT
+
+RANGES = {"24 h": 24, "7 d": 24 * 7, "30 d": 24 * 30}
+DEFAULT_RANGE = "24 h"
+MIDDLE = timedelta(minutes=30)
+
+# From the ground up: what burns something first, then sun and wind, import on top. Okabe and Ito's
+# palette (https://jfly.uni-koeln.de/color/), which is told apart by all kinds of colour vision.
+STACK = (
+    ("production_ge_100_mw", "Central plants", "#7f7f7f"),
+    ("production_lt_100_mw", "Decentral plants", "#cc79a7"),
+    ("solar_mw", "Solar", "#f0e442"),
+    ("onshore_wind_mw", "Onshore wind", "#56b4e9"),
+    ("offshore_wind_mw", "Offshore wind", "#0072b2"),
+    ("import", "Import", "#d55e00"),
+)
+EXPORT_COLOUR = "#e69f00"
+
+
+def hours_of(options: Options) -> int:
+    """Return the length asked for, in hours; the default for anything unknown."""
+    return RANGES.get(str(options.get("range")), RANGES[DEFAULT_RANGE])
+
+
+def table(view: View, situation: Situation, options: Options) -> pd.DataFrame:
+    """Return a row for every hour of the range, null where nothing was measured."""
+    end = situation.measured_until_utc
+    if end is None:
+        return pd.DataFrame()
+    start = end - timedelta(hours=hours_of(options))
+    hours = pd.DataFrame(
+        {"hour_utc": pd.date_range(start, end, freq="h", inclusive="left").astype("datetime64[us]")}
+    )
+    rows = hours.merge(queries.measured(view, "DK", start, end), on="hour_utc", how="left")
+    rows.insert(1, "hour_danish", [iso_danish(hour.to_pydatetime()) for hour in rows["hour_utc"]])
+    return rows
+
+
+def intensity_table(view: View, situation: Situation, options: Options) -> pd.DataFrame:
+    """Return the carbon intensity alone."""
+    rows = table(view, situation, options)
+    return rows if rows.empty else rows[["hour_utc", "hour_danish", "co2_g_per_kwh"]]
+
+
+def production_table(view: View, situation: Situation, options: Options) -> pd.DataFrame:
+    """Return production by kind and net exchange, in MW; positive exchange is import."""
+    rows = table(view, situation, options)
+    return rows if rows.empty else rows.drop(columns="co2_g_per_kwh")
+
+
+def intensity_summary(rows: pd.DataFrame) -> str:
+    """Return mean, least and greatest in a sentence."""
+    values = rows["co2_g_per_kwh"].dropna()
+    return (
+        f"Chart of measured carbon intensity over {len(rows)} hours: {values.mean():.0f} {UNIT} on average, "
+        f"between {values.min():.0f} and {values.max():.0f}."
+    )
+
+
+def production_summary(rows: pd.DataFrame) -> str:
+    """Return the mean of each kind in a sentence."""
+    means = rows.mean(numeric_only=True)
+    parts = [f"{name.lower()} {means[column]:.0f}" for column, name, _ in STACK if column in means]
+    net = means["net_exchange_mw"]
+    way = "import" if net >= 0 else "export"
+    return (
+        f"Stacked area of production over {len(rows)} hours, mean in MW: {', '.join(parts)}, "
+        f"net {way} {abs(net):.0f}."
+    )
+
+
+def intensity_figure(rows: pd.DataFrame, _situation: Situation, _options: Options, theme: Theme) -> Figure:
+    """Return the line of measured carbon intensity; a missing hour breaks it."""
+    ink = INKS[theme]
+    axis = _axis(rows)
+    x = axis.places(rows["hour_utc"] + MIDDLE)
+    values = numbers(rows["co2_g_per_kwh"])
+    trace = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": x,
+        "y": values,
+        "line": {"color": ink.forecast, "width": 2.5},
+        "fill": "tozeroy",
+        "fillcolor": ink.bands[1],
+        "connectgaps": False,
+        "hovertemplate": "%{y:.0f} " + UNIT + "<extra></extra>",
+    }
+    base = layout(
+        ink,
+        y_title=f"{UNIT}, Danish time ({axis.zone})",
+        key=f"intensity-{len(rows)}",
+        xaxis=axis.axis(hoverformat="%a %-d %b"),
+    )
+    return {"data": [time_line(x, values, hour_texts(rows["hour_utc"])), trace], "layout": base}
+
+
+def production_figure(rows: pd.DataFrame, _situation: Situation, _options: Options, theme: Theme) -> Figure:
+    """Return production and import stacked upwards from zero, export downwards."""
+    ink = INKS[theme]
+    axis = _axis(rows)
+    x = axis.places(rows["hour_utc"] + MIDDLE)
+    parts = rows.assign(
+        **{"import": rows["net_exchange_mw"].clip(lower=0), "export": rows["net_exchange_mw"].clip(upper=0)}
+    )
+    area = {"type": "scatter", "mode": "lines", "x": x, "hovertemplate": "%{y:,.0f} MW"}
+    traces = [time_line(x, [0.0] * len(rows), hour_texts(rows["hour_utc"]))]
+    traces += [
+        {
+            **area,
+            "y": numbers(parts[column].clip(lower=0), 0),
+            "name": name,
+            "stackgroup": "up",
+            "line": {"width": 0.5, "color": colour},
+            "fillcolor": colour,
+        }
+        for column, name, colour in STACK
+    ]
+    traces.append(
+        {
+            **area,
+            "y": numbers(parts["export"], 0),
+            "name": "Export",
+            "stackgroup": "down",
+            "line": {"width": 0.5, "color": EXPORT_COLOUR},
+            "fillcolor": EXPORT_COLOUR,
+        }
+    )
+    base = layout(
+        ink,
+        y_title=f"MW, Danish time ({axis.zone})",
+        key=f"production-{len(rows)}",
+        xaxis=axis.axis(hoverformat="%a %-d %b"),
+        yaxis={"zeroline": True, "zerolinecolor": ink.faint, "tickformat": ",d"},
+    )
+    return {"data": traces, "layout": base}
+
+
+def _axis(rows: pd.DataFrame) -> DanishAxis:
+    first, last = rows["hour_utc"].iloc[0], rows["hour_utc"].iloc[-1]
+    return DanishAxis(first.to_pydatetime(), last.to_pydatetime() + timedelta(hours=1))
+
+
+INTENSITY = Exhibit(
+    key="intensity",
+    title="Carbon intensity of the power used in Denmark",
+    explanation="Hourly means of what Energinet measured by the minute. A break in the line is an hour "
+    "without data.",
+    table=intensity_table,
+    figure=intensity_figure,
+    summary=intensity_summary,
+    nothing="Nothing has been measured yet.",
+    height=320,
+)
+PRODUCTION = Exhibit(
+    key="production",
+    title="What made it",
+    explanation="Production by kind of plant, with import on top; export is drawn below zero. Central "
+    "plants have 100 MW and more, decentral ones less.",
+    table=production_table,
+    figure=production_figure,
+    summary=production_summary,
+    nothing="Nothing has been measured yet.",
+    height=420,
+)

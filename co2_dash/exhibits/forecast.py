@@ -1,0 +1,208 @@
+"""The coming 24 hours: median and bands, with the last 24 measured hours leading into them."""
+
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from co2_assets.warehouse.tables import QUANTILE_COLUMNS
+from co2_dash import queries
+from co2_dash.danish_time import clock, iso_danish
+from co2_dash.exhibits.base import (
+    INKS,
+    DanishAxis,
+    Exhibit,
+    Figure,
+    Ink,
+    Options,
+    Theme,
+    hour_texts,
+    layout,
+    numbers,
+    time_line,
+    vertical_mark,
+)
+from co2_dash.situation import Situation
+from co2_dash.store import View
+from co2_dash.wording import UNIT
+
+HOUR = timedelta(hours=1)
+PAST_HOURS = 24
+HEADLINE_HOURS = 6
+MEASURED, PROGNOSIS = "measured_g_per_kwh", "energinet_prognosis_g_per_kwh"
+# Widest first, so that the narrower lie on top.
+BANDS = (
+    ("90 %", "q05_g_per_kwh", "q95_g_per_kwh"),
+    ("80 %", "q10_g_per_kwh", "q90_g_per_kwh"),
+    ("50 %", "q25_g_per_kwh", "q75_g_per_kwh"),
+)
+MIDDLE = timedelta(minutes=30)
+
+
+def full_hour(instant_utc: datetime) -> datetime:
+    """Return the start of the hour that an instant lies in."""
+    return instant_utc.replace(minute=0, second=0, microsecond=0)
+
+
+def coming_hours(view: View, now_utc: datetime, price_area: str = "DK") -> pd.DataFrame:
+    """Return the rows of the current forecast from the hour of ``now_utc`` on."""
+    forecast = queries.current_forecast(view, price_area)
+    return forecast[forecast["target_hour_utc"] >= full_hour(now_utc)].reset_index(drop=True)
+
+
+def table(view: View, situation: Situation, _options: Options) -> pd.DataFrame:
+    """Return a row per hour: measured ones of the last 24 h, then the forecast ones."""
+    forecast = queries.current_forecast(view, "DK").rename(columns={"target_hour_utc": "hour_utc"})
+    start = full_hour(situation.now_utc) - PAST_HOURS * HOUR
+    measured = queries.measured(view, "DK", start, situation.now_utc)[["hour_utc", "co2_g_per_kwh"]].rename(
+        columns={"co2_g_per_kwh": MEASURED}
+    )
+    rows = measured.merge(
+        forecast[["hour_utc", "lead_hours", *QUANTILE_COLUMNS, PROGNOSIS]], on="hour_utc", how="outer"
+    ).sort_values("hour_utc", ignore_index=True)
+    rows.insert(1, "hour_danish", [iso_danish(hour.to_pydatetime()) for hour in rows["hour_utc"]])
+    return rows
+
+
+def summary(rows: pd.DataFrame) -> str:
+    """Return the forecast in a sentence: where it begins, its least and its greatest hour."""
+    ahead = rows.dropna(subset=["q50_g_per_kwh"])
+    if ahead.empty:
+        return "Chart of measured carbon intensity; there is no forecast."
+    least, most = ahead.iloc[ahead["q50_g_per_kwh"].argmin()], ahead.iloc[ahead["q50_g_per_kwh"].argmax()]
+    return (
+        f"Chart of carbon intensity: measured for {rows[MEASURED].count()} hours, forecast for "
+        f"{len(ahead)} hours. The forecast is lowest at {clock(least['hour_utc'].to_pydatetime())} "
+        f"({least['q50_g_per_kwh']:.0f} {UNIT}) and highest at {clock(most['hour_utc'].to_pydatetime())} "
+        f"({most['q50_g_per_kwh']:.0f} {UNIT})."
+    )
+
+
+def figure(rows: pd.DataFrame, situation: Situation, _options: Options, theme: Theme) -> Figure:
+    """Return the chart: an hour's value stands at the middle of the hour."""
+    ink = INKS[theme]
+    first = rows["hour_utc"].iloc[0].to_pydatetime()
+    axis = DanishAxis(first, rows["hour_utc"].iloc[-1].to_pydatetime() + HOUR)
+    shown = rows.assign(x=axis.places(rows["hour_utc"] + MIDDLE), when=hour_texts(rows["hour_utc"]))
+    measured = shown.dropna(subset=[MEASURED])
+    ahead = shown.dropna(subset=["q50_g_per_kwh"])
+    either = shown["q50_g_per_kwh"].fillna(shown[MEASURED])
+    traces = [time_line(list(shown["x"]), numbers(either), list(shown["when"]))]
+    traces += _bands(ahead, ink)
+    if len(measured) and len(ahead):
+        traces.append(_join(measured.iloc[-1], ahead, ink))
+    traces.append(
+        _line(shown, PROGNOSIS, "Energinet’s prognosis", {"color": ink.other, "width": 1.5, "dash": "dot"})
+    )
+    traces.append(_line(ahead, "q50_g_per_kwh", "Forecast", {"color": ink.forecast, "width": 3}))
+    traces.append(_line(shown, MEASURED, "Measured", {"color": ink.measured, "width": 2.5}))
+    base = layout(
+        ink,
+        y_title=f"{UNIT}, Danish time ({axis.zone})",
+        key="forecast",
+        xaxis=axis.axis(hoverformat="%a %-d %b"),
+    )
+    if len(ahead):
+        _mark_headline(base, situation, ahead, axis, ink)
+    line, label = vertical_mark(axis.place(situation.now_utc), "now", ink, y=0.06)
+    base["shapes"].append(line)
+    base["annotations"].append(label)
+    return {"data": traces, "layout": base}
+
+
+def _line(rows: pd.DataFrame, column: str, name: str, style: Figure) -> Figure:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": list(rows["x"]),
+        "y": numbers(rows[column]),
+        "line": style,
+        "connectgaps": False,
+        "hovertemplate": "%{y:.0f}",
+    }
+
+
+def _bands(ahead: pd.DataFrame, ink: Ink) -> list[Figure]:
+    traces: list[Figure] = []
+    for (name, low, high), colour in zip(BANDS, ink.bands, strict=True):
+        edge = {"type": "scatter", "mode": "lines", "x": list(ahead["x"]), "line": {"width": 0}}
+        lows, highs = numbers(ahead[low], 0), numbers(ahead[high], 0)
+        traces += [
+            {**edge, "y": numbers(ahead[low]), "hoverinfo": "skip"},
+            {
+                **edge,
+                "y": numbers(ahead[high]),
+                "fill": "tonexty",
+                "fillcolor": colour,
+                "name": f"{name} band",
+                "customdata": [f"{a:.0f} to {b:.0f}" for a, b in zip(lows, highs, strict=True)],
+                "hovertemplate": "%{customdata}",
+            },
+        ]
+    return traces
+
+
+def _join(last: pd.Series, ahead: pd.DataFrame, ink: Ink) -> Figure:
+    """A thin line from the last measured hour to the first forecast one after it."""
+    after = ahead[ahead["hour_utc"] > last["hour_utc"]]
+    near = len(after) and after["hour_utc"].iloc[0] - last["hour_utc"] <= 2 * HOUR
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [last["x"], after["x"].iloc[0]] if near else [],
+        "y": [last[MEASURED], after["q50_g_per_kwh"].iloc[0]] if near else [],
+        "line": {"color": ink.forecast, "width": 1.5, "dash": "dot"},
+        "hoverinfo": "skip",
+    }
+
+
+def _mark_headline(
+    base: Figure, situation: Situation, ahead: pd.DataFrame, axis: DanishAxis, ink: Ink
+) -> None:
+    """Shade the next six hours, as far as the forecast covers them."""
+    start = max(full_hour(situation.now_utc), ahead["hour_utc"].iloc[0].to_pydatetime())
+    end = min(start + HEADLINE_HOURS * HOUR, ahead["hour_utc"].iloc[-1].to_pydatetime() + HOUR)
+    if end <= start:
+        return
+    base["shapes"].append(
+        {
+            "type": "rect",
+            "xref": "x",
+            "yref": "paper",
+            "x0": axis.place(start),
+            "x1": axis.place(end),
+            "y0": 0,
+            "y1": 1,
+            "fillcolor": ink.grid,
+            "opacity": 0.55,
+            "line": {"width": 0},
+            "layer": "below",
+        }
+    )
+    base["annotations"].append(
+        {
+            "text": "next 6 h",
+            "x": axis.place(start + (end - start) / 2),
+            "y": 1,
+            "xref": "x",
+            "yref": "paper",
+            "yanchor": "top",
+            "showarrow": False,
+            "bgcolor": ink.ground,
+            "font": {"size": 12, "color": ink.text},
+        }
+    )
+
+
+FORECAST = Exhibit(
+    key="forecast",
+    title="The last and the coming 24 hours",
+    explanation="The line is the middle of what is expected. The truth should fall inside the darkest "
+    "band half of the time, inside the middle one 8 times in 10, inside the lightest 9 times in 10.",
+    table=table,
+    figure=figure,
+    summary=summary,
+    nothing="No forecast and no measurements yet.",
+    height=420,
+    follows_clock=True,
+)

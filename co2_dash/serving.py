@@ -1,0 +1,41 @@
+"""The one process that serves pages and API."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import uvicorn
+
+from co2_dash.app import create_app, wall_clock
+from co2_dash.settings import Settings
+
+LOCAL_HOST = "127.0.0.1"
+DEFAULT_PORT = 8050
+
+
+def server_of(
+    settings: Settings,
+    host: str = LOCAL_HOST,
+    port: int = DEFAULT_PORT,
+    clock: Callable[[], datetime] = wall_clock,
+) -> uvicorn.Server:
+    """Return the server, ready to run; 127.0.0.1 is reached from this machine alone."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings, clock).server,
+            host=host,
+            port=port,
+            log_level="warning",
+            server_header=False,
+            # No page uses a WebSocket.
+            ws="none",
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            # An open browser tab must not hold up the end.
+            timeout_graceful_shutdown=3,
+        )
+    )
+
+
+def serve(settings: Settings, host: str = LOCAL_HOST, port: int = DEFAULT_PORT) -> None:
+    """Serve until interrupted or terminated."""
+    server_of(settings, host, port).run()

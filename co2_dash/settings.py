@@ -1,0 +1,63 @@
+"""What the operator decides: which data are shown, and who may ask the API how often."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from co2_assets.warehouse.home import SOURCE_LABELS, Home
+
+AUTO = "auto"
+DEFAULT_REQUESTS_PER_MINUTE = 600
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the data lie and how the API is guarded.
+
+    ``source`` is ``live``, ``archive``, ``simulator`` or ``auto``: what the last run resolved it to.
+    ``api_keys`` empty leaves the API open. ``cors_origins`` empty sends no CORS header at all.
+    ``trusted_proxies`` are the addresses whose ``X-Forwarded-For`` is believed.
+    """
+
+    home: Home
+    source: str = AUTO
+    api_keys: frozenset[str] = frozenset()
+    requests_per_minute: int = DEFAULT_REQUESTS_PER_MINUTE
+    cors_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+
+    def snapshot_folder(self) -> Path | None:
+        """Folder of the snapshots shown now, or None while ``auto`` has not been resolved."""
+        label = self.home.active_source() if self.source == AUTO else self.source
+        return None if label is None else self.home.source(label).snapshots
+
+
+def source_label(name: str) -> str:
+    """Return the label of a source: ``archive:DIR`` is ``archive``; ValueError when unknown."""
+    label = name.partition(":")[0]
+    if label not in (AUTO, *SOURCE_LABELS):
+        raise ValueError(f"no source {name!r}; there are {AUTO}, {', '.join(SOURCE_LABELS)}")
+    return label
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Read the settings from variables; ValueError names the one that is wrong.
+
+    ``CO2_HOME``, ``CO2_SOURCE``; ``CO2_API_KEYS``, ``CO2_CORS_ORIGINS`` and ``CO2_TRUSTED_PROXIES``,
+    lists parted by commas; ``CO2_API_REQUESTS_PER_MINUTE``, a whole number per client.
+    """
+    pace = environment.get("CO2_API_REQUESTS_PER_MINUTE", str(DEFAULT_REQUESTS_PER_MINUTE))
+    if not pace.isdecimal() or int(pace) < 1:
+        raise ValueError(f"CO2_API_REQUESTS_PER_MINUTE is {pace!r}: give a whole number of at least 1")
+    return Settings(
+        home=Home(Path(environment.get("CO2_HOME") or "data")),
+        source=source_label(environment.get("CO2_SOURCE") or AUTO),
+        api_keys=frozenset(_listed(environment, "CO2_API_KEYS")),
+        requests_per_minute=int(pace),
+        cors_origins=_listed(environment, "CO2_CORS_ORIGINS"),
+        trusted_proxies=_listed(environment, "CO2_TRUSTED_PROXIES"),
+    )
+
+
+def _listed(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in environment.get(name, "").split(",") if part.strip())

@@ -1,0 +1,124 @@
+"""What a reader must know before believing a number: whose now it is, how old, from where."""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from co2_assets.warehouse.home import ARCHIVE, LIVE, SIMULATOR
+from co2_dash import queries
+from co2_dash.store import View
+
+# A forecast is issued every six hours; an hour's grace for the run itself.
+STALE_AFTER = timedelta(hours=7)
+# The pipeline's clock and the wall clock differ by minutes in an ordinary run. More means that it
+# ran as of another time.
+REPLAY_BEYOND = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """The state of the data at a reader's ``now_utc``; all times naive UTC.
+
+    ``version`` is empty when nothing has been published. ``issue_time_utc`` and ``model_version``
+    are None without a forecast, ``measured_until_utc`` (the end of the last measured hour) without
+    measurements.
+    """
+
+    now_utc: datetime
+    version: str = ""
+    source: str = ""
+    as_of_utc: datetime | None = None
+    published_at_utc: datetime | None = None
+    replayed: bool = False
+    issue_time_utc: datetime | None = None
+    model_version: str | None = None
+    measured_until_utc: datetime | None = None
+    degraded_causes: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Nothing was published, or what was holds neither forecast nor measurement."""
+        return self.issue_time_utc is None and self.measured_until_utc is None
+
+    @property
+    def simulated(self) -> bool:
+        return self.source == SIMULATOR
+
+    @property
+    def recorded(self) -> bool:
+        """The data are recorded ones, or real ones shown as of an earlier time."""
+        return self.source == ARCHIVE or (self.replayed and not self.simulated)
+
+    @property
+    def live(self) -> bool:
+        return self.source == LIVE and not self.replayed
+
+    @property
+    def forecast_age(self) -> timedelta | None:
+        return None if self.issue_time_utc is None else self.now_utc - self.issue_time_utc
+
+    @property
+    def data_age(self) -> timedelta | None:
+        """Time since the last measured hour was over."""
+        return None if self.measured_until_utc is None else self.now_utc - self.measured_until_utc
+
+    @property
+    def stale(self) -> bool:
+        age = self.forecast_age
+        return age is not None and age > STALE_AFTER
+
+    @property
+    def ready(self) -> bool:
+        """There is a forecast and it is not stale."""
+        return self.issue_time_utc is not None and not self.stale
+
+    @property
+    def token(self) -> str:
+        """Changes exactly when something on a page other than an age does."""
+        hour = self.now_utc.strftime("%Y%m%d%H")
+        return f"{self.version or 'none'}.{hour}{'.stale' if self.stale else ''}"
+
+
+def situation_of(view: View | None, wall_clock_utc: datetime, price_area: str = "DK") -> Situation:
+    """Judge the newest snapshot.
+
+    Now is the wall clock, except for a snapshot whose pipeline ran as of another time: then it is
+    that time, or that of the newest data where the pipeline has stepped back since.
+    """
+    if view is None:
+        return Situation(now_utc=wall_clock_utc)
+    facts = view.remember(("facts", price_area), lambda: _facts(view, price_area))
+    now = facts.now_utc if facts.replayed else wall_clock_utc
+    return replace(facts, now_utc=now)
+
+
+def _facts(view: View, price_area: str) -> Situation:
+    """What does not change while the snapshot stays, with the pipeline's clock for now."""
+    snapshot = view.snapshot
+    forecast = queries.current_forecast(view, price_area)
+    last_hour = queries.last_measured_hour(view, price_area)
+    issue = None if forecast.empty else forecast["issue_time_utc"].iloc[0].to_pydatetime()
+    measured_until = None if last_hour is None else last_hour + timedelta(hours=1)
+    # A replay may step back to a time before what is already there; now is never before that.
+    now = max(time for time in (snapshot.as_of_utc, issue, measured_until) if time is not None)
+    return Situation(
+        now_utc=now,
+        version=view.version,
+        source=snapshot.source.partition(":")[0],
+        as_of_utc=snapshot.as_of_utc,
+        published_at_utc=snapshot.published_at_utc,
+        replayed=abs(snapshot.published_at_utc - snapshot.as_of_utc) > REPLAY_BEYOND,
+        issue_time_utc=issue,
+        model_version=None if forecast.empty else str(forecast["model_version"].iloc[0]),
+        measured_until_utc=measured_until,
+        degraded_causes=_causes(forecast),
+    )
+
+
+def _causes(forecast: pd.DataFrame) -> tuple[str, ...]:
+    causes: dict[str, None] = {}
+    for text in forecast["degraded_causes"].dropna():
+        causes.update(dict.fromkeys(str(cause) for cause in json.loads(text)))
+    return tuple(causes)

@@ -1,0 +1,119 @@
+"""When to use power: the cleanest stretch of the coming hours, and how sure that is."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+HOUR = timedelta(hours=1)
+# The 10 % and 90 % quantiles of a normal distribution lie this many standard deviations from its
+# middle.
+_Z80 = 1.2815515655446004
+
+
+@dataclass(frozen=True)
+class ForecastHour:
+    """One hour of a forecast: median and the ends of the 80 % band, in g/kWh."""
+
+    start_utc: datetime
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Mean carbon intensity in g/kWh over ``[start_utc, end_utc)`` with its 80 % band.
+
+    The band takes the hours' errors to move together, which they nearly do; were they independent
+    it would be narrower.
+    """
+
+    start_utc: datetime
+    end_utc: datetime
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Advice:
+    """The cleanest stretch beside starting now.
+
+    ``saving_percent`` is of the medians. ``chance_cleaner`` is the probability that the stretch is
+    cleaner than starting now, taking both errors as normal and independent of each other; they
+    usually share a part, so the true chance is nearer to certainty. None where both are the same.
+    """
+
+    best: Stretch
+    now: Stretch
+    saving_percent: float
+    chance_cleaner: float | None
+
+    @property
+    def is_now(self) -> bool:
+        return self.best.start_utc == self.now.start_utc
+
+
+class NoWindow(ValueError):  # noqa: N818 -- it names what was asked for, not a failure
+    """The forecast does not cover what was asked for; the message says what it covers."""
+
+
+def advise(
+    hours: Sequence[ForecastHour], now_utc: datetime, duration: timedelta, before_utc: datetime
+) -> Advice:
+    """Return the cleanest stretch of ``duration`` that begins at or after now and ends by ``before_utc``.
+
+    A stretch may begin now or on a full hour, or end on one: the mean of an hourly forecast has its
+    least value at one of these. Of equals the earliest. Raises NoWindow when no stretch fits.
+    """
+    covered_until = _covered_until(hours, now_utc)
+    latest_start = min(before_utc, covered_until) - duration
+    if latest_start < now_utc:
+        limit = "the deadline" if before_utc <= covered_until else "the end of the forecast"
+        raise NoWindow(f"{_hours(duration)} do not fit between now and {limit}")
+    edges = [hour.start_utc for hour in hours] + [covered_until]
+    starts = {now_utc, latest_start, *edges, *(edge - duration for edge in edges)}
+    candidates = [
+        mean_over(hours, start, duration) for start in sorted(starts) if now_utc <= start <= latest_start
+    ]
+    best = min(candidates, key=lambda stretch: (round(stretch.median, 6), stretch.start_utc))
+    now = candidates[0]
+    saving = 100 * (now.median - best.median) / now.median if now.median > 0 else 0.0
+    return Advice(best, now, saving, None if best == now else _chance(best, now))
+
+
+def mean_over(hours: Sequence[ForecastHour], start_utc: datetime, duration: timedelta) -> Stretch:
+    """Return the mean over ``[start_utc, start_utc + duration)``; the forecast must cover it all."""
+    end_utc = start_utc + duration
+    median = low = high = 0.0
+    for hour in hours:
+        shared = min(end_utc, hour.start_utc + HOUR) - max(start_utc, hour.start_utc)
+        if shared > timedelta(0):
+            share = shared / duration
+            median += share * hour.median
+            low += share * hour.low
+            high += share * hour.high
+    return Stretch(start_utc, end_utc, median, low, high)
+
+
+def _covered_until(hours: Sequence[ForecastHour], now_utc: datetime) -> datetime:
+    """End of the unbroken run of forecast hours that now lies in; ``now_utc`` when in none."""
+    end = now_utc
+    for hour in hours:
+        if hour.start_utc <= end < hour.start_utc + HOUR:
+            end = hour.start_utc + HOUR
+    return end
+
+
+def _chance(best: Stretch, now: Stretch) -> float:
+    spread = math.hypot(best.high - best.low, now.high - now.low) / (2 * _Z80)
+    gap = now.median - best.median
+    if spread == 0:
+        return 1.0 if gap > 0 else 0.5
+    return 0.5 * (1 + math.erf(gap / spread / math.sqrt(2)))
+
+
+def _hours(duration: timedelta) -> str:
+    hours = duration / HOUR
+    return "1 hour" if hours == 1 else f"{hours:g} hours"
