@@ -1,0 +1,1 @@
+"""How accurate the forecasts are, beside everything simpler, on recorded data and the same hours."""

@@ -1,0 +1,435 @@
+"""A month of six-hourly runs in minutes, while the service, the machine and people do their worst.
+
+    python bench/soak.py [--days 30] [--seed 1] [--from 2024-10-05] [--archive DIR]
+
+Every run is the real six-hour job on recorded data, in one process, with Dagster's own records kept
+in memory. A seeded mix of faults is injected: answers of the service, kill -9 of a run in a process of
+its own, damaged files, a full disk, two runs at once, three days without a run, a clock set back. A
+thread reads the published snapshots all the while. Exit code 1 when an invariant breaks.
+"""
+
+import argparse
+import gc
+import logging
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import dagster as dg
+import psutil
+
+from co2_assets import pipeline
+from co2_assets.automation import TICK_JOB
+from co2_assets.contracts import DAY_AHEAD_PRICES, POWER_SYSTEM_RIGHT_NOW, Dataset, split_rows
+from co2_assets.definitions import build_definitions
+from co2_assets.energidataservice.emulator import Fault
+from co2_assets.energidataservice.faults import RandomFaults, frozen, only
+from co2_assets.energidataservice.sources import connect, parse_source
+from co2_assets.settings import Settings
+from co2_assets.warehouse import snapshots
+from co2_assets.warehouse.database import Warehouse
+from co2_assets.warehouse.home import ARCHIVE, Home, SourceFolder
+from co2_assets.warehouse.tables import TABLES
+
+MARK = timedelta(hours=6)
+DAY = timedelta(days=1)
+HISTORY_DAYS = 40
+# Small enough to be trained in seconds: what is tested is the pipeline, not the forecast.
+TRAINING = {"only_if_missing": True, "ensemble": 1, "hidden": 8, "epochs": 4}
+SERVICE_FAULT_CHANCE = 0.25
+# Of the six-hour marks, how many begin with this.
+MACHINE_CHANCES = {
+    "kill -9": 0.45,
+    "database truncated": 0.02,
+    "database overwritten with noise": 0.03,
+    "weights damaged": 0.02,
+    "weights damaged, training fails": 0.03,
+    "snapshot pointer damaged": 0.03,
+    "two runs at once": 0.03,
+    "disk full": 0.04,
+    "leftover lock": 0.03,
+    "clock set back": 0.03,
+}
+# What a process of its own finds imported already.
+PRELOADED = [
+    "co2_assets.definitions",
+    "co2_assets.housekeeping",
+    "co2_assets.issuing",
+    "co2_assets.forecasting.training",
+    "co2_assets.forecasting.backtest",
+]
+FROZEN_FOR = 3 * DAY
+AWAY_FOR = 3 * DAY
+
+
+@dataclass
+class Tally:
+    """What was done and what came of it; ``broken`` names every invariant that did not hold."""
+
+    ticks: int = 0
+    issued: int = 0
+    models: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    nothing_to_go_on: int = 0
+    rows_lost: int = 0
+    rows_doubled: int = 0
+    reader_polls: int = 0
+    reader_errors: int = 0
+    longest_gap: timedelta = timedelta(0)
+    memory_mb: tuple[float, float] = (0.0, 0.0)
+    database_mb: tuple[float, float] = (0.0, 0.0)
+    broken: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """Return the report."""
+        return [
+            f"ticks                          {self.ticks}",
+            f"forecasts issued               {self.issued}",
+            *(f"  by {name:28s}{count}" for name, count in sorted(self.models.items())),
+            f"marks with nothing to go on    {self.nothing_to_go_on}",
+            f"faults injected                {self.faults.total()}",
+            *(f"  {name:30s} {count}" for name, count in sorted(self.faults.items())),
+            f"rows lost                      {self.rows_lost}",
+            f"rows doubled                   {self.rows_doubled}",
+            f"reader polls                   {self.reader_polls}",
+            f"reader errors                  {self.reader_errors}",
+            f"longest time without forecast  {self.longest_gap}",
+            f"memory, start and end          {self.memory_mb[0]:.0f} MB, {self.memory_mb[1]:.0f} MB",
+            f"database, start and end        {self.database_mb[0]:.1f} MB, {self.database_mb[1]:.1f} MB",
+            *(f"BROKEN: {text}" for text in self.broken),
+        ]
+
+
+def tick(settings: Settings, fault: Fault | None = None) -> bool:
+    """Run the six-hour job here, quietly; return whether it succeeded."""
+    config = {
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+        "ops": {"trained_model": {"config": TRAINING}},
+    }
+    job = build_definitions(settings).resolve_job_def(TICK_JOB)
+    with (
+        patch.object(pipeline, "connect", partial(connect, fault=fault)),
+        dg.DagsterInstance.ephemeral() as instance,
+    ):
+        return job.execute_in_process(instance=instance, run_config=config, raise_on_error=False).success
+
+
+def _tick_apart(settings: Settings, largest_file: int | None) -> None:
+    """Run a tick in a process of its own, which may be killed or run out of disk."""
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    if largest_file is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    tick(settings)
+
+
+class Soak:
+    """One time-lapse: its home, its chance, its tally."""
+
+    def __init__(self, settings: Settings, seed: int) -> None:
+        if settings.as_of is None:
+            raise ValueError("a time-lapse needs a time to begin at")
+        self.settings = settings
+        self.begin: datetime = settings.as_of
+        self.chance = random.Random(seed)  # noqa: S311 -- to be repeatable, not secret
+        self.service_faults = RandomFaults(seed, SERVICE_FAULT_CHANCE)
+        self.tally = Tally()
+        self.folder: SourceFolder = Home(settings.home).source(ARCHIVE)
+        self.warehouse = Warehouse(self.folder.database, ARCHIVE)
+        self.issued_rows: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+        self.last_issued: datetime | None = None
+        self.tick_seconds = 2.0
+        self.processes = multiprocessing.get_context("forkserver")
+        self.processes.set_forkserver_preload(PRELOADED)
+
+    def run(self, days: float, say: Callable[[str], None]) -> Tally:
+        """Run ``days`` of ticks and then two good ones; return the tally."""
+        stop = threading.Event()
+        if not self._first(say):
+            self.tally.broken.append("the first tick failed")
+            return self.tally
+        reader = threading.Thread(target=self._read_on, args=(stop,))
+        reader.start()
+        try:
+            self._lapse(days, say)
+        finally:
+            stop.set()
+            reader.join()
+        return self.tally
+
+    def _first(self, say: Callable[[str], None]) -> bool:
+        succeeded = self._tick_at(self.begin, None)
+        self._look_back(self.begin, ran=True)
+        self.tally.memory_mb = (_memory_mb(), 0.0)
+        self.tally.database_mb = (self.folder.database.stat().st_size / 2**20, 0.0)
+        say(f"{self.begin:%Y-%m-%d %H:%M}  first tick, {_memory_mb():.0f} MB")
+        return succeeded
+
+    def _lapse(self, days: float, say: Callable[[str], None]) -> None:
+        marks = int(days * 4)
+        frozen_from = self.chance.randrange(1, max(2, marks // 3))
+        away_from = self.chance.randrange(max(2, marks // 2), max(3, marks * 3 // 4))
+        away = AWAY_FOR // MARK if days > 12 else 2
+        for number in range(1, marks + 1):
+            now = self.begin + number * MARK
+            if away_from <= number < away_from + away:
+                self._count("no run at all") if number == away_from else None
+                self._look_back(now, ran=False)
+                continue
+            fault: Fault = self.service_faults
+            if frozen_from <= number < frozen_from + FROZEN_FOR // MARK:
+                since = self.begin + frozen_from * MARK
+                fault = _both(self.service_faults, only(frozen(since), "Forecasts_Hour"))
+                if number == frozen_from:
+                    self._count("dataset frozen for three days")
+            ran = self._mark(now, fault)
+            self._look_back(now, ran=ran)
+            if number % 8 == 0:
+                say(f"{now:%Y-%m-%d %H:%M}  {self.tally.issued} forecasts, {_memory_mb():.0f} MB")
+        end = self.begin + marks * MARK
+        for now in (end + MARK, end + 2 * MARK):
+            if not self._tick_at(now, None):
+                self.tally.broken.append(f"a good tick at {now} failed")
+            self._look_back(now, ran=True)
+        self._close(end + 2 * MARK)
+
+    def _mark(self, now: datetime, fault: Fault) -> bool:
+        """Do one mark, something of the machine's first; return whether a whole run was made."""
+        kind = self._machine_fault()
+        if kind is None:
+            self._tick_at(now, fault)
+            return True
+        self._count(kind)
+        if kind == "kill -9":
+            self._kill_at(now)
+            if self.chance.random() < 0.3:
+                return False
+        elif kind == "disk full":
+            self._run_apart(now, self.folder.database.stat().st_size + self.chance.randrange(65_536))
+            return False
+        elif kind == "two runs at once":
+            other = self._start_apart(now)
+            self._tick_at(now, fault)
+            other.join()
+            return True
+        elif kind == "clock set back":
+            self._tick_at(now - timedelta(hours=self.chance.randrange(7, 30)), fault)
+        elif kind == "weights damaged, training fails":
+            self._damage(kind)
+            with patch("co2_assets.forecasting.training.train", side_effect=MemoryError("no memory left")):
+                self._tick_at(now, fault)
+            return True
+        else:
+            self._damage(kind)
+        self._tick_at(now, fault)
+        return True
+
+    def _machine_fault(self) -> str | None:
+        drawn = self.chance.random()
+        for name, chance in MACHINE_CHANCES.items():
+            drawn -= chance
+            if drawn < 0:
+                return name
+        return None
+
+    def _damage(self, kind: str) -> None:
+        if kind == "database truncated":
+            path = self.folder.database
+            with path.open("r+b") as file:
+                file.truncate(self.chance.randrange(path.stat().st_size))
+        elif kind == "database overwritten with noise":
+            with self.folder.database.open("r+b") as file:
+                file.seek(self.chance.randrange(self.folder.database.stat().st_size // 2))
+                file.write(self.chance.randbytes(300_000))
+        elif kind.startswith("weights damaged"):
+            for path in self.folder.models.glob("*.safetensors"):
+                path.write_bytes(self.chance.randbytes(path.stat().st_size))
+        elif kind == "snapshot pointer damaged":
+            (self.folder.snapshots / snapshots.POINTER).write_text('{"version": 7', encoding="utf-8")
+        elif kind == "leftover lock":
+            self.folder.database.with_name(self.folder.database.name + ".lock").write_text("4194304")
+
+    def _tick_at(self, now: datetime, fault: Fault | None) -> bool:
+        started = time.perf_counter()
+        succeeded = tick(replace(self.settings, as_of=now), fault)
+        self.tick_seconds = 0.7 * self.tick_seconds + 0.3 * (time.perf_counter() - started)
+        self.tally.ticks += 1
+        return succeeded
+
+    def _start_apart(self, now: datetime, largest_file: int | None = None) -> Any:
+        settings = replace(self.settings, as_of=now)
+        process = self.processes.Process(target=_tick_apart, args=(settings, largest_file))
+        process.start()
+        self.tally.ticks += 1
+        return process
+
+    def _run_apart(self, now: datetime, largest_file: int) -> None:
+        self._start_apart(now, largest_file).join()
+
+    def _kill_at(self, now: datetime) -> None:
+        process = self._start_apart(now)
+        process.join(self.chance.uniform(0.05, 1.1) * self.tick_seconds)
+        if process.is_alive():
+            os.kill(process.pid, signal.SIGKILL)
+        process.join()
+
+    def _count(self, name: str) -> None:
+        self.tally.faults[name] += 1
+
+    def _look_back(self, now: datetime, *, ran: bool) -> None:
+        """Hold what is stored now against what was stored before."""
+        snapshot = snapshots.current(self.folder.snapshots)
+        if snapshot is None:
+            self.tally.broken.append(f"{now}: nothing is published")
+            return
+        rows = snapshots.query(snapshot, "SELECT * FROM predictions")
+        keys = ["price_area", "issue_time_utc", "target_hour_utc", "model_version"]
+        self.tally.rows_doubled += int(rows.duplicated(keys).sum())
+        stored = {
+            tuple(row[name] for name in keys): tuple(repr(value) for value in row.values())
+            for row in rows.to_dict("records")
+        }
+        lost = [key for key in self.issued_rows if key not in stored]
+        rewritten = [key for key, row in self.issued_rows.items() if key in stored and stored[key] != row]
+        self.tally.rows_lost += len(lost)
+        if lost or rewritten:
+            self.tally.broken.append(f"{now}: {len(lost)} forecast rows lost, {len(rewritten)} rewritten")
+        self.issued_rows = stored
+        live = rows[(rows["kind"] == "live") & (rows["issue_time_utc"] == now)]
+        if len(live):
+            self.tally.issued += 1
+            self.tally.models.update({str(live["model_version"].iloc[-1]).split("-")[0]: 1})
+            self.last_issued = now
+        elif ran:
+            self._no_forecast(snapshot, now)
+        if self.last_issued is not None:
+            self.tally.longest_gap = max(self.tally.longest_gap, now - self.last_issued)
+
+    def _no_forecast(self, snapshot: snapshots.Snapshot, now: datetime) -> None:
+        known = snapshots.query(
+            snapshot,
+            "SELECT count(*) AS n FROM aggregated_data WHERE hour_utc >= ? AND hour_utc < ?",
+            [now - DAY, now],
+        )["n"].iloc[0]
+        if known:
+            self.tally.broken.append(f"{now}: no forecast, though {known} hours of the last day are known")
+        else:
+            self.tally.nothing_to_go_on += 1
+
+    def _close(self, now: datetime) -> None:
+        gc.collect()
+        self.tally.memory_mb = (self.tally.memory_mb[0], _memory_mb())
+        self.tally.database_mb = (self.tally.database_mb[0], self.folder.database.stat().st_size / 2**20)
+        self.tally.faults.update(self.service_faults.met)
+        with self.warehouse.open_transaction() as transaction:
+            for table in TABLES:
+                doubled = f"SELECT count(*) - count(DISTINCT ({', '.join(table.key)})) AS n FROM {table.name}"
+                self.tally.rows_doubled += int(transaction.read(doubled)["n"].iloc[0])
+        for dataset in (POWER_SYSTEM_RIGHT_NOW, DAY_AHEAD_PRICES):
+            self.tally.rows_lost += self._missing(dataset, now)
+        if self.tally.rows_lost or self.tally.rows_doubled or self.tally.reader_errors:
+            self.tally.broken.append("rows were lost or doubled, or a reader met an error")
+
+    def _missing(self, dataset: Dataset, now: datetime) -> int:
+        """Return how many rows of the recording that keep the contract are not stored as recorded."""
+        start = now - HISTORY_DAYS * DAY
+        with connect(parse_source(self.settings.source), lambda: now) as source:
+            recorded, _ = split_rows(dataset, source.client.fetch(dataset, start, now), now=now)
+        held = self.warehouse.read(f"SELECT * FROM {dataset.name}")
+        columns = [name for name in recorded.columns if name != "fetched_at_utc"]
+        same = recorded[columns].merge(held[columns].drop_duplicates(), how="left", indicator=True)
+        missing = same[same["_merge"] == "left_only"]
+        if len(missing):
+            times = missing[dataset.time_column]
+            self.tally.broken.append(
+                f"{dataset.name}: {len(missing)} recorded rows of {times.min()} to {times.max()} are not "
+                "stored as recorded"
+            )
+        return len(missing)
+
+    def _read_on(self, stop: threading.Event) -> None:
+        """Ask for the newest forecast as a page does, until told to stop."""
+        while not stop.wait(0.1):
+            self.tally.reader_polls += 1
+            try:
+                self._read_once()
+            except Exception as error:  # noqa: BLE001 -- any error at all is what is counted
+                self.tally.reader_errors += 1
+                self.tally.broken.append(f"a reader met {type(error).__name__}: {error}")
+
+    def _read_once(self) -> None:
+        for attempt in (1, 2):
+            snapshot = snapshots.current(self.folder.snapshots)
+            if snapshot is None:
+                raise RuntimeError("nothing is published any more")
+            try:
+                rows = snapshots.query(snapshot, "SELECT * FROM current_forecast ORDER BY lead_hours")
+            except snapshots.SnapshotUnreadable:
+                # It may have been removed since it was asked for; then there is a newer one.
+                if attempt == 2:
+                    raise
+            else:
+                if len(rows) % 24:
+                    raise RuntimeError(f"half a forecast: {len(rows)} rows")
+                return
+
+
+def _both(first: Fault, second: Fault) -> Fault:
+    return lambda request, response: first(request, second(request, response))
+
+
+def _memory_mb() -> float:
+    return psutil.Process().memory_info().rss / 2**20
+
+
+def soak(archive: Path, begin: datetime, days: float, seed: int, say: Callable[[str], None]) -> Tally:
+    """Run a time-lapse on a home of its own, removed afterwards, and return its tally."""
+    home = Path(tempfile.mkdtemp(prefix="co2-soak-"))
+    try:
+        settings = Settings(
+            home=home, source=f"archive:{archive}", as_of=begin, history_days=HISTORY_DAYS, seed=seed
+        )
+        return Soak(settings, seed).run(days, say)
+    finally:
+        shutil.rmtree(home)
+
+
+def main() -> None:
+    """Entry point."""
+    root = Path(__file__).resolve().parent.parent
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--days", type=float, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--from", dest="begin", type=datetime.fromisoformat, default=datetime(2024, 10, 5))
+    default = os.environ.get("CO2_ARCHIVE", root.parent / "shared" / "archive")
+    parser.add_argument("--archive", type=Path, default=Path(default))
+    options = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    started = time.monotonic()
+    tally = soak(options.archive, options.begin, options.days, options.seed, print)
+    print("\n".join(tally.lines()))
+    print(f"took {time.monotonic() - started:.0f} s, seed {options.seed}")
+    sys.exit(1 if tally.broken else 0)
+
+
+if __name__ == "__main__":
+    main()
