@@ -1,0 +1,65 @@
+# Two targets do all set-up on a fresh machine: `make run` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+TORCH := $(shell grep '^torch==' constraints.txt)
+ARGS ?=
+# Folder of the recorded data, for benchmarks and pictures.
+ARCHIVE ?= $(or $(CO2_ARCHIVE),../shared/archive)
+
+# On Linux the default build of torch brings gigabytes of CUDA. PyTorch's own index has the CPU
+# build, whose local version (+cpu) pip prefers; where that index cannot be reached, pip goes on
+# with its other sources. For a GPU: make setup TORCH_INDEX=
+ifeq ($(shell uname -s),Linux)
+TORCH_INDEX ?= --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 10
+endif
+
+.PHONY: run setup setup-test test lint bench bench-accuracy bench-replay soak screenshots docs clean
+
+run: setup ## Set up, then start the pipeline, Dagster's UI and the forecast page.
+	$(BIN)/co2 up $(ARGS)
+
+setup: .venv/installed ## Make the virtual environment with the pinned packages.
+setup-test: .venv/installed-test
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) install --quiet $(TORCH_INDEX) '$(TORCH)'
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/installed-test: .venv/installed
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[test,bench,postgres]'
+	touch $@
+
+test: setup-test ## Run the whole suite.
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+lint: setup-test ## Style and types.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+screenshots: setup-test ## Pictures of the pages on recorded data, two of them for the README.
+	$(BIN)/co2 tick --source archive:$(ARCHIVE) --as-of 2024-10-09T12:00Z --home bench/out/home
+	$(BIN)/python bench/screenshots.py --home bench/out/home --source archive --out docs/images
+
+docs: setup-test ## Bring what the documents say of the code up to date.
+	$(BIN)/python docs/generate.py
+
+bench: setup-test ## Seconds and memory of a run; speed of the pages and the API.
+	$(BIN)/python bench/tick_bench.py
+	$(BIN)/python bench/dash_bench.py
+	$(BIN)/python bench/growth.py
+
+bench-accuracy: setup-test ## Ours beside the baselines on recorded data, by lead.
+	$(BIN)/python -m bench.accuracy --archive $(ARCHIVE) $(ARGS)
+
+bench-replay: setup-test ## A year of runs: retrainings, promotions, rejections and what they brought.
+	$(BIN)/python -m bench.replay --archive $(ARCHIVE) $(ARGS)
+
+soak: setup-test ## Thirty days of runs under a seeded mix of faults.
+	$(BIN)/python bench/soak.py $(ARGS)
+
+clean: ## Remove the virtual environment and everything built; data/ stays.
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .hypothesis bench/out

@@ -1,0 +1,192 @@
+"""The model: trained when there is none or when asked, promoted only where it is better."""
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+
+from co2_assets.assets.features import BEGINNING, aggregated_data, engineered_features
+from co2_assets.assets.metadata import OWNERS, definition_metadata, markdown_table
+from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW
+from co2_assets.inputs import read_known_data
+from co2_assets.pipeline import Pipeline
+from co2_assets.warehouse.tables import MODEL_TABLE, MODEL_TRAINING_SETS
+
+if TYPE_CHECKING:
+    from co2_assets.forecasting.model import TrainedModel
+
+AREA = "DK"
+CHECK_NAME = "model_usable"
+
+
+class TrainingRunConfig(dg.Config):
+    """Run configuration of a training."""
+
+    only_if_missing: bool = Field(
+        default=False,
+        description="Train only when there is no champion, as the six-hour job does.",
+    )
+    trigger: str = Field(default="asked for", description="What asked for the training; kept with the model.")
+    seed: int | None = Field(default=None, description="Random seed; empty takes the pipeline's.")
+    window_days: int | None = Field(
+        default=None, description="Days of history to learn from; empty takes all that is held."
+    )
+    ensemble: int | None = Field(
+        default=None, ge=1, description="Networks to average; empty takes 4, as measured."
+    )
+    hidden: int | None = Field(
+        default=None, ge=1, description="Units of each network; empty takes 64, as measured."
+    )
+    epochs: int | None = Field(
+        default=None, ge=1, description="Passes over the training part; empty takes 5, as measured."
+    )
+
+    def sizes(self) -> dict[str, int]:
+        """Return the fields of TrainingConfig that are set here."""
+        given = {"ensemble": self.ensemble, "hidden": self.hidden, "epochs": self.epochs}
+        return {name: number for name, number in given.items() if number is not None}
+
+
+@dg.asset(
+    group_name="model",
+    deps=[
+        aggregated_data,
+        engineered_features,
+        *(d.name for d in DATASETS if d is not POWER_SYSTEM_RIGHT_NOW),
+    ],
+    description="The attention LSTM that forecasts. The six-hour job keeps the champion; materialized on "
+    "demand or by the retraining sensor, a challenger is trained, and promoted only where it beats "
+    "the champion on hours later than what either was fitted to. Weights lie beside the database as "
+    "safetensors; this asset writes model_table and model_training_sets.",
+    kinds={"pytorch", "duckdb"},
+    owners=OWNERS,
+    metadata=definition_metadata(MODEL_TABLE),
+    check_specs=[
+        dg.AssetCheckSpec(
+            CHECK_NAME,
+            asset="trained_model",
+            description="There is a trained model that can be used.",
+        )
+    ],
+)
+def trained_model(
+    context: dg.AssetExecutionContext, config: TrainingRunConfig, pipeline: dg.ResourceParam[Pipeline]
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Train, measure against the champion, record. No connection is open while training."""
+    # torch takes a second and a half to import: not for those who only look at the definitions.
+    from co2_assets.promotion import load_champion
+
+    champion = load_champion(pipeline.warehouse, pipeline.models, AREA, pipeline.now)
+    if champion is not None and config.only_if_missing:
+        context.log.info(f"Champion {champion.version} stays in use.")
+        return _result(pipeline, champion.version, trained=False, check="The champion can be used.")
+
+    if not config.only_if_missing:
+        version = _train(context, config, pipeline, champion)
+        return _result(pipeline, version, trained=True, check="A model was trained.")
+    try:
+        version = _train(context, config, pipeline, champion)
+    except Exception as error:
+        # Whatever ends a training must not end the forecast.
+        context.log.exception("The training failed; the forecast goes on without a trained model")
+        return _without_model(error)
+    return _result(pipeline, version, trained=True, check="The first model was trained.")
+
+
+def _train(
+    context: dg.AssetExecutionContext,
+    config: TrainingRunConfig,
+    pipeline: Pipeline,
+    champion: "TrainedModel | None",
+) -> str:
+    """Train, judge and record a model; return its version."""
+    from co2_assets.forecasting.model import TrainingConfig
+    from co2_assets.forecasting.model_file import save_model
+    from co2_assets.forecasting.training import EpochReport, train
+    from co2_assets.promotion import judge, model_row, training_set_rows
+
+    since = BEGINNING
+    if config.window_days is not None:
+        since = pipeline.now - timedelta(days=config.window_days)
+    until = pipeline.now.replace(minute=0, second=0)
+    data = read_known_data(pipeline.warehouse, since=since, until=until)
+    training = TrainingConfig(**config.sizes())
+
+    def progress(report: EpochReport) -> None:
+        context.log.info(
+            f"network {report.network}, epoch {report.epoch} of {training.epochs}: training loss "
+            f"{report.train_loss:.4f}, validation loss {report.validation_loss:.4f}"
+        )
+
+    started = time.perf_counter()
+    seed = pipeline.seed if config.seed is None else config.seed
+    model = train(data, until=until, seed=seed, config=training, progress=progress)
+    seconds = time.perf_counter() - started
+    if champion is not None and champion.version == model.version:
+        context.log.info(f"The training gave champion {champion.version} again, bit by bit.")
+        return model.version
+    weights = save_model(model, pipeline.models)
+    verdict = judge(model, champion, data, until)
+    context.log.info(f"{model.version} {verdict.decision}: {verdict.reason}")
+    with pipeline.warehouse.open_transaction() as transaction:
+        transaction.insert_missing(
+            MODEL_TABLE,
+            model_row(
+                model,
+                verdict,
+                now=pipeline.now,
+                seconds=seconds,
+                trigger="first model" if champion is None else config.trigger,
+                weights_file=weights.name,
+            ),
+        )
+        transaction.insert_missing(MODEL_TRAINING_SETS, training_set_rows(model))
+    return model.version
+
+
+def _result(pipeline: Pipeline, version: str, *, trained: bool, check: str) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    return dg.MaterializeResult(
+        metadata=_metadata(pipeline, version, trained=trained),
+        check_results=[dg.AssetCheckResult(check_name=CHECK_NAME, passed=True, description=check)],
+    )
+
+
+def _without_model(error: Exception) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Say that there is no model: the check turns red, the run goes on to a forecast without one."""
+    return dg.MaterializeResult(
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=CHECK_NAME,
+                passed=False,
+                severity=dg.AssetCheckSeverity.ERROR,
+                description=f"No model could be trained, so a statistical rule forecasts: {error}. The "
+                "next run tries again.",
+            )
+        ]
+    )
+
+
+def _metadata(pipeline: Pipeline, version: str, *, trained: bool) -> dict[str, dg.MetadataValue]:
+    models = pipeline.warehouse.read(f"SELECT * FROM {MODEL_TABLE.name} ORDER BY trained_at_utc DESC")
+    row = models[models["model_version"] == version].iloc[0]
+    return {
+        "model_version": dg.MetadataValue.text(version),
+        "trained_in_this_run": dg.MetadataValue.bool(trained),
+        "decision": dg.MetadataValue.text(f"{row['decision']}: {row['reason']}"),
+        "architecture": dg.MetadataValue.text(row["architecture"]),
+        "parameters": dg.MetadataValue.int(int(row["parameters"])),
+        **{
+            name: dg.MetadataValue.float(float(row[name]))
+            for name in ("validation_mae_g_per_kwh", "test_mae_g_per_kwh", "test_persistence_mae_g_per_kwh")
+            if pd.notna(row[name])
+        },
+        "dagster/row_count": dg.MetadataValue.int(len(models)),
+        "models": dg.MetadataValue.md(
+            markdown_table(
+                models[["model_version", "decision", "test_mae_g_per_kwh", "reason", "trigger"]].head(10)
+            )
+        ),
+    }

@@ -1,0 +1,234 @@
+"""When things run: the six-hour job, the deepening of history, the retraining sensor."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW
+from co2_assets.energidataservice.sources import FIRST_DAYS
+from co2_assets.ingest import plan
+from co2_assets.pipeline import published_snapshot
+from co2_assets.retraining import RULE_TRIGGERS, Decision, Score, Situation, decide
+from co2_assets.settings import Settings
+from co2_assets.status import clock
+from co2_assets.warehouse import snapshots
+from co2_assets.warehouse.home import ARCHIVE
+from co2_assets.warehouse.snapshots import Snapshot
+
+TICK_JOB = "six_hour_tick"
+RETRAIN_JOB = "retrain"
+DEEPEN_JOB = "deepen_history"
+REMEMBERED_REQUESTS = 100
+# The terminal's logger of a run: ours in place of Dagster's, which prints every event.
+SHORT_LINES: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
+
+# One process for all steps: five small assets take 5 s so, 17-19 s with a process for each.
+six_hour_tick = dg.define_asset_job(
+    TICK_JOB,
+    selection=dg.AssetSelection.all(),
+    description="Fetch, aggregate, build features, forecast, and score what has come true.",
+    config={"ops": {"trained_model": {"config": {"only_if_missing": True}}}, **SHORT_LINES},
+    executor_def=dg.in_process_executor,
+)
+
+retrain = dg.define_asset_job(
+    RETRAIN_JOB,
+    selection=dg.AssetSelection.assets("trained_model"),
+    description="Train a challenger; it becomes champion only where it beats the present one.",
+    executor_def=dg.in_process_executor,
+)
+
+deepen_history = dg.define_asset_job(
+    DEEPEN_JOB,
+    selection=dg.AssetSelection.assets(
+        *(dataset.name for dataset in DATASETS), "aggregated_data", "engineered_features"
+    ),
+    description="Fetch one stretch of older history of each dataset, until all of it is held.",
+    config={"ops": {dataset.name: {"config": {"deepen": True}} for dataset in DATASETS}, **SHORT_LINES},
+    executor_def=dg.in_process_executor,
+)
+
+six_hour_schedule = dg.ScheduleDefinition(
+    name="six_hour_schedule",
+    job=six_hour_tick,
+    cron_schedule="0 */6 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="A forecast at 00, 06, 12 and 18 UTC.",
+)
+
+
+def history_left(snapshot: Snapshot, settings: Settings, now: datetime) -> int:
+    """Return how many windows of older measurements are still to be fetched."""
+    if snapshot.source == ARCHIVE:
+        return 0  # read whole at the first run
+    log = snapshots.query(
+        snapshot, "SELECT * FROM new_data_log WHERE dataset = ?", [POWER_SYSTEM_RIGHT_NOW.name]
+    )
+    windows = plan(
+        POWER_SYSTEM_RIGHT_NOW,
+        log,
+        now=now,
+        history_days=settings.history_days,
+        first_days=FIRST_DAYS,
+        earliest=None,
+    )
+    return sum(window.purpose == "history" for window in windows)
+
+
+@dg.schedule(
+    name="deepen_history_schedule",
+    job=deepen_history,
+    cron_schedule="*/10 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Reads older history piece by piece within the service's rate limit, then rests.",
+)
+def deepen_history_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Ask for a piece of history unless all is held or another run is under way."""
+    settings = Settings.from_environment()
+    snapshot = published_snapshot(settings)
+    if snapshot is None:
+        return dg.SkipReason("Nothing is published yet; the six-hour run fetches the newest days first.")
+    left = history_left(snapshot, settings, clock(snapshot, settings))
+    if not left:
+        return dg.SkipReason(f"All {settings.history_days} days of history are held.")
+    if _in_progress(context.instance, None):
+        return dg.SkipReason(f"Another run is under way; {left} pieces of history are left.")
+    return dg.RunRequest()
+
+
+def _in_progress(instance: dg.DagsterInstance, asset: str | None) -> bool:
+    """Return whether a run (that makes ``asset``, if named) is queued or under way."""
+    runs = instance.get_runs(
+        dg.RunsFilter(
+            statuses=[
+                dg.DagsterRunStatus.QUEUED,
+                dg.DagsterRunStatus.NOT_STARTED,
+                dg.DagsterRunStatus.STARTING,
+                dg.DagsterRunStatus.STARTED,
+                dg.DagsterRunStatus.CANCELING,
+            ]
+        )
+    )
+    if asset is None:
+        return bool(runs)
+    return any(
+        run.job_name == RETRAIN_JOB
+        or (run.asset_selection is not None and dg.AssetKey(asset) in run.asset_selection)
+        for run in runs
+    )
+
+
+def read_situation(
+    snapshot: Snapshot, settings: Settings, *, now: datetime, training_running: bool, memory: dict[str, Any]
+) -> Situation:
+    """Gather from the published tables and the sensor's memory what the retraining rule looks at."""
+    champion = snapshots.query(
+        snapshot, "SELECT model_version, data_from_utc, data_to_utc FROM champions WHERE price_area = 'DK'"
+    )
+    held = snapshots.query(
+        snapshot, "SELECT min(hour_utc) AS first, max(hour_utc) AS last FROM aggregated_data"
+    ).iloc[0]
+    version = champion["model_version"].iloc[0] if len(champion) else None
+    scores = snapshots.query(
+        snapshot,
+        """
+        SELECT evaluation_id, n_hours, accuracy_percent, persistence_accuracy_percent
+        FROM model_evaluations
+        WHERE kind = 'live' AND model_version = ? AND lead_from_hours = 1 AND lead_to_hours = 6
+        ORDER BY window_to_utc DESC LIMIT 1
+        """,
+        [version],
+    )
+    fired_at = memory.get("fired_at")
+    return Situation(
+        now=now,
+        champion=version,
+        score=_score(scores),
+        training_running=training_running,
+        last_fired_at=datetime.fromisoformat(fired_at) if fired_at else None,
+        fired=frozenset(memory.get("fired", ())),
+        champion_history=(
+            (champion["data_to_utc"] - champion["data_from_utc"]).iloc[0].to_pytimedelta()
+            if version
+            else None
+        ),
+        history=(held["last"] - held["first"]).to_pytimedelta() if held["first"] is not None else None,
+        history_complete=history_left(snapshot, settings, now) == 0,
+    )
+
+
+def _score(rows: pd.DataFrame) -> Score | None:
+    if rows.empty:
+        return None
+    row = rows.iloc[0]
+    return Score(
+        evaluation_id=row["evaluation_id"],
+        n_hours=int(row["n_hours"]),
+        accuracy_percent=float(row["accuracy_percent"]),
+        persistence_accuracy_percent=float(row["persistence_accuracy_percent"]),
+    )
+
+
+@dg.sensor(
+    job=retrain,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for a new model when the live accuracy of leads 1-6 falls under 65 % (or when "
+    "twice the history the champion knew is held); once per evaluation, never beside another "
+    "training, at most once a day.",
+)
+def retraining_sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Apply the retraining rule to what is published; the reason for skipping is a sentence."""
+    settings = Settings.from_environment()
+    snapshot = published_snapshot(settings)
+    if snapshot is None:
+        yield dg.SkipReason("Nothing is published yet; the next six-hour run makes the first model.")
+        return
+    memory = json.loads(context.cursor) if context.cursor else {}
+    now = clock(snapshot, settings)
+    decision = decide(
+        read_situation(
+            snapshot,
+            settings,
+            now=now,
+            training_running=_in_progress(context.instance, "trained_model"),
+            memory=memory,
+        )
+    )
+    if not decision.train:
+        yield dg.SkipReason(decision.sentence)
+        return
+    fired = [*memory.get("fired", []), decision.name][-REMEMBERED_REQUESTS:]
+    context.update_cursor(json.dumps({"fired_at": now.isoformat(), "fired": fired}))
+    yield dg.RunRequest(
+        run_key=f"{decision.name}@{now:%Y-%m-%dT%H:%M:%S}",
+        run_config=retrain_config(decision.trigger),
+        tags={"reason": decision.sentence[:200]},
+    )
+
+
+def retrain_config(trigger: str) -> dict[str, Any]:
+    """Return the run configuration of a retraining: who asked for it is kept with the model."""
+    return {"ops": {"trained_model": {"config": {"trigger": trigger}}}, **SHORT_LINES}
+
+
+def decide_now(settings: Settings, snapshot: Snapshot) -> Decision:
+    """Apply the retraining rule outside the daemon, as `co2 train --if-needed` does.
+
+    In place of the sensor's memory stands the table of models: the last one trained by the rule.
+    """
+    asked = snapshots.query(
+        snapshot, "SELECT max(trained_at_utc) AS at FROM model_table WHERE trigger IN ?", [RULE_TRIGGERS]
+    )["at"].iloc[0]
+    memory = {} if asked is None or asked != asked else {"fired_at": asked.isoformat()}
+    return decide(
+        read_situation(
+            snapshot, settings, now=clock(snapshot, settings), training_running=False, memory=memory
+        )
+    )

@@ -1,0 +1,233 @@
+"""Asset checks: a broken contract stops what is downstream; lateness and poor skill warn."""
+
+import itertools
+from datetime import timedelta
+
+import dagster as dg
+
+from co2_assets.contracts import DATASETS, Dataset, Kind, Table
+from co2_assets.forecasting.features import LEAST_MINUTES
+from co2_assets.pipeline import Pipeline
+from co2_assets.retraining import ACCURACY_THRESHOLD_PERCENT
+from co2_assets.status import OVERDUE_AFTER
+from co2_assets.warehouse.tables import (
+    AGGREGATED_DATA,
+    ENGINEERED_FEATURES,
+    QUANTILE_COLUMNS,
+    QUARANTINED_VALUES,
+)
+
+COVERAGE_80_BOUNDS_PERCENT = (72.0, 88.0)
+
+
+def _count(pipeline: Pipeline, sql: str, parameters: tuple[object, ...] = ()) -> int:
+    return int(pipeline.warehouse.read(sql, list(parameters)).to_numpy()[0, 0])
+
+
+def _warning(passed: bool, description: str, **metadata: dg.MetadataValue) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=bool(passed),
+        severity=dg.AssetCheckSeverity.WARN,
+        description=description,
+        metadata=metadata,
+    )
+
+
+def contract_violations(table: Table) -> str:
+    """Return SQL that counts the rows that break the table's declared types, keys and ranges.
+
+    What a person released from quarantine is not counted.
+    """
+    rules = [f"{name} IS NULL" for name in table.key]
+    for column in table.columns:
+        if column.kind is not Kind.DOUBLE:
+            continue
+        if column.minimum is not None:
+            rules.append(f"{column.name} < {column.minimum}")
+        if column.maximum is not None:
+            rules.append(f"{column.name} > {column.maximum}")
+    key = ", ".join(f"'{name}=' || {name}::VARCHAR" for name in table.key)
+    return f"""
+        SELECT count(*) FROM {table.name} WHERE ({" OR ".join(rules)}) AND NOT EXISTS (
+            SELECT 1 FROM {QUARANTINED_VALUES.name} q
+            WHERE q.dataset = '{table.name}' AND q.released_at_utc IS NOT NULL
+                AND q.row_key = concat_ws(', ', {key})
+        )
+    """
+
+
+def _contract_check(table: Table) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=table.name,
+        name=f"{table.name}_contract",
+        blocking=True,
+        description="Every key is there and every value inside its plausible range.",
+    )
+    def contract(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+        broken = _count(pipeline, contract_violations(table))
+        rows = _count(pipeline, f"SELECT count(*) FROM {table.name}")
+        return dg.AssetCheckResult(
+            passed=broken == 0,
+            description=f"{broken:,} of {rows:,} rows break the contract.",
+            metadata={"rows": rows, "rows_broken": broken},
+        )
+
+    return contract
+
+
+def _freshness_check(dataset: Dataset) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=dataset.name,
+        name=f"{dataset.name}_on_time",
+        description="The newest row is no older than it should be.",
+    )
+    def on_time(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+        newest = pipeline.warehouse.read(f"SELECT max({dataset.time_column}) AS t FROM {dataset.name}")["t"]
+        if newest.isna().all():
+            return _warning(False, "The table holds no rows.")
+        behind = pipeline.now - newest.iloc[0].to_pydatetime()
+        return _warning(
+            behind <= dataset.late_after,
+            f"The newest row is for {newest.iloc[0]:%Y-%m-%d %H:%M} UTC.",
+            newest=dg.MetadataValue.text(f"{newest.iloc[0]:%Y-%m-%d %H:%M} UTC"),
+            hours_behind=dg.MetadataValue.float(round(behind / timedelta(hours=1), 2)),
+        )
+
+    return on_time
+
+
+@dg.asset_check(
+    asset=AGGREGATED_DATA.name,
+    blocking=True,
+    description="Only complete hours: on the hour, at least 45 minutes observed, none unfinished.",
+)
+def complete_hours(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+    broken = _count(
+        pipeline,
+        f"""
+        SELECT count(*) FROM {AGGREGATED_DATA.name}
+        WHERE minutes_observed < {LEAST_MINUTES} OR hour_utc <> date_trunc('hour', hour_utc)
+        """,
+    )
+    return dg.AssetCheckResult(passed=broken == 0, description=f"{broken} hours are not whole.")
+
+
+@dg.asset_check(
+    asset=ENGINEERED_FEATURES.name,
+    blocking=True,
+    description="One row for each aggregated hour, over the whole history.",
+)
+def features_for_every_hour(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+    missing = _count(
+        pipeline,
+        f"""
+        SELECT count(*) FROM {AGGREGATED_DATA.name} a
+        ANTI JOIN {ENGINEERED_FEATURES.name} f USING (price_area, hour_utc)
+        """,
+    )
+    return dg.AssetCheckResult(passed=missing == 0, description=f"{missing} hours have no features.")
+
+
+@dg.asset_check(
+    asset="predictions",
+    blocking=True,
+    description="Quantiles finite, not negative and in order; nothing forecast for an hour already past.",
+)
+def forecast_contract(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+    disorder = " OR ".join(f"{low} > {high}" for low, high in itertools.pairwise(QUANTILE_COLUMNS))
+    unusable = " OR ".join(
+        f"{name} IS NULL OR NOT isfinite({name}) OR {name} < 0" for name in QUANTILE_COLUMNS
+    )
+    broken = _count(
+        pipeline,
+        f"""
+        SELECT count(*) FROM predictions
+        WHERE {disorder} OR {unusable} OR target_hour_utc < issue_time_utc OR issue_time_utc > as_of_utc
+        """,
+    )
+    return dg.AssetCheckResult(passed=broken == 0, description=f"{broken} forecast rows are unusable.")
+
+
+@dg.asset_check(asset="predictions", description="A live forecast was issued in the last seven hours.")
+def forecast_on_time(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+    newest = pipeline.warehouse.read("SELECT max(issue_time_utc) AS t FROM predictions WHERE kind = 'live'")[
+        "t"
+    ]
+    if newest.isna().all():
+        return _warning(False, "No live forecast was ever issued.")
+    issued = newest.iloc[0].to_pydatetime()
+    return _warning(
+        pipeline.now - issued <= OVERDUE_AFTER, f"The newest was issued at {issued:%Y-%m-%d %H:%M} UTC."
+    )
+
+
+@dg.asset_check(asset="predictions", description="The newest forecast had all its inputs.")
+def forecast_not_degraded(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+    causes = pipeline.warehouse.read("SELECT DISTINCT degraded_causes FROM current_forecast")[
+        "degraded_causes"
+    ]
+    degraded = [text for text in causes if text != "[]"]
+    return _warning(not degraded, "; ".join(degraded) or "Nothing is missing.")
+
+
+def _skill_check(
+    name: str, description: str, column: str, unit: str, low: float, high: float
+) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset="model_evaluations", name=name, description=description)
+    def check(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+        newest = pipeline.warehouse.read(
+            f"""
+            SELECT kind, n_hours, {column} AS value FROM model_evaluations
+            WHERE kind IN ('live', 'hindcast') AND lead_from_hours = 1 AND lead_to_hours = 6
+            ORDER BY window_to_utc DESC, kind DESC LIMIT 1
+            """
+        )
+        if newest.empty or newest["value"].isna().all():
+            return _warning(True, "Nothing has come true yet.")
+        row = newest.iloc[0]
+        return _warning(
+            low <= row["value"] <= high,
+            f"{row['value']:.2f}{unit} over {row['n_hours']} hours ({row['kind']}, leads 1-6).",
+            value=dg.MetadataValue.float(float(row["value"])),
+            hours=dg.MetadataValue.int(int(row["n_hours"])),
+        )
+
+    return check
+
+
+skill_checks = [
+    _skill_check(
+        "accuracy_above_threshold",
+        f"Accuracy (100 - MAPE) of the last seven days is at least {ACCURACY_THRESHOLD_PERCENT:g} %.",
+        "accuracy_percent",
+        " %",
+        ACCURACY_THRESHOLD_PERCENT,
+        float("inf"),
+    ),
+    _skill_check(
+        "better_than_persistence",
+        "Skill against persistence over the last seven days is not negative.",
+        "skill_persistence",
+        "",
+        0.0,
+        float("inf"),
+    ),
+    _skill_check(
+        "coverage_of_80_percent_band",
+        "The 80 % band held between 72 and 88 % of what came true over the last seven days.",
+        "coverage_80_percent",
+        " %",
+        *COVERAGE_80_BOUNDS_PERCENT,
+    ),
+]
+
+all_checks = [
+    *(_contract_check(dataset.table) for dataset in DATASETS),
+    *(_freshness_check(dataset) for dataset in DATASETS),
+    complete_hours,
+    features_for_every_hour,
+    forecast_contract,
+    forecast_on_time,
+    forecast_not_degraded,
+    *skill_checks,
+]

@@ -1,0 +1,34 @@
+"""The one Definitions object of the pipeline, put together from its parts."""
+
+import dagster as dg
+
+from co2_assets.assets.catalogue import all_assets
+from co2_assets.automation import (
+    deepen_history,
+    deepen_history_schedule,
+    retrain,
+    retraining_sensor,
+    six_hour_schedule,
+    six_hour_tick,
+)
+from co2_assets.checks import all_checks
+from co2_assets.resources import PipelineResource
+from co2_assets.run_log import console_logger
+from co2_assets.settings import Settings
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Return the pipeline's definitions with these settings as the resource's defaults."""
+    return dg.Definitions(
+        assets=all_assets,
+        asset_checks=all_checks,
+        jobs=[six_hour_tick, retrain, deepen_history],
+        schedules=[six_hour_schedule, deepen_history_schedule],
+        sensors=[retraining_sensor],
+        resources={"pipeline": PipelineResource.from_settings(settings)},
+        loggers={"console": console_logger},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions(Settings.from_environment())

@@ -1,0 +1,125 @@
+"""What keeps disk and memory bounded: cheap, repeatable, and run at the end of every run.
+
+Nothing that a forecast was or can be made from goes: of the raw minutes only those older than the
+history asked for, whose hourly means stay; of the vintages only those that no whole hour ever saw.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import dagster as dg
+
+from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW, Dataset
+from co2_assets.forecasting.model_file import SIDECAR_SUFFIX, WEIGHTS_SUFFIX
+from co2_assets.pipeline import Pipeline
+from co2_assets.promotion import REJECTED
+from co2_assets.warehouse.recovery import compact
+
+logger = logging.getLogger(__name__)
+
+# Younger vintages may still be told apart by a forecast issued at an odd minute.
+VINTAGES_WHOLE = timedelta(days=60)
+# How far back of that each run looks: ticks missed for a month lose nothing but disk.
+VINTAGES_LOOKED_AT = timedelta(days=30)
+REJECTED_KEPT = timedelta(days=90)
+RUNS_KEPT = timedelta(days=30)
+# A run's deletion takes some tens of milliseconds; a year's backlog is gone within days.
+MOST_RUNS_DELETED = 40
+# A file without its row is what a kill between the two left.
+ORPHANS_KEPT = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Tidied:
+    """What went: rows of minutes and of vintages, model files, bytes of the database file."""
+
+    minutes: int = 0
+    vintages: int = 0
+    model_files: int = 0
+    compacted_bytes: int = 0
+
+
+def tidy(pipeline: Pipeline) -> Tidied:
+    """Remove what is no longer needed from the warehouse and the model folder."""
+    minutes = _remove_old_minutes(pipeline)
+    vintages = sum(
+        _remove_unseen_vintages(pipeline, dataset)
+        for dataset in DATASETS
+        if dataset.table.key[-1] == "published_at_utc"
+    )
+    files = _remove_rejected_models(pipeline)
+    return Tidied(minutes, vintages, files, compact(pipeline.warehouse))
+
+
+def _remove_old_minutes(pipeline: Pipeline) -> int:
+    table, time = POWER_SYSTEM_RIGHT_NOW.name, POWER_SYSTEM_RIGHT_NOW.time_column
+    newest = pipeline.warehouse.read(f"SELECT max({time}) AS t FROM {table}")["t"].iloc[0]
+    if newest != newest:  # nothing is held
+        return 0
+    # By the newest row too: under a clock that ran years ahead all would go.
+    begin = min(pipeline.now, newest.to_pydatetime()) - timedelta(days=pipeline.history_days)
+    begin = begin.replace(hour=0, minute=0, second=0, microsecond=0)
+    with pipeline.warehouse.open_transaction() as transaction:
+        return transaction.remove(POWER_SYSTEM_RIGHT_NOW.table, f"{time} < ?", [begin])
+
+
+def _remove_unseen_vintages(pipeline: Pipeline, dataset: Dataset) -> int:
+    """Remove versions that were replaced before the next whole hour.
+
+    Forecasts are issued at whole hours, and every look-up is of what was known at one; the first
+    version of a row stays, for its age says from when the others are revisions.
+    """
+    name, time = dataset.name, dataset.time_column
+    same = ", ".join(dataset.table.key[:-1])
+    until = pipeline.now - VINTAGES_WHOLE
+    condition = f"""
+        ({same}, published_at_utc) IN (
+            SELECT ({same}, published_at_utc) FROM {name} WHERE {time} BETWEEN ? AND ?
+            WINDOW versions AS (PARTITION BY {same} ORDER BY published_at_utc)
+            QUALIFY row_number() OVER versions > 1 AND lead(published_at_utc) OVER versions <=
+                date_trunc('hour', published_at_utc - INTERVAL 1 MICROSECOND) + INTERVAL 1 HOUR
+        )
+    """
+    with pipeline.warehouse.open_transaction() as transaction:
+        return transaction.remove(dataset.table, condition, [until - VINTAGES_LOOKED_AT, until])
+
+
+def _remove_rejected_models(pipeline: Pipeline) -> int:
+    """Remove the files of models rejected long ago, and those that no row speaks of."""
+    if not pipeline.models.exists():
+        return 0
+    rows = pipeline.warehouse.read("SELECT model_version, decision, trained_at_utc FROM model_table")
+    old = rows[(rows["decision"] == REJECTED) & (rows["trained_at_utc"] < pipeline.now - REJECTED_KEPT)]
+    doomed = set(old["model_version"])
+    known = set(rows["model_version"])
+    newest = max((path.stat().st_mtime for path in pipeline.models.iterdir()), default=0.0)
+    removed = 0
+    for path in sorted(pipeline.models.iterdir()):
+        version = path.name.removesuffix(WEIGHTS_SUFFIX).removesuffix(SIDECAR_SUFFIX)
+        is_orphan = version not in known and newest - path.stat().st_mtime > ORPHANS_KEPT.total_seconds()
+        if version in doomed or is_orphan:
+            path.unlink()
+            removed += 1
+    return removed
+
+
+def prune_runs(instance: dg.DagsterInstance, now: datetime) -> int:
+    """Delete finished runs older than a month and their events; return how many.
+
+    Of each job the newest run stays, however old: the UI goes on to show it.
+    """
+    kept: set[str] = set()
+    deleted = 0
+    before = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED],
+        created_before=now - RUNS_KEPT,
+    )
+    for record in instance.get_run_records(before, limit=MOST_RUNS_DELETED + 10, ascending=True):
+        job = record.dagster_run.job_name
+        newest = instance.get_run_records(dg.RunsFilter(job_name=job), limit=1)
+        kept.update(run.dagster_run.run_id for run in newest)
+        if record.dagster_run.run_id not in kept and deleted < MOST_RUNS_DELETED:
+            instance.delete_run(record.dagster_run.run_id)
+            deleted += 1
+    return deleted

@@ -1,0 +1,47 @@
+"""What a run says in the terminal: one short line for each thing that happened."""
+
+import logging
+import sys
+
+import dagster as dg
+
+
+class ShortLines(logging.Formatter):
+    """``12:00:01  aggregated_data  12,344 complete hours``, without Dagster's run identifiers."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        meta = getattr(record, "dagster_meta", {})
+        message = meta.get("orig_message") or record.getMessage()
+        step = meta.get("step_key") or ""
+        level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
+        line = f"{self.formatTime(record, '%H:%M:%S')}  {step:24s} {level}{message}"
+        reason = _reason(meta.get("dagster_event"))
+        return f"{line} {reason}" if reason else line
+
+
+def _reason(event: dg.DagsterEvent | None) -> str:
+    """Return what our own code said went wrong, where the event tells of an error."""
+    error = getattr(event.event_specific_data, "error", None) if event is not None else None
+    # Dagster's error wraps ours, which names the remedy; beneath lie the libraries'.
+    if error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error is not None else ""
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Return whether a record says more than that a step waits in vain for one that failed."""
+    return not record.getMessage().split(" - ")[-1].startswith("Dependencies for step")
+
+
+@dg.logger(
+    {"log_level": dg.Field(str, is_required=False, default_value="INFO")},
+    description="One short line for each message.",
+)
+def console_logger(context: dg.InitLoggerContext) -> logging.Logger:
+    """Return a logger that writes to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(ShortLines())
+    logger = logging.Logger("co2", level=context.logger_config["log_level"])
+    handler.addFilter(_is_news)
+    logger.addHandler(handler)
+    return logger

@@ -1,0 +1,104 @@
+"""What one run is told: where its files are, where its data come from and what time it is."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dateutil import parser as dateutil_parser
+
+AUTO, LIVE, SIMULATOR = "auto", "live", "simulator"
+DEFAULT_HISTORY_DAYS = 730
+# A model needs some weeks to learn from; more than ten years would outrun the service's history.
+MINIMUM_HISTORY_DAYS = 30
+MAXIMUM_HISTORY_DAYS = 3650
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names it and what would do."""
+
+
+def utc_now() -> datetime:
+    """Return the wall clock as naive UTC, to the second."""
+    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+
+
+def parse_instant(text: str, name: str = "time") -> datetime:
+    """Return an ISO 8601 instant as naive UTC; without an offset it is taken as UTC.
+
+    Raises SettingsError when the text is no such instant.
+    """
+    try:
+        instant = dateutil_parser.isoparse(text.strip())
+    except ValueError as error:
+        raise SettingsError(
+            f"{name} {text!r} is no ISO 8601 instant; write it as 2024-06-01T00:00Z"
+        ) from error
+    if instant.tzinfo is not None:
+        instant = instant.astimezone(UTC).replace(tzinfo=None)
+    return instant.replace(microsecond=0)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one process, from the environment (``CO2_*``) and over it the command line.
+
+    ``as_of`` stands still in place of the clock; None follows the clock.
+    """
+
+    home: Path = Path("data")
+    source: str = AUTO
+    as_of: datetime | None = None
+    history_days: int = DEFAULT_HISTORY_DAYS
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not MINIMUM_HISTORY_DAYS <= self.history_days <= MAXIMUM_HISTORY_DAYS:
+            raise SettingsError(
+                f"history days must be {MINIMUM_HISTORY_DAYS}..{MAXIMUM_HISTORY_DAYS}, "
+                f"not {self.history_days}"
+            )
+        if self.as_of is not None and self.as_of > utc_now() and self.source != SIMULATOR:
+            raise SettingsError(f"as-of {self.as_of:%Y-%m-%dT%H:%MZ} lies in the future")
+        if self.as_of is not None and self.source == LIVE:
+            raise SettingsError(
+                "the live service cannot be asked for an earlier time: it overwrites its forecasts; "
+                "use --as-of with --source archive:DIR or simulator"
+            )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read CO2_HOME, CO2_SOURCE, CO2_AS_OF, CO2_HISTORY_DAYS and CO2_SEED.
+
+        Raises SettingsError for a value that cannot be used.
+        """
+        env = os.environ if environment is None else environment
+        settings = cls()
+        if env.get("CO2_HOME"):
+            settings = replace(settings, home=Path(env["CO2_HOME"]))
+        if env.get("CO2_SOURCE"):
+            settings = replace(settings, source=env["CO2_SOURCE"])
+        if env.get("CO2_AS_OF"):
+            settings = replace(settings, as_of=parse_instant(env["CO2_AS_OF"], "CO2_AS_OF"))
+        for name, field in (("CO2_HISTORY_DAYS", "history_days"), ("CO2_SEED", "seed")):
+            if env.get(name):
+                try:
+                    number = int(env[name])
+                except ValueError as error:
+                    raise SettingsError(f"{name} {env[name]!r} is no whole number") from error
+                settings = replace(settings, **{field: number})  # type: ignore[arg-type]
+        return settings
+
+    def environment(self) -> dict[str, str]:
+        """Return these settings as environment variables, for the processes one starts."""
+        kind, colon, folder = self.source.partition(":")
+        variables = {
+            "CO2_HOME": str(self.home.resolve()),
+            "CO2_SOURCE": f"{kind}:{Path(folder).resolve()}" if colon else kind,
+            "CO2_HISTORY_DAYS": str(self.history_days),
+            "CO2_SEED": str(self.seed),
+        }
+        if self.as_of is not None:
+            variables["CO2_AS_OF"] = f"{self.as_of:%Y-%m-%dT%H:%M:%SZ}"
+        return variables

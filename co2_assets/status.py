@@ -1,0 +1,144 @@
+"""How the pipeline is, read from the published tables."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from co2_assets.settings import Settings, utc_now
+from co2_assets.warehouse import snapshots
+from co2_assets.warehouse.home import ARCHIVE, Home
+from co2_assets.warehouse.snapshots import Snapshot
+
+# A six-hour mark missed by an hour.
+OVERDUE_AFTER = timedelta(hours=7)
+
+
+def instant(value: datetime | None) -> str | None:
+    """Return a naive UTC time as ISO 8601 with its offset."""
+    return None if value is None or pd.isna(value) else f"{value:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def clock(snapshot: Snapshot, settings: Settings) -> datetime:
+    """Return the present as the pipeline counts it: a recording's stands still between its runs."""
+    if settings.as_of is not None:
+        return settings.as_of
+    return snapshot.as_of_utc if snapshot.source == ARCHIVE else utc_now()
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of one source's pipeline at ``now``."""
+
+    snapshot: Snapshot
+    now: datetime
+    issued_at: datetime | None
+    degraded_causes: str
+    champion: dict[str, Any] | None
+    score: dict[str, Any] | None
+    datasets: pd.DataFrame
+    failed_fetches: pd.DataFrame
+    quarantined: int
+    set_aside: tuple[str, ...]
+
+    @property
+    def forecast_age(self) -> timedelta | None:
+        return None if self.issued_at is None else self.now - self.issued_at
+
+    @property
+    def overdue(self) -> bool:
+        """Whether no live forecast was issued in the last seven hours."""
+        return self.forecast_age is None or self.forecast_age > OVERDUE_AFTER
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the state as plain JSON values."""
+        age = self.forecast_age
+        return {
+            "source": self.snapshot.source,
+            "now_utc": instant(self.now),
+            "snapshot": self.snapshot.version,
+            "published_at_utc": instant(self.snapshot.published_at_utc),
+            "forecast": {
+                "issue_time_utc": instant(self.issued_at),
+                "age_hours": None if age is None else round(age / timedelta(hours=1), 2),
+                "overdue": self.overdue,
+                "degraded_causes": self.degraded_causes,
+            },
+            "champion": self.champion,
+            "live_score_leads_1_6": self.score,
+            "datasets": self.datasets.map(_plain).to_dict("records"),
+            "failed_fetches": self.failed_fetches.map(_plain).to_dict("records"),
+            "quarantined_values": self.quarantined,
+            "set_aside": list(self.set_aside),
+        }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime | pd.Timestamp):
+        return instant(value)
+    if value is None or (not isinstance(value, str) and pd.isna(value)):
+        return None
+    return value.item() if hasattr(value, "item") else value
+
+
+def _first(frame: pd.DataFrame) -> dict[str, Any] | None:
+    return None if frame.empty else {str(name): _plain(value) for name, value in frame.iloc[0].items()}
+
+
+def _set_aside(settings: Settings, source: str) -> tuple[str, ...]:
+    """Return of each database that was set aside what was written down then: why, and the remedy."""
+    sentences = []
+    for path in Home(settings.home).source(source).set_aside:
+        note = path.with_name(path.name + ".txt")
+        known = note.read_text(encoding="utf-8").strip() if note.exists() else f"{path} was set aside."
+        sentences.append(known)
+    return tuple(sentences)
+
+
+def read_status(snapshot: Snapshot, settings: Settings) -> Status:
+    """Read the state of the pipeline from its newest snapshot."""
+    forecast = snapshots.query(
+        snapshot, "SELECT DISTINCT issue_time_utc, degraded_causes FROM current_forecast"
+    )
+    return Status(
+        snapshot=snapshot,
+        now=clock(snapshot, settings),
+        issued_at=None if forecast.empty else forecast["issue_time_utc"].iloc[0].to_pydatetime(),
+        degraded_causes="[]" if forecast.empty else forecast["degraded_causes"].iloc[0],
+        champion=_first(
+            snapshots.query(
+                snapshot,
+                "SELECT model_version, trained_at_utc, test_mae_g_per_kwh, "
+                "test_persistence_mae_g_per_kwh, reason FROM champions",
+            )
+        ),
+        score=_first(
+            snapshots.query(
+                snapshot,
+                """
+                SELECT kind, window_from_utc, window_to_utc, n_hours, mae_g_per_kwh, accuracy_percent,
+                    persistence_accuracy_percent, skill_persistence, coverage_80_percent
+                FROM model_evaluations
+                WHERE kind IN ('live', 'hindcast') AND lead_from_hours = 1 AND lead_to_hours = 6
+                ORDER BY window_to_utc DESC, kind DESC LIMIT 1
+                """,
+            )
+        ),
+        datasets=snapshots.query(snapshot, "SELECT * FROM dataset_freshness ORDER BY dataset"),
+        # The last word on each dataset, where it was not a good one.
+        failed_fetches=snapshots.query(
+            snapshot,
+            """
+            SELECT dataset, fetched_at_utc, outcome, message FROM new_data_log
+            QUALIFY row_number() OVER (PARTITION BY dataset ORDER BY fetched_at_utc DESC) = 1
+                AND outcome <> 'ok'
+            """,
+        ),
+        quarantined=int(
+            snapshots.query(
+                snapshot, "SELECT count(*) AS n FROM quarantined_values WHERE released_at_utc IS NULL"
+            )["n"].iloc[0]
+        ),
+        set_aside=_set_aside(settings, snapshot.source),
+    )

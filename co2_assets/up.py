@@ -1,0 +1,248 @@
+"""`co2 up`: Dagster's webserver and daemon and the pages, started, watched and ended together."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from co2_assets.automation import TICK_JOB
+from co2_assets.runs import REPOSITORY_ROOT, dagster_instance, export
+from co2_assets.settings import Settings, SettingsError
+from co2_assets.warehouse.home import Home
+
+START_TIMEOUT_S = 90.0
+STOP_TIMEOUT_S = 15.0
+POLL_S = 0.25
+WATCH_S = 1.0
+UNKNOWN = "UNKNOWN"
+FINISHED = ("SUCCESS", "FAILURE", "CANCELED")
+
+Say = Callable[[str], None]
+
+LAUNCH_RUN = """
+mutation Launch($job: String!) {
+  launchRun(executionParams: {
+    selector: {
+      repositoryLocationName: "co2_assets.definitions", repositoryName: "__repository__", jobName: $job
+    }
+    mode: "default"
+  }) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}
+"""
+RUN_STATUS = """
+query Status($run: ID!) { runOrError(runId: $run) { __typename ... on Run { status } } }
+"""
+DAEMONS = """
+query Daemons { instance { daemonHealth { allDaemonStatuses { required healthy } } } }
+"""
+
+
+class UpError(RuntimeError):
+    """A process did not start or ended early; the message names it and its log."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One supervised process, in a process group of its own."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+class Interrupted(Exception):  # noqa: N818  an order, not an error
+    """Ctrl-C or SIGTERM."""
+
+
+class Supervisor:
+    """Starts processes and leaves none behind."""
+
+    def __init__(self, environment: dict[str, str], logs: Path) -> None:
+        self.environment = environment
+        self.logs = logs
+        self.services: list[Service] = []
+        self.interrupted = threading.Event()
+
+    def start(self, name: str, command: list[str]) -> None:
+        """Start a process whose output goes to ``name``.log."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        log = self.logs / f"{name}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(  # noqa: S603
+                command,
+                env={**os.environ, **self.environment},
+                cwd=REPOSITORY_ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.services.append(Service(name, process, log))
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass; raise Interrupted when told to stop and UpError when a process has ended."""
+        if self.interrupted.wait(seconds):
+            raise Interrupted
+        for service in self.services:
+            if (code := service.process.poll()) is not None:
+                tail = service.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-12:]
+                raise UpError(
+                    f"{service.name} ended with exit code {code}; its log is {service.log}:\n"
+                    + "\n".join(tail)
+                )
+
+    def stop(self) -> None:
+        """End every process started, and theirs: politely first, then not."""
+        family: list[psutil.Process] = []
+        for service in self.services:
+            try:
+                parent = psutil.Process(service.process.pid)
+                family += [parent, *parent.children(recursive=True)]
+            except psutil.NoSuchProcess:
+                continue
+        for service in self.services:
+            if service.process.poll() is None:
+                os.killpg(service.process.pid, signal.SIGTERM)
+        _, alive = psutil.wait_procs(family, timeout=STOP_TIMEOUT_S)
+        for process in alive:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        for service in self.services:
+            # What a process started while it was being ended is in its group still.
+            with suppress(ProcessLookupError):
+                os.killpg(service.process.pid, signal.SIGKILL)
+            service.process.wait()
+
+
+def require_free_port(host: str, port: int, option: str) -> None:
+    """Raise SettingsError when something listens on ``port`` already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SettingsError(
+                f"port {port} on {host} cannot be used ({error.strerror}); choose another with {option}"
+            ) from error
+
+
+def ask(url: str, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the data of a GraphQL answer; raises httpx.HTTPError or UpError."""
+    answer = httpx.post(f"{url}/graphql", json={"query": query, "variables": variables or {}}, timeout=30)
+    answer.raise_for_status()
+    body = answer.json()
+    if body.get("errors"):
+        raise UpError(f"Dagster's webserver answered: {body['errors'][0]['message']}")
+    data: dict[str, Any] = body["data"]
+    return data
+
+
+def wait_until(ready: Callable[[], bool], supervisor: Supervisor, what: str) -> None:
+    """Poll until ``ready``; raises UpError when a process ends or the time is up."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        supervisor.wait(POLL_S)
+        with suppress(httpx.HTTPError):  # not listening yet: asked again until the deadline
+            if ready():
+                return
+    raise UpError(f"{what} did not come up within {START_TIMEOUT_S:.0f} s; logs are in {supervisor.logs}")
+
+
+def daemons_healthy(url: str) -> bool:
+    """Return whether every required daemon has reported lately."""
+    statuses = ask(url, DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
+    return bool(statuses) and all(status["healthy"] for status in statuses if status["required"])
+
+
+def launch_tick(url: str) -> str:
+    """Launch the six-hour job through the webserver, as its launchpad would; return the run id."""
+    outcome = ask(url, LAUNCH_RUN, {"job": TICK_JOB})["launchRun"]
+    if outcome["__typename"] != "LaunchRunSuccess":
+        raise UpError(f"the first run could not be launched: {outcome.get('message', outcome['__typename'])}")
+    run_id: str = outcome["run"]["runId"]
+    return run_id
+
+
+def run_status(url: str, run_id: str) -> str:
+    """Return the run's status as Dagster names it; UNKNOWN while the webserver is too busy to say."""
+    try:
+        status: str = ask(url, RUN_STATUS, {"run": run_id})["runOrError"].get("status", UNKNOWN)
+    except httpx.HTTPError:
+        return UNKNOWN
+    return status
+
+
+def up(
+    settings: Settings,
+    *,
+    host: str,
+    dagster_port: int,
+    page_port: int,
+    say: Say,
+    first_run_done: Callable[[bool], None],
+) -> None:
+    """Start everything, launch the first run, and watch until Ctrl-C or SIGTERM.
+
+    ``first_run_done`` is called once with whether the first run succeeded. Raises SettingsError for
+    a port in use and UpError when a process fails.
+    """
+    require_free_port(host, dagster_port, "--dagster-port")
+    require_free_port(host, page_port, "--page-port")
+    started = time.monotonic()
+
+    supervisor = Supervisor(export(settings), Home(settings.home).root / "logs")
+    # A flag and no exception: one raised between a start and its being noted would lose a process.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _signal, _frame: supervisor.interrupted.set())
+    dagster_url, page_url = f"http://{host}:{dagster_port}", f"http://{host}:{page_port}"
+    workspace = ["-w", str(REPOSITORY_ROOT / "workspace.yaml")]
+    try:
+        say("Starting Dagster and the forecast page.")
+        # Its tables are made here, by one process: those started next would make them all at once.
+        with dagster_instance(settings):
+            pass
+        supervisor.start(
+            "webserver",
+            [sys.executable, "-m", "dagster_webserver", "-h", host, "-p", str(dagster_port), *workspace],
+        )
+        supervisor.start("daemon", [sys.executable, "-m", "dagster._daemon", "run", *workspace])
+        supervisor.start(
+            "pages", [sys.executable, "-m", "co2_dash", "--host", host, "--port", str(page_port)]
+        )
+        wait_until(lambda: httpx.get(f"{page_url}/healthz").is_success, supervisor, "the page")
+        wait_until(lambda: httpx.get(f"{dagster_url}/server_info").is_success, supervisor, "the webserver")
+        wait_until(lambda: daemons_healthy(dagster_url), supervisor, "the daemon")
+        run_id = launch_tick(dagster_url)
+        say(
+            f"Up after {time.monotonic() - started:.0f} s.\n"
+            f"  Forecast page  {page_url}\n"
+            f"  Dagster        {dagster_url}\n"
+            f"  First run      {dagster_url}/runs/{run_id}\n"
+            "Ctrl-C ends everything."
+        )
+        status = UNKNOWN
+        while True:
+            supervisor.wait(WATCH_S)
+            if status not in FINISHED:
+                status = run_status(dagster_url, run_id)
+                if status in FINISHED:
+                    first_run_done(status == "SUCCESS")
+    except Interrupted:
+        say("Stopping.")
+    finally:
+        supervisor.stop()

@@ -1,0 +1,218 @@
+"""A damaged database is set aside and restored; nothing that was published is lost."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+from resilience_runs import HOUR, T0, at, everything, fetch, folder, rows, warehouse
+
+from co2_assets.contracts import POWER_SYSTEM_RIGHT_NOW
+from co2_assets.pipeline import open_pipeline
+from co2_assets.settings import Settings
+from co2_assets.status import read_status
+from co2_assets.terminal import status_table
+from co2_assets.warehouse import snapshots
+from co2_assets.warehouse.errors import NewerSchema, WarehouseCorrupt
+from co2_assets.warehouse.recovery import LEAST_COMPACTED_BYTES, LOST, compact, heal
+
+POWER = POWER_SYSTEM_RIGHT_NOW.name
+NOW = T0 + 6 * HOUR
+
+Damage = Callable[[Path, random.Random], None]
+
+
+def truncated(path: Path, chance: random.Random) -> None:
+    with path.open("r+b") as file:
+        file.truncate(chance.randrange(path.stat().st_size))
+
+
+def overwritten(path: Path, chance: random.Random) -> None:
+    # Long enough to meet rows, wherever they lie.
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(chance.randrange(size // 4))
+        file.write(chance.randbytes(size // 2))
+
+
+def with_another_head(path: Path, chance: random.Random) -> None:
+    with path.open("r+b") as file:
+        file.write(chance.randbytes(12_288))
+
+
+def emptied(path: Path, _chance: random.Random) -> None:
+    path.write_bytes(b"")
+
+
+def not_a_database(path: Path, chance: random.Random) -> None:
+    path.write_bytes(chance.randbytes(50_000))
+
+
+def gone(path: Path, _chance: random.Random) -> None:
+    path.unlink()
+
+
+DAMAGES: dict[str, tuple[Damage, int]] = {
+    "truncated": (truncated, 1),
+    "overwritten with noise": (overwritten, 1),
+    "overwritten at its head": (with_another_head, 2),
+    "emptied": (emptied, 0),
+    "not a database": (not_a_database, 0),
+    "gone": (gone, 0),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_database_is_set_aside_and_restored_from_the_snapshot(home: Settings, name: str) -> None:
+    before = everything(home)
+    path = folder(home).database
+    damage, seed = DAMAGES[name]
+    damage(path, random.Random(seed))
+    damaged = path.read_bytes() if path.exists() else None
+
+    with open_pipeline(at(home, NOW)) as pipeline:
+        notice = pipeline.notice
+    assert notice is not None
+    assert "restored from snapshot" in notice
+    after = everything(home)
+    log = after.pop("new_data_log")
+    assert after.pop(POWER).empty
+    for table, content in after.items():
+        pd.testing.assert_frame_equal(content, before[table])
+    # The minutes count as never fetched, and what was fetched is still told.
+    assert len(log) == len(before["new_data_log"])
+    assert set(log[log["dataset"] == POWER]["outcome"]) == {LOST}
+
+    set_aside = folder(home).set_aside
+    if damaged is None:
+        assert set_aside == []
+    else:
+        assert [file.read_bytes() for file in set_aside] == [damaged]
+        snapshot = snapshots.current(folder(home).snapshots)
+        assert snapshot is not None
+        state = read_status(snapshot, home)
+        assert state.set_aside == (notice,)
+        assert set_aside[0].name in notice
+        status_table(state)
+
+    # Said once, and healed: the next run finds nothing amiss and gets the minutes again.
+    with open_pipeline(at(home, NOW)) as pipeline:
+        assert pipeline.notice is None
+    fetch(at(home, NOW), POWER_SYSTEM_RIGHT_NOW)
+    again = rows(home, POWER)
+    pd.testing.assert_frame_equal(again[again["minute_utc"] < T0].reset_index(drop=True), before[POWER])
+
+
+def test_noise_in_the_newest_snapshot_leaves_the_one_before_it(home: Settings) -> None:
+    with open_pipeline(home) as pipeline:
+        older = pipeline.publish()
+        newest = pipeline.publish()
+    overwritten(newest.path, random.Random(1))
+    truncated(folder(home).database, random.Random(1))
+    notice = heal(warehouse(home), folder(home).snapshots, now=NOW)
+    assert notice is not None
+    assert older.version in notice
+    assert len(rows(home, "predictions"))
+
+
+def test_without_any_readable_snapshot_an_empty_one_takes_its_place(home: Settings) -> None:
+    for path in snapshots.newest_first(folder(home).snapshots):
+        emptied(path, random.Random(0))
+    emptied(folder(home).database, random.Random(0))
+    notice = heal(warehouse(home), folder(home).snapshots, now=NOW)
+    assert notice is not None
+    assert "No snapshot could be read either" in notice
+    assert rows(home, "predictions").empty
+    assert len(folder(home).set_aside) == 1
+
+
+def test_damage_twice_at_one_instant_keeps_both_files(home: Settings) -> None:
+    for _ in range(2):
+        emptied(folder(home).database, random.Random(0))
+        assert heal(warehouse(home), folder(home).snapshots, now=NOW)
+    assert len(folder(home).set_aside) == 2
+
+
+def test_a_kill_between_setting_aside_and_restoring_loses_nothing(home: Settings) -> None:
+    before = rows(home, "predictions")
+    path = folder(home).database
+    truncated(path, random.Random(1))
+    path.rename(path.with_name(f"{path.name}.damaged-20241005T060000Z"))
+    path.with_name(f"{path.name}.unfinished").write_bytes(b"half a file")
+    assert heal(warehouse(home), folder(home).snapshots, now=NOW)
+    assert rows(home, "predictions").equals(before)
+
+
+def test_a_damaged_log_of_a_killed_writer_is_set_aside_with_its_database(home: Settings) -> None:
+    before = rows(home, "predictions")
+    path = folder(home).database
+    copy = path.with_name("copy.duckdb")
+    copy.write_bytes(path.read_bytes())
+    # What a kill leaves: the file and a log not yet written into it.
+    connection = duckdb.connect(copy)
+    connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+    connection.execute("DELETE FROM model_evaluations")
+    connection.close()
+    log = copy.with_name("copy.duckdb.wal").read_bytes()
+    path.with_name(f"{path.name}.wal").write_bytes(log[:10] + bytes(len(log) - 10))
+    notice = heal(warehouse(home), folder(home).snapshots, now=NOW)
+    assert rows(home, "predictions").equals(before)
+    assert notice is None or len(folder(home).set_aside) == 1
+
+
+def test_a_newer_programs_database_is_left_alone(home: Settings) -> None:
+    path = folder(home).database
+    connection = duckdb.connect(path)
+    connection.execute("INSERT INTO schema_version VALUES (99, now()::TIMESTAMP)")
+    connection.close()
+    content = path.read_bytes()
+    with pytest.raises(NewerSchema, match="install the newer program"), open_pipeline(home):
+        pass
+    assert path.read_bytes() == content
+    assert folder(home).set_aside == []
+
+
+def test_damage_met_in_the_middle_of_a_run_is_named(home: Settings) -> None:
+    overwritten(folder(home).database, random.Random(1))
+    with pytest.raises(WarehouseCorrupt, match="the next run sets it aside"):
+        everything(home)
+
+
+def test_a_file_mostly_empty_is_written_anew_with_every_row(home: Settings) -> None:
+    path = folder(home).database
+    with warehouse(home).session() as connection:
+        # Something has to lie behind the hole: an empty end is cut off by itself.
+        for name, count in (("ballast", 6_000_000), ("last", 100_000)):
+            connection.execute(f"CREATE TABLE {name} AS SELECT random() AS x FROM range({count})")
+            connection.execute("CHECKPOINT")
+        connection.execute("DROP TABLE ballast")
+        connection.execute("CHECKPOINT")
+    before, size = everything(home), path.stat().st_size
+    assert compact(warehouse(home)) > LEAST_COMPACTED_BYTES
+    assert path.stat().st_size < size - LEAST_COMPACTED_BYTES
+    after = everything(home)
+    assert all(after[name].equals(before[name]) for name in before)
+    # Keys, views and the file's own papers came along.
+    with warehouse(home).open_transaction() as transaction:
+        transaction.read("SELECT * FROM champions")
+        assert transaction.read("SELECT * FROM schema_version")["version"].tolist() == [2]
+    with pytest.raises(duckdb.ConstraintException), warehouse(home).session() as connection:
+        connection.execute("INSERT INTO predictions SELECT * FROM predictions LIMIT 1")
+    assert compact(warehouse(home)) == 0
+
+
+def test_an_outage_at_the_first_look_does_not_turn_live_data_into_the_simulators(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from co2_assets import pipeline
+
+    monkeypatch.setattr(pipeline, "live_is_reachable", lambda: False)
+    unresolved = replace(home, source="auto", as_of=None)
+    assert pipeline.resolve_source(unresolved) == "simulator"
+    live = folder(home).root.parent / "live"
+    (live / "snapshots").mkdir(parents=True)
+    # The database is gone, but there was one.
+    assert pipeline.resolve_source(unresolved) == "live"
