@@ -1,11 +1,12 @@
 """A month of six-hourly runs in minutes, while the service, the machine and people do their worst.
 
-    python bench/soak.py [--days 30] [--seed 1] [--from 2024-10-05] [--archive DIR]
+    python bench/soak.py [--days 30] [--seed 1] [--from 2024-10-05] [--archive DIR] [--calm]
 
 Every run is the real six-hour job on recorded data, in one process, with Dagster's own records kept
 in memory. A seeded mix of faults is injected: answers of the service, kill -9 of a run in a process of
 its own, damaged files, a full disk, two runs at once, three days without a run, a clock set back. A
-thread reads the published snapshots all the while. Exit code 1 when an invariant breaks.
+thread reads the published snapshots all the while. With --calm nothing is done to it: a year of that
+shows what memory and disk grow by. Exit code 1 when an invariant breaks.
 """
 
 import argparse
@@ -23,15 +24,19 @@ import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from multiprocessing import forkserver
 from pathlib import Path
+from types import CodeType, FrameType
 from typing import Any
 from unittest.mock import patch
 
 import dagster as dg
+import pandas as pd
 import psutil
 
 from co2_assets import pipeline
@@ -42,8 +47,10 @@ from co2_assets.energidataservice.emulator import Fault
 from co2_assets.energidataservice.faults import RandomFaults, frozen, only
 from co2_assets.energidataservice.sources import connect, parse_source
 from co2_assets.settings import Settings
+from co2_assets.shutdown import silence_library_reports
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
+from co2_assets.warehouse.errors import SnapshotUnreadable
 from co2_assets.warehouse.home import ARCHIVE, Home, SourceFolder
 from co2_assets.warehouse.tables import TABLES
 
@@ -74,6 +81,11 @@ PRELOADED = [
     "co2_assets.forecasting.training",
     "co2_assets.forecasting.backtest",
 ]
+COUNTED_CALLS = 10
+# Calls so counted of a tick with nothing to mend.
+CALLS_OF_A_TICK = 1900
+# When memory and disk are noted.
+NOTED_AFTER = [timedelta(days=days) for days in (10, 30, 90, 180, 270)]
 FROZEN_FOR = 3 * DAY
 AWAY_FOR = 3 * DAY
 
@@ -92,8 +104,7 @@ class Tally:
     reader_polls: int = 0
     reader_errors: int = 0
     longest_gap: timedelta = timedelta(0)
-    memory_mb: tuple[float, float] = (0.0, 0.0)
-    database_mb: tuple[float, float] = (0.0, 0.0)
+    sizes: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
@@ -110,8 +121,7 @@ class Tally:
             f"reader polls                   {self.reader_polls}",
             f"reader errors                  {self.reader_errors}",
             f"longest time without forecast  {self.longest_gap}",
-            f"memory, start and end          {self.memory_mb[0]:.0f} MB, {self.memory_mb[1]:.0f} MB",
-            f"database, start and end        {self.database_mb[0]:.1f} MB, {self.database_mb[1]:.1f} MB",
+            *self.sizes,
             *(f"BROKEN: {text}" for text in self.broken),
         ]
 
@@ -130,14 +140,35 @@ def tick(settings: Settings, fault: Fault | None = None) -> bool:
         return job.execute_in_process(instance=instance, run_config=config, raise_on_error=False).success
 
 
-def _tick_apart(settings: Settings, largest_file: int | None) -> None:
-    """Run a tick in a process of its own, which may be killed or run out of disk."""
+def _tick_apart(settings: Settings, largest_file: int | None = None, last_call: int | None = None) -> None:
+    """Run a tick in a process of its own, which may run out of disk or be killed at a call of ours."""
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     if largest_file is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    if last_call is not None:
+        _die_at(last_call)
     tick(settings)
+
+
+def _die_at(last_call: int) -> None:
+    """Kill this process when it makes the call of that number of a function of ours.
+
+    Of each function the first calls count, lest most kills fall into the same few loops.
+    """
+    calls: Counter[CodeType] = Counter()
+    counted = 0
+
+    def count(frame: FrameType, event: str, _argument: Any) -> None:
+        nonlocal counted
+        if event == "call" and "/co2_assets/" in frame.f_code.co_filename:
+            calls[frame.f_code] += 1
+            if calls[frame.f_code] <= COUNTED_CALLS:
+                counted += 1
+                if counted == last_call:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.setprofile(count)
 
 
 class Soak:
@@ -153,13 +184,14 @@ class Soak:
         self.tally = Tally()
         self.folder: SourceFolder = Home(settings.home).source(ARCHIVE)
         self.warehouse = Warehouse(self.folder.database, ARCHIVE)
-        self.issued_rows: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+        self.issued_rows = pd.Series(dtype="uint64")
         self.last_issued: datetime | None = None
-        self.tick_seconds = 2.0
         self.processes = multiprocessing.get_context("forkserver")
         self.processes.set_forkserver_preload(PRELOADED)
+        with _quiet():
+            forkserver.ensure_running()
 
-    def run(self, days: float, say: Callable[[str], None]) -> Tally:
+    def run(self, days: float, say: Callable[[str], None], *, is_calm: bool = False) -> Tally:
         """Run ``days`` of ticks and then two good ones; return the tally."""
         stop = threading.Event()
         if not self._first(say):
@@ -168,7 +200,7 @@ class Soak:
         reader = threading.Thread(target=self._read_on, args=(stop,))
         reader.start()
         try:
-            self._lapse(days, say)
+            self._lapse(days, say, self._calm_mark if is_calm else self._mark_of(int(days * 4)))
         finally:
             stop.set()
             reader.join()
@@ -177,30 +209,17 @@ class Soak:
     def _first(self, say: Callable[[str], None]) -> bool:
         succeeded = self._tick_at(self.begin, None)
         self._look_back(self.begin, ran=True)
-        self.tally.memory_mb = (_memory_mb(), 0.0)
-        self.tally.database_mb = (self.folder.database.stat().st_size / 2**20, 0.0)
+        self._note_sizes(self.begin)
         say(f"{self.begin:%Y-%m-%d %H:%M}  first tick, {_memory_mb():.0f} MB")
         return succeeded
 
-    def _lapse(self, days: float, say: Callable[[str], None]) -> None:
+    def _lapse(self, days: float, say: Callable[[str], None], do: Callable[[int, datetime], bool]) -> None:
         marks = int(days * 4)
-        frozen_from = self.chance.randrange(1, max(2, marks // 3))
-        away_from = self.chance.randrange(max(2, marks // 2), max(3, marks * 3 // 4))
-        away = AWAY_FOR // MARK if days > 12 else 2
         for number in range(1, marks + 1):
             now = self.begin + number * MARK
-            if away_from <= number < away_from + away:
-                self._count("no run at all") if number == away_from else None
-                self._look_back(now, ran=False)
-                continue
-            fault: Fault = self.service_faults
-            if frozen_from <= number < frozen_from + FROZEN_FOR // MARK:
-                since = self.begin + frozen_from * MARK
-                fault = _both(self.service_faults, only(frozen(since), "Forecasts_Hour"))
-                if number == frozen_from:
-                    self._count("dataset frozen for three days")
-            ran = self._mark(now, fault)
-            self._look_back(now, ran=ran)
+            self._look_back(now, ran=do(number, now))
+            if now - self.begin in NOTED_AFTER:
+                self._note_sizes(now)
             if number % 8 == 0:
                 say(f"{now:%Y-%m-%d %H:%M}  {self.tally.issued} forecasts, {_memory_mb():.0f} MB")
         end = self.begin + marks * MARK
@@ -209,6 +228,30 @@ class Soak:
                 self.tally.broken.append(f"a good tick at {now} failed")
             self._look_back(now, ran=True)
         self._close(end + 2 * MARK)
+
+    def _calm_mark(self, _number: int, now: datetime) -> bool:
+        return self._tick_at(now, None)
+
+    def _mark_of(self, marks: int) -> Callable[[int, datetime], bool]:
+        """Return what does a mark, the days on which a dataset stands still or nothing runs drawn."""
+        frozen_from = self.chance.randrange(1, max(2, marks // 3))
+        frozen_to = frozen_from + FROZEN_FOR // MARK
+        away_from = self.chance.randrange(max(2, marks // 2), max(3, marks * 3 // 4))
+        away_to = away_from + (AWAY_FOR // MARK if marks > 48 else 2)
+
+        def do(number: int, now: datetime) -> bool:
+            if number == frozen_from:
+                self._count("dataset frozen for three days")
+            if number == away_from:
+                self._count("no run at all")
+            if away_from <= number < away_to:
+                return False
+            fault: Fault = self.service_faults
+            if frozen_from <= number < frozen_to:
+                fault = _both(fault, only(frozen(self.begin + frozen_from * MARK), "Forecasts_Hour"))
+            return self._mark(now, fault)
+
+        return do
 
     def _mark(self, now: datetime, fault: Fault) -> bool:
         """Do one mark, something of the machine's first; return whether a whole run was made."""
@@ -267,15 +310,12 @@ class Soak:
             self.folder.database.with_name(self.folder.database.name + ".lock").write_text("4194304")
 
     def _tick_at(self, now: datetime, fault: Fault | None) -> bool:
-        started = time.perf_counter()
-        succeeded = tick(replace(self.settings, as_of=now), fault)
-        self.tick_seconds = 0.7 * self.tick_seconds + 0.3 * (time.perf_counter() - started)
         self.tally.ticks += 1
-        return succeeded
+        return tick(replace(self.settings, as_of=now), fault)
 
-    def _start_apart(self, now: datetime, largest_file: int | None = None) -> Any:
+    def _start_apart(self, now: datetime, *limits: int | None) -> Any:
         settings = replace(self.settings, as_of=now)
-        process = self.processes.Process(target=_tick_apart, args=(settings, largest_file))
+        process = self.processes.Process(target=_tick_apart, args=(settings, *limits))
         process.start()
         self.tally.ticks += 1
         return process
@@ -284,10 +324,7 @@ class Soak:
         self._start_apart(now, largest_file).join()
 
     def _kill_at(self, now: datetime) -> None:
-        process = self._start_apart(now)
-        process.join(self.chance.uniform(0.05, 1.1) * self.tick_seconds)
-        if process.is_alive():
-            os.kill(process.pid, signal.SIGKILL)
+        process = self._start_apart(now, None, self.chance.randrange(1, CALLS_OF_A_TICK))
         process.join()
 
     def _count(self, name: str) -> None:
@@ -302,15 +339,16 @@ class Soak:
         rows = snapshots.query(snapshot, "SELECT * FROM predictions")
         keys = ["price_area", "issue_time_utc", "target_hour_utc", "model_version"]
         self.tally.rows_doubled += int(rows.duplicated(keys).sum())
-        stored = {
-            tuple(row[name] for name in keys): tuple(repr(value) for value in row.values())
-            for row in rows.to_dict("records")
-        }
-        lost = [key for key in self.issued_rows if key not in stored]
-        rewritten = [key for key, row in self.issued_rows.items() if key in stored and stored[key] != row]
-        self.tally.rows_lost += len(lost)
+        stored = pd.Series(
+            pd.util.hash_pandas_object(rows, index=False).to_numpy(),
+            index=pd.MultiIndex.from_frame(rows[keys]),
+        )
+        known = stored.index.isin(self.issued_rows.index)
+        lost = len(self.issued_rows) - int(known.sum())
+        rewritten = len(self.issued_rows) - lost - int(stored[known].isin(self.issued_rows).sum())
+        self.tally.rows_lost += lost
         if lost or rewritten:
-            self.tally.broken.append(f"{now}: {len(lost)} forecast rows lost, {len(rewritten)} rewritten")
+            self.tally.broken.append(f"{now}: {lost} forecast rows lost, {rewritten} rewritten")
         self.issued_rows = stored
         live = rows[(rows["kind"] == "live") & (rows["issue_time_utc"] == now)]
         if len(live):
@@ -321,6 +359,15 @@ class Soak:
             self._no_forecast(snapshot, now)
         if self.last_issued is not None:
             self.tally.longest_gap = max(self.tally.longest_gap, now - self.last_issued)
+
+    def _note_sizes(self, now: datetime) -> None:
+        gc.collect()
+        database = self.folder.database.stat().st_size / 2**20
+        disk = sum(path.stat().st_size for path in self.folder.root.rglob("*") if path.is_file()) / 2**20
+        self.tally.sizes.append(
+            f"after {(now - self.begin).days:4d} days                {_memory_mb():.0f} MB of memory, "
+            f"database {database:.1f} MB, all files {disk:.1f} MB"
+        )
 
     def _no_forecast(self, snapshot: snapshots.Snapshot, now: datetime) -> None:
         known = snapshots.query(
@@ -334,9 +381,7 @@ class Soak:
             self.tally.nothing_to_go_on += 1
 
     def _close(self, now: datetime) -> None:
-        gc.collect()
-        self.tally.memory_mb = (self.tally.memory_mb[0], _memory_mb())
-        self.tally.database_mb = (self.tally.database_mb[0], self.folder.database.stat().st_size / 2**20)
+        self._note_sizes(now)
         self.tally.faults.update(self.service_faults.met)
         with self.warehouse.open_transaction() as transaction:
             for table in TABLES:
@@ -381,7 +426,7 @@ class Soak:
                 raise RuntimeError("nothing is published any more")
             try:
                 rows = snapshots.query(snapshot, "SELECT * FROM current_forecast ORDER BY lead_hours")
-            except snapshots.SnapshotUnreadable:
+            except SnapshotUnreadable:
                 # It may have been removed since it was asked for; then there is a newer one.
                 if attempt == 2:
                     raise
@@ -389,6 +434,20 @@ class Soak:
                 if len(rows) % 24:
                     raise RuntimeError(f"half a forecast: {len(rows)} rows")
                 return
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let processes that are started meanwhile say nothing: they are killed in mid-sentence."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _both(first: Fault, second: Fault) -> Fault:
@@ -399,14 +458,22 @@ def _memory_mb() -> float:
     return psutil.Process().memory_info().rss / 2**20
 
 
-def soak(archive: Path, begin: datetime, days: float, seed: int, say: Callable[[str], None]) -> Tally:
+def soak(
+    archive: Path,
+    begin: datetime,
+    days: float,
+    seed: int,
+    say: Callable[[str], None],
+    *,
+    is_calm: bool = False,
+) -> Tally:
     """Run a time-lapse on a home of its own, removed afterwards, and return its tally."""
     home = Path(tempfile.mkdtemp(prefix="co2-soak-"))
     try:
         settings = Settings(
             home=home, source=f"archive:{archive}", as_of=begin, history_days=HISTORY_DAYS, seed=seed
         )
-        return Soak(settings, seed).run(days, say)
+        return Soak(settings, seed).run(days, say, is_calm=is_calm)
     finally:
         shutil.rmtree(home)
 
@@ -422,10 +489,12 @@ def main() -> None:
     parser.add_argument("--from", dest="begin", type=datetime.fromisoformat, default=datetime(2024, 10, 5))
     default = os.environ.get("CO2_ARCHIVE", root.parent / "shared" / "archive")
     parser.add_argument("--archive", type=Path, default=Path(default))
+    parser.add_argument("--calm", action="store_true", help="inject nothing")
     options = parser.parse_args()
+    silence_library_reports()
     logging.disable(logging.CRITICAL)
     started = time.monotonic()
-    tally = soak(options.archive, options.begin, options.days, options.seed, print)
+    tally = soak(options.archive, options.begin, options.days, options.seed, print, is_calm=options.calm)
     print("\n".join(tally.lines()))
     print(f"took {time.monotonic() - started:.0f} s, seed {options.seed}")
     sys.exit(1 if tally.broken else 0)

@@ -13,6 +13,7 @@ from co2_assets.status import OVERDUE_AFTER
 from co2_assets.warehouse.tables import (
     AGGREGATED_DATA,
     ENGINEERED_FEATURES,
+    PREDICTIONS,
     QUANTILE_COLUMNS,
     QUARANTINED_VALUES,
 )
@@ -34,7 +35,7 @@ def _warning(passed: bool, description: str, **metadata: dg.MetadataValue) -> dg
 
 
 def contract_violations(table: Table) -> str:
-    """Return SQL that counts the rows that break the table's declared types, keys and ranges.
+    """Return SQL that counts the rows that break the table's declared types and ranges.
 
     What a person released from quarantine is not counted.
     """
@@ -56,15 +57,20 @@ def contract_violations(table: Table) -> str:
     """
 
 
+def repeated_keys(table: Table) -> str:
+    """Return SQL that counts the rows that repeat the key of another."""
+    return f"SELECT count(*) - count(DISTINCT ({', '.join(table.key)})) FROM {table.name}"
+
+
 def _contract_check(table: Table) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=table.name,
         name=f"{table.name}_contract",
         blocking=True,
-        description="Every key is there and every value inside its plausible range.",
+        description="Every key is there, and once, and every value inside its plausible range.",
     )
     def contract(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
-        broken = _count(pipeline, contract_violations(table))
+        broken = _count(pipeline, contract_violations(table)) + _count(pipeline, repeated_keys(table))
         rows = _count(pipeline, f"SELECT count(*) FROM {table.name}")
         return dg.AssetCheckResult(
             passed=broken == 0,
@@ -131,7 +137,7 @@ def features_for_every_hour(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetChe
 @dg.asset_check(
     asset="predictions",
     blocking=True,
-    description="Quantiles finite, not negative and in order; nothing forecast for an hour already past.",
+    description="Quantiles finite, not negative and in order; no hour forecast twice, or when already past.",
 )
 def forecast_contract(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
     disorder = " OR ".join(f"{low} > {high}" for low, high in itertools.pairwise(QUANTILE_COLUMNS))
@@ -144,7 +150,7 @@ def forecast_contract(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResu
         SELECT count(*) FROM predictions
         WHERE {disorder} OR {unusable} OR target_hour_utc < issue_time_utc OR issue_time_utc > as_of_utc
         """,
-    )
+    ) + _count(pipeline, repeated_keys(PREDICTIONS))
     return dg.AssetCheckResult(passed=broken == 0, description=f"{broken} forecast rows are unusable.")
 
 

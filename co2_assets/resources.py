@@ -71,7 +71,22 @@ class PipelineResource(dg.ConfigurableResource[Pipeline]):
                 yield pipeline
             finally:
                 _keep_house(pipeline, context.instance)
-                pipeline.publish()
+                _publish(pipeline, context)
+
+
+def _publish(pipeline: Pipeline, context: dg.InitResourceContext) -> None:
+    """Publish what was committed; a run whose readers see nothing of it has failed.
+
+    Dagster counts a run as good whose resources fail at its end, so it is told otherwise.
+    """
+    try:
+        pipeline.publish()
+    except Exception as error:
+        if context.instance and context.run:
+            context.instance.report_run_failed(
+                context.run, f"Nothing was published, so readers see what was there before: {error}"
+            )
+        raise
 
 
 def _keep_house(pipeline: Pipeline, instance: dg.DagsterInstance | None) -> None:

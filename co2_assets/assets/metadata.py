@@ -24,7 +24,7 @@ def column_schema(table: Table) -> dg.TableSchema:
             )
             for column in table.columns
         ],
-        constraints=dg.TableConstraints(other=[f"primary key ({', '.join(table.key)})"]),
+        constraints=dg.TableConstraints(other=[f"key ({', '.join(table.key)})"]),
     )
 
 

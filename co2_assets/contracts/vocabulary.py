@@ -39,7 +39,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A warehouse table: its name, columns in order, primary key and meaning."""
+    """A warehouse table: its name, columns in order, the key that no two rows share, and meaning."""
 
     name: str
     description: str

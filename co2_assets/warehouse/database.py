@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -19,7 +19,7 @@ from co2_assets.warehouse.errors import (
 from co2_assets.warehouse.frames import Parameters, query_frame
 from co2_assets.warehouse.home import SOURCE_LABELS
 from co2_assets.warehouse.lock import exclusive, waits
-from co2_assets.warehouse.schema import SCHEMA, Schema
+from co2_assets.warehouse.schema import SCHEMA, Schema, text_literal
 from co2_assets.warehouse.transaction import Transaction, WriteCount
 
 __all__ = [
@@ -61,6 +61,7 @@ class Warehouse:
         self.source = source
         self.lock_timeout_s = lock_timeout_s
         self.schema = schema
+        self._instance: duckdb.DuckDBPyConnection | None = None
 
     @contextmanager
     def open_transaction(self) -> Iterator[Transaction]:
@@ -97,14 +98,14 @@ class Warehouse:
                 # A log left by a database that was taken away would be replayed into the new one.
                 log_of(self.path).unlink(missing_ok=True)
                 self.made(lambda _empty: None).replace(self.path)
-            connection = self._connect(self.path)
-            try:
+            with self._attached(self.path) as connection:
                 self.schema.check_and_migrate(connection, self.source, self.path)
                 yield connection
-            finally:
-                connection.close()
         except duckdb.Error as error:
             if _DAMAGE.search(str(error)):
+                # Where the disk has no room for the note, the next run meets the damage again.
+                with suppress(OSError):
+                    damage_note(self.path).write_text(f"{error}\n", encoding="utf-8")
                 raise WarehouseCorrupt(
                     f"{self.path} cannot be read ({error}); the next run sets it aside and restores what "
                     "the last snapshot holds"
@@ -120,27 +121,42 @@ class Warehouse:
         unfinished = self.path.with_name(self.path.name + ".unfinished")
         for stale in (unfinished, log_of(unfinished)):
             stale.unlink(missing_ok=True)
-        connection = self._connect(unfinished)
-        try:
+        with self._attached(unfinished) as connection:
             self.schema.create(connection, self.source)
             fill(connection)
-        finally:
-            connection.close()
         return unfinished
 
-    def _connect(self, path: Path) -> duckdb.DuckDBPyConnection:
-        connection = self._when_free(path)
-        # Whatever carries a zone is turned into naive UTC, not into the machine's time.
-        connection.execute("SET TimeZone = 'UTC'")
-        return connection
+    @contextmanager
+    def _attached(self, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give the connection with the file at ``path`` as its database, let go of afterwards.
 
-    def _when_free(self, path: Path) -> duckdb.DuckDBPyConnection:
-        """Open the file; a foreign program, the DuckDB shell say, may hold it without our lock."""
+        The instance of DuckDB stays, for making one takes 40 ms and attaching a file one; it goes
+        where anything failed, and with it what was not committed.
+        """
+        if self._instance is None:
+            # A query is about tables, never about what Python variables happen to be called.
+            self._instance = duckdb.connect(":memory:", config={"python_enable_replacements": False})
+        instance = self._instance
+        try:
+            self._attach_when_free(instance, path)
+            # Closed before the file is let go of: what was not committed by then is rolled back.
+            with instance.cursor() as connection:
+                # Whatever carries a zone is turned into naive UTC, not into the machine's time.
+                connection.execute("SET TimeZone = 'UTC'")
+                connection.execute("USE warehouse")
+                yield connection
+            instance.execute("DETACH warehouse")
+        except BaseException:
+            instance.close()
+            self._instance = None
+            raise
+
+    def _attach_when_free(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+        """Attach the file; a foreign program, the DuckDB shell say, may hold it without our lock."""
         pauses = waits(self.lock_timeout_s)
         while True:
             try:
-                # A query is about tables, never about what Python variables happen to be called.
-                return duckdb.connect(path, config={"python_enable_replacements": False})
+                connection.execute(f"ATTACH {text_literal(path)} AS warehouse")
             except duckdb.IOException as error:
                 held = _HELD_ELSEWHERE.search(str(error))
                 if not held:
@@ -150,6 +166,16 @@ class Warehouse:
                         f"{path} is open in process {held[1] or '(unknown)'} and was not free within "
                         f"{self.lock_timeout_s:g} s; close that program and try again"
                     ) from error
+            else:
+                return
+
+
+def damage_note(path: Path) -> Path:
+    """Where a use that met damage leaves word of it, for the run that mends it.
+
+    Not all damage shows when the rows are read: some blocks are looked at by writes only.
+    """
+    return path.with_name(path.name + ".damage")
 
 
 def log_of(path: Path) -> Path:

@@ -8,10 +8,10 @@ import duckdb
 
 from co2_assets.contracts import POWER_SYSTEM_RIGHT_NOW
 from co2_assets.warehouse import snapshots
-from co2_assets.warehouse.database import Warehouse, log_of
+from co2_assets.warehouse.database import Warehouse, damage_note, log_of
 from co2_assets.warehouse.errors import WarehouseCorrupt
 from co2_assets.warehouse.home import DAMAGED
-from co2_assets.warehouse.schema import quoted
+from co2_assets.warehouse.schema import quoted, text_literal
 from co2_assets.warehouse.snapshots import Snapshot
 from co2_assets.warehouse.tables import NEW_DATA_LOG
 
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 def heal(warehouse: Warehouse, snapshot_folder: Path, *, now: datetime) -> str | None:
-    """Read every row of ``warehouse``; where that fails, or the file is gone, restore it.
+    """Read every row of ``warehouse``; where that fails or failed a run, or the file is gone, restore it.
 
     The damaged file is renamed, never deleted, and a text beside it says why. All tables but the
     raw minutes come from the newest snapshot that can be read; the minutes count as not fetched.
@@ -33,7 +33,10 @@ def heal(warehouse: Warehouse, snapshot_folder: Path, *, now: datetime) -> str |
     WarehouseBusy, WrongSource and NewerSchema; a kill at any point leaves a file to be healed.
     """
     with warehouse.turn():
-        if warehouse.path.exists():
+        note = damage_note(warehouse.path)
+        if warehouse.path.exists() and note.exists():
+            problem = note.read_text(encoding="utf-8").strip().splitlines()[0]
+        elif warehouse.path.exists():
             try:
                 with warehouse.opened() as connection:
                     read_everything(connection, warehouse)
@@ -89,8 +92,7 @@ def copy_rows(
 
     ``leave_out`` is a table not to copy. A column that ``origin`` does not have is null.
     """
-    literal = "'" + str(origin).replace("'", "''") + "'"
-    connection.execute(f"ATTACH {literal} AS origin (READ_ONLY)")
+    connection.execute(f"ATTACH {text_literal(origin)} AS origin (READ_ONLY)")
     connection.execute("BEGIN")
     for table in warehouse.schema.tables:
         if table.name == leave_out:
@@ -123,6 +125,7 @@ def _restore(warehouse: Warehouse, snapshot_folder: Path, problem: str, now: dat
     if aside is not None:
         aside.with_name(aside.name + ".txt").write_text(text + "\n", encoding="utf-8")
         warehouse.path.rename(aside)
+    damage_note(warehouse.path).unlink(missing_ok=True)
     if log_of(warehouse.path).exists():
         log_of(warehouse.path).rename(log_of(aside or _free_name(warehouse.path, now)))
     unfinished.replace(warehouse.path)

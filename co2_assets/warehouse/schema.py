@@ -13,12 +13,7 @@ from co2_assets.warehouse.tables import TABLES, VIEWS
 
 # For each version after the first, the SQL that brings a file of the version before to it. A file
 # that is new is made from `tables.TABLES` as they stand, so both ways must end in the same tables.
-MIGRATIONS: Mapping[int, str] = {
-    2: """
-        ALTER TABLE quarantined_values ADD COLUMN row_json VARCHAR;
-        ALTER TABLE quarantined_values ADD COLUMN released_at_utc TIMESTAMP;
-    """,
-}
+MIGRATIONS: Mapping[int, str] = {}
 
 
 @dataclass(frozen=True)
@@ -38,9 +33,7 @@ class Schema:
         """Make every table and view in an empty database, in one transaction."""
         now = datetime.now(UTC).replace(tzinfo=None)
         connection.execute("BEGIN")
-        connection.execute(
-            "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_at_utc TIMESTAMP)"
-        )
+        connection.execute("CREATE TABLE schema_version (version INTEGER, applied_at_utc TIMESTAMP)")
         connection.execute("INSERT INTO schema_version VALUES (?, ?)", [self.version, now])
         connection.execute("CREATE TABLE warehouse_info (source VARCHAR, created_at_utc TIMESTAMP)")
         connection.execute("INSERT INTO warehouse_info VALUES (?, ?)", [source, now])
@@ -87,23 +80,26 @@ class Schema:
 SCHEMA = Schema()
 
 
-def table_ddl(table: Table, *, keyed: bool = True) -> str:
-    """SQL that makes ``table``, its meaning and units as comments; without its key if not ``keyed``."""
-    return ";\n".join(_statements(table, keyed))
+def table_ddl(table: Table) -> str:
+    """SQL that makes ``table``, its meaning and units as comments.
+
+    Its key is held by `Transaction` and looked at by the contract checks, not by an index: DuckDB
+    reads an index only when a row is written, so damage to one would pass every look at the rows and
+    fail every run.
+    """
+    return ";\n".join(_statements(table))
 
 
-def _statements(table: Table, keyed: bool) -> Iterator[str]:
+def _statements(table: Table) -> Iterator[str]:
     lines = [
         f"{quoted(column.name)} {column.kind.value}{'' if column.nullable else ' NOT NULL'}"
         for column in table.columns
     ]
-    if keyed:
-        lines.append(f"PRIMARY KEY ({', '.join(map(quoted, table.key))})")
     yield f"CREATE TABLE {quoted(table.name)} ({', '.join(lines)})"
-    yield f"COMMENT ON TABLE {quoted(table.name)} IS {_text(table.description)}"
+    yield f"COMMENT ON TABLE {quoted(table.name)} IS {text_literal(table.description)}"
     for column in table.columns:
         comment = f"{column.description} [{column.unit}]" if column.unit else column.description
-        yield f"COMMENT ON COLUMN {quoted(table.name)}.{quoted(column.name)} IS {_text(comment)}"
+        yield f"COMMENT ON COLUMN {quoted(table.name)}.{quoted(column.name)} IS {text_literal(comment)}"
 
 
 def quoted(name: str) -> str:
@@ -111,8 +107,9 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+def text_literal(value: object) -> str:
+    """Return ``value`` as SQL text, for statements that take no parameters."""
+    return "'" + str(value).replace("'", "''") + "'"
 
 
 def _identity(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, int]:

@@ -23,7 +23,7 @@ from co2_assets.contracts import POWER_SYSTEM_RIGHT_NOW
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.errors import SnapshotUnreadable
 from co2_assets.warehouse.frames import Parameters, query_frame
-from co2_assets.warehouse.schema import Schema, quoted, table_ddl
+from co2_assets.warehouse.schema import Schema, quoted, table_ddl, text_literal
 from co2_assets.warehouse.tables import FRESHNESS_VIEW
 
 POINTER = "current.json"
@@ -117,7 +117,7 @@ def _attached(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duckdb.connect(":memory:", config={"threads": 1, "python_enable_replacements": False})
     try:
         try:
-            connection.execute(f"ATTACH {_literal(path)} AS snapshot (READ_ONLY)")
+            connection.execute(f"ATTACH {text_literal(path)} AS snapshot (READ_ONLY)")
         except duckdb.Error as error:
             raise SnapshotUnreadable(
                 f"{path} cannot be read ({error}); the next run publishes another"
@@ -132,18 +132,18 @@ def _attached(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _build(connection: duckdb.DuckDBPyConnection, schema: Schema, snapshot: Snapshot, path: Path) -> None:
-    """Write the file: no keys, for it is never written again, and rows in the order of the key."""
+    """Write the file, its rows in the order of the key."""
     warehouse = connection.execute("SELECT current_database()").fetchone()
     if warehouse is None:
         raise RuntimeError("DuckDB names no current database")
     origin = quoted(warehouse[0])
-    connection.execute(f"ATTACH {_literal(path)} AS snapshot")
+    connection.execute(f"ATTACH {text_literal(path)} AS snapshot")
     connection.execute("USE snapshot")
     connection.execute("BEGIN")
     for table in schema.tables:
         if table.name == _NOT_PUBLISHED:
             continue
-        connection.execute(table_ddl(table, keyed=False))
+        connection.execute(table_ddl(table))
         order = ", ".join(map(quoted, table.key))
         name = quoted(table.name)
         connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM {origin}.main.{name} ORDER BY {order}")
@@ -165,11 +165,6 @@ def _build(connection: duckdb.DuckDBPyConnection, schema: Schema, snapshot: Snap
     connection.execute(f"USE {origin}")
     connection.execute("CHECKPOINT snapshot")
     connection.execute("DETACH snapshot")
-
-
-def _literal(path: Path) -> str:
-    """The path as SQL text: ATTACH takes no parameters."""
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _pointed_to(folder: Path) -> Snapshot:

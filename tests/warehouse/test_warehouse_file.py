@@ -181,6 +181,6 @@ def test_no_connection_stays_open(warehouse: Warehouse) -> None:
         transaction.upsert(PRICES, prices({T0: 1.0}))
     with pytest.raises(duckdb.ConnectionException):
         transaction.read("SELECT 1")
-    # Another mode in the same process is refused by DuckDB as long as a connection is open.
+    # Another mode in the same process is refused by DuckDB as long as the file is attached.
     with duckdb.connect(warehouse.path, read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM day_ahead_prices").fetchall() == [(1,)]

@@ -182,8 +182,8 @@ def test_a_crash_while_the_copy_is_made_leaves_the_snapshot_before(
 ) -> None:
     before = publish_price(warehouse, folder, 1.0)
 
-    def crash(table: object, *, keyed: bool) -> str:
-        raise MemoryError(f"{table} {keyed}")
+    def crash(table: object) -> str:
+        raise MemoryError(f"{table}")
 
     with monkeypatch.context() as patch:
         patch.setattr(snapshots, "table_ddl", crash)
