@@ -14,7 +14,7 @@ ifeq ($(shell uname -s),Linux)
 TORCH_INDEX ?= --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 10
 endif
 
-.PHONY: run setup setup-test test lint bench bench-accuracy bench-replay soak screenshots docs clean
+.PHONY: run setup setup-test test lint audit bench bench-accuracy bench-replay soak screenshots docs clean
 
 run: setup ## Set up, then start the pipeline, Dagster's UI and the forecast page.
 	$(BIN)/co2 up $(ARGS)
@@ -39,6 +39,9 @@ lint: setup-test ## Style and types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+audit: setup ## Known vulnerabilities of the pinned packages; says so where the database cannot be reached.
+	bash deploy/audit.sh
 
 screenshots: setup-test ## Pictures of the pages on recorded data, two of them for the README.
 	$(BIN)/co2 tick --source archive:$(ARCHIVE) --as-of 2024-10-09T12:00Z --home bench/out/home

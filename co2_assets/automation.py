@@ -26,6 +26,9 @@ REMEMBERED_REQUESTS = 100
 # The terminal's logger of a run: ours in place of Dagster's, which prints every event.
 SHORT_LINES: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
 
+# A killed run is made again whole: steps done twice change nothing, and the newest data are better.
+RETRIED_WHOLE = {"dagster/retry_strategy": "ALL_STEPS"}
+
 # One process for all steps: five small assets take 5 s so, 17-19 s with a process for each.
 six_hour_tick = dg.define_asset_job(
     TICK_JOB,
@@ -33,6 +36,7 @@ six_hour_tick = dg.define_asset_job(
     description="Fetch, aggregate, build features, forecast, and score what has come true.",
     config={"ops": {"trained_model": {"config": {"only_if_missing": True}}}, **SHORT_LINES},
     executor_def=dg.in_process_executor,
+    tags=RETRIED_WHOLE,
 )
 
 retrain = dg.define_asset_job(
@@ -40,6 +44,7 @@ retrain = dg.define_asset_job(
     selection=dg.AssetSelection.assets("trained_model"),
     description="Train a challenger; it becomes champion only where it beats the present one.",
     executor_def=dg.in_process_executor,
+    tags=RETRIED_WHOLE,
 )
 
 deepen_history = dg.define_asset_job(
@@ -50,6 +55,7 @@ deepen_history = dg.define_asset_job(
     description="Fetch one stretch of older history of each dataset, until all of it is held.",
     config={"ops": {dataset.name: {"config": {"deepen": True}} for dataset in DATASETS}, **SHORT_LINES},
     executor_def=dg.in_process_executor,
+    tags=RETRIED_WHOLE,
 )
 
 six_hour_schedule = dg.ScheduleDefinition(

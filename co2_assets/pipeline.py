@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -38,6 +38,12 @@ class Pipeline:
     history_days: int
     seed: int
     notice: str | None = None
+    publications: list[Snapshot] = field(default_factory=list)
+
+    @property
+    def is_published(self) -> bool:
+        """Whether this run has published already."""
+        return bool(self.publications)
 
     @property
     def models(self) -> Path:
@@ -46,9 +52,11 @@ class Pipeline:
 
     def publish(self) -> Snapshot:
         """Publish what has been committed as a new read-only snapshot."""
-        return snapshots.publish(
+        snapshot = snapshots.publish(
             self.warehouse, self.folder.snapshots, as_of_utc=self.now, published_at_utc=utc_now()
         )
+        self.publications.append(snapshot)
+        return snapshot
 
 
 def resolve_source(settings: Settings) -> str:

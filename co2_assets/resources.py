@@ -58,7 +58,7 @@ class PipelineResource(dg.ConfigurableResource[Pipeline]):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Pipeline]:
-        """Yield the opened pipeline; publish what was committed, also when a step failed."""
+        """Yield the opened pipeline; publish what was committed, also where no step did."""
         with open_pipeline(self.settings()) as pipeline:
             if context.log:
                 context.log.info(
@@ -71,22 +71,8 @@ class PipelineResource(dg.ConfigurableResource[Pipeline]):
                 yield pipeline
             finally:
                 _keep_house(pipeline, context.instance)
-                _publish(pipeline, context)
-
-
-def _publish(pipeline: Pipeline, context: dg.InitResourceContext) -> None:
-    """Publish what was committed; a run whose readers see nothing of it has failed.
-
-    Dagster counts a run as good whose resources fail at its end, so it is told otherwise.
-    """
-    try:
-        pipeline.publish()
-    except Exception as error:
-        if context.instance and context.run:
-            context.instance.report_run_failed(
-                context.run, f"Nothing was published, so readers see what was there before: {error}"
-            )
-        raise
+                if not pipeline.is_published:
+                    pipeline.publish()
 
 
 def _keep_house(pipeline: Pipeline, instance: dg.DagsterInstance | None) -> None:

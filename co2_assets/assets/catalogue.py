@@ -6,6 +6,7 @@ from co2_assets.assets.evaluations import model_evaluations
 from co2_assets.assets.features import aggregated_data, engineered_features
 from co2_assets.assets.forecasts import predictions
 from co2_assets.assets.metadata import OWNERS
+from co2_assets.assets.published_snapshot import published_snapshot
 from co2_assets.assets.raw_energy_data import raw_energy_data
 from co2_assets.assets.trained_model import trained_model
 from co2_assets.status import OVERDUE_AFTER
@@ -16,8 +17,8 @@ FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=OVERDUE_AFTER)
 forecast_pages = dg.AssetSpec(
     "forecast_pages",
     group_name="pages",
-    deps=[predictions, model_evaluations, aggregated_data],
-    description="The Dash pages and the REST API. They read the published snapshots of these tables.",
+    deps=[published_snapshot],
+    description="The Dash pages and the REST API. They read the published snapshot.",
     kinds={"dash"},
     owners=OWNERS,
 )
@@ -38,6 +39,7 @@ all_assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
             trained_model,
             predictions,
             model_evaluations,
+            published_snapshot,
         )
     ),
     forecast_pages,

@@ -123,7 +123,8 @@ def test_the_lineage_is_the_one_that_is_promised(first_home: Path) -> None:
     assert parents["engineered_features"] == {"aggregated_data", *raw - {"power_system_right_now"}}
     assert parents["predictions"] >= {"trained_model", "engineered_features"}
     assert parents["model_evaluations"] >= {"predictions", "aggregated_data"}
-    assert parents["forecast_pages"] >= {"predictions", "model_evaluations"}
+    assert parents["forecast_pages"] == {"published_snapshot"}
+    assert parents["published_snapshot"] >= {"predictions", "model_evaluations"}
     for key in graph.get_all_asset_keys():
         node = graph.get(key)
         assert node.description, key

@@ -131,6 +131,7 @@ def test_first_run_fills_the_whole_lineage(first_run: Any) -> None:
         ("trained_model",),
         ("predictions",),
         ("model_evaluations",),
+        ("published_snapshot",),
     }
 
 

@@ -1,0 +1,115 @@
+"""What people do while it runs, or instead of what was foreseen."""
+
+import random
+import shutil
+from typing import Any
+from unittest.mock import patch
+
+import dagster as dg
+import pandas as pd
+import pytest
+from resilience_runs import HOUR, T0, TRAINING, at, differing, everything, folder, rows, tick, warehouse
+
+from co2_assets.assets import features
+from co2_assets.automation import RETRAIN_JOB, TICK_JOB
+from co2_assets.definitions import build_definitions
+from co2_assets.settings import Settings
+from co2_assets.warehouse import snapshots
+
+NOW = T0 + 6 * HOUR
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def materialize(settings: Settings, job: str, *assets: str, **config: Any) -> dg.ExecuteInProcessResult:
+    """Materialize some assets of a job, as from the UI."""
+    chosen = [dg.AssetKey(name) for name in assets] or None
+    with dg.DagsterInstance.ephemeral() as instance:
+        return (
+            build_definitions(settings)
+            .resolve_job_def(job)
+            .execute_in_process(
+                instance=instance,
+                run_config={**QUIET, **config},
+                asset_selection=chosen,
+                raise_on_error=False,
+            )
+        )
+
+
+def asset_names(settings: Settings) -> list[str]:
+    graph = build_definitions(settings).resolve_asset_graph()
+    return [key.to_user_string() for key in graph.executable_asset_keys]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_assets_materialized_in_any_order_end_where_a_run_does(
+    home: Settings, second: Settings, seed: int
+) -> None:
+    settings = at(home, NOW)
+    names = sorted(asset_names(settings))
+    random.Random(seed).shuffle(names)
+    config = {"ops": {"trained_model": {"config": TRAINING}}}
+    for name in names:
+        only = config if name == "trained_model" else {}
+        assert materialize(settings, TICK_JOB, name, **only).success, name
+    assert tick(settings)
+    # A forecast issued before its newest inputs were fetched stays as it was issued.
+    changed = differing(everything(settings), everything(second))
+    assert changed <= {"predictions", "model_evaluations"}
+    live = rows(settings, "predictions").query("issue_time_utc == @NOW and kind == 'live'")
+    assert len(live) == 24
+
+
+def test_the_folder_deleted_during_a_run_is_made_anew_by_the_next(home: Settings) -> None:
+    settings = at(home, NOW)
+    store = features.store_hours
+
+    def delete_first(pipeline: Any) -> Any:
+        shutil.rmtree(folder(settings).root)
+        return store(pipeline)
+
+    with patch.object(features, "store_hours", delete_first):
+        assert not tick(settings)
+    later = at(home, NOW + 6 * HOUR)
+    assert tick(later)
+    live = rows(later, "predictions").query("kind == 'live'")
+    assert set(live["issue_time_utc"]) == {pd.Timestamp(NOW + 6 * HOUR)}
+    assert len(live) == 24
+
+
+def test_a_run_is_not_held_up_by_a_training(home: Settings) -> None:
+    settings = at(home, NOW)
+    from co2_assets.forecasting import training
+
+    train = training.train
+    ticked = []
+
+    def tick_meanwhile(*arguments: Any, **named: Any) -> Any:
+        ticked.append(tick(settings))
+        return train(*arguments, **named)
+
+    sizes = {name: TRAINING[name] for name in ("ensemble", "hidden", "epochs")}
+    config = {"ops": {"trained_model": {"config": {**sizes, "trigger": "by hand"}}}}
+    with patch.object(training, "train", tick_meanwhile):
+        assert materialize(settings, RETRAIN_JOB, **config).success
+    assert ticked == [True]
+    live = rows(settings, "predictions").query("issue_time_utc == @NOW and kind == 'live'")
+    assert len(live) == 24
+    assert "by hand" in set(rows(settings, "model_table")["trigger"])
+
+
+def test_a_run_whose_readers_see_nothing_of_it_is_red(home: Settings) -> None:
+    before = snapshots.current(folder(home).snapshots)
+    full = OSError(28, "No space left on device")
+    with patch("co2_assets.warehouse.snapshots.publish", side_effect=full):
+        result = materialize(at(home, NOW), TICK_JOB, "predictions", "published_snapshot")
+    assert not result.success
+    assert [event.step_key for event in result.get_step_failure_events()] == ["published_snapshot"]
+    assert snapshots.current(folder(home).snapshots) == before
+    # What was issued is kept, and published by the next run.
+    assert len(warehouse(home).read("SELECT * FROM predictions WHERE issue_time_utc = ?", [NOW])) == 24
+    assert tick(at(home, NOW))
+    after = snapshots.current(folder(home).snapshots)
+    assert after is not None
+    issued = snapshots.query(after, "SELECT DISTINCT issue_time_utc AS t FROM current_forecast")
+    assert issued["t"].tolist() == [pd.Timestamp(NOW)]
