@@ -346,6 +346,28 @@ def backtest(
         out.print(backtest_table(report))
 
 
+@app.command()
+def backfill(
+    days: Annotated[
+        int, typer.Option(min=1, max=3650, help="Days to score, up to now: a quarter unless told otherwise.")
+    ] = 90,
+    source: SourceOption = None,
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Score the past quarter as if live, and keep it; stopped, it goes on where it was.
+
+    A model is trained on what was known at the beginning and forecasts every six-hour mark since, as
+    of then. The pages show the scores as hindcasts.
+    """
+    from co2_assets.backfill import BACKFILL_JOB, OP
+
+    with clear_errors():
+        settings = resolved(settings_from(source, as_of, home))
+        require_snapshot(settings)
+        run_or_leave(settings, BACKFILL_JOB, {"ops": {OP: {"config": {"days": days}}}})
+
+
 def main() -> None:
     """Entry point of the `co2` command."""
     silence_library_reports()

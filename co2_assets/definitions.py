@@ -11,6 +11,7 @@ from co2_assets.automation import (
     six_hour_schedule,
     six_hour_tick,
 )
+from co2_assets.backfill import backfill
 from co2_assets.checks import all_checks
 from co2_assets.resources import PipelineResource
 from co2_assets.run_log import console_logger
@@ -22,7 +23,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=all_assets,
         asset_checks=all_checks,
-        jobs=[six_hour_tick, retrain, deepen_history],
+        jobs=[six_hour_tick, retrain, deepen_history, backfill],
         schedules=[six_hour_schedule, deepen_history_schedule],
         sensors=[retraining_sensor],
         resources={"pipeline": PipelineResource.from_settings(settings)},

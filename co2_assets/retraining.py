@@ -13,6 +13,8 @@ MINIMUM_SCORED_HOURS = 24
 AT_MOST_EVERY = timedelta(days=1)
 # A champion trained on the first weeks is trained anew once this many times more history is held.
 HISTORY_GROWTH = 2.0
+# What asks for a model that is to score the past and no more.
+BACKFILL = "backfill"
 ACCURACY_FELL, HISTORY_GREW = RULE_TRIGGERS = ("accuracy fell", "history grew")
 
 

@@ -17,15 +17,27 @@ from co2_assets.warehouse.home import Home
 logger = logging.getLogger(__name__)
 
 REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
+CONFIGURATION = REPOSITORY_ROOT / "dagster.yaml"
 PROCESS_TAG = "co2/process"
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
-    """Make the folder of Dagster's storage with our instance configuration; return it."""
+    """Return the folder of Dagster's storage, made in the home with our instance configuration.
+
+    A DAGSTER_HOME with a configuration of its own, such as a container's with PostgreSQL, is kept: runs
+    of the command line are then recorded where its daemon's are.
+    """
+    given = os.environ.get("DAGSTER_HOME")
+    if given and _is_configured_otherwise(Path(given) / "dagster.yaml"):
+        return Path(given)
     folder = Home(settings.home).dagster.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(REPOSITORY_ROOT / "dagster.yaml", folder / "dagster.yaml")
+    shutil.copyfile(CONFIGURATION, folder / "dagster.yaml")
     return folder
+
+
+def _is_configured_otherwise(path: Path) -> bool:
+    return path.exists() and path.read_bytes() != CONFIGURATION.read_bytes()
 
 
 def export(settings: Settings) -> dict[str, str]:

@@ -11,6 +11,7 @@ from co2_assets.assets.raw_energy_data import WRITER_POOL
 from co2_assets.forecasting.evaluation import score
 from co2_assets.inputs import HISTORY_NEEDED, read_known_data
 from co2_assets.pipeline import Pipeline
+from co2_assets.retraining import BACKFILL
 from co2_assets.warehouse.tables import MODEL_EVALUATIONS, MODEL_TRAINING_SETS
 
 # Long enough to see every weather, short enough to see a change.
@@ -35,11 +36,12 @@ def model_evaluations(pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeRes
         SELECT * FROM prediction_outcomes
         WHERE actual_g_per_kwh IS NOT NULL AND target_hour_utc >= ? AND target_hour_utc < ?
             AND issue_time_utc <= ?
+            AND model_version NOT IN (SELECT model_version FROM model_table WHERE trigger = ?)
         """,
-        [pipeline.now - timedelta(days=SCORED_DAYS), pipeline.now, pipeline.now],
+        [pipeline.now - timedelta(days=SCORED_DAYS), pipeline.now, pipeline.now, BACKFILL],
     )
     parts = [
-        _evaluation(rows, str(area), str(model), str(kind), pipeline)
+        evaluation_rows(rows, str(area), str(model), str(kind), pipeline)
         for (area, model, kind), rows in outcomes.groupby(["price_area", "model_version", "kind"])
     ]
     parts += _test_windows(pipeline)
@@ -66,11 +68,16 @@ def model_evaluations(pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeRes
     )
 
 
-def _evaluation(outcomes: pd.DataFrame, area: str, model: str, kind: str, pipeline: Pipeline) -> pd.DataFrame:
-    """Return the rows of `model_evaluations` for one model's outcomes of one kind."""
+def evaluation_rows(
+    outcomes: pd.DataFrame, area: str, model: str, kind: str, pipeline: Pipeline, *, name: str | None = None
+) -> pd.DataFrame:
+    """Return the rows of `model_evaluations` for one model's outcomes of one kind.
+
+    ``name`` tells evaluations of one kind and end apart; by default it is the kind.
+    """
     end = outcomes["target_hour_utc"].max() + timedelta(hours=1)
     return score(outcomes).assign(
-        evaluation_id=f"{model}:{kind}:{end:%Y%m%dT%H%M}",
+        evaluation_id=f"{model}:{name or kind}:{end:%Y%m%dT%H%M}",
         price_area=area,
         model_version=model,
         kind=kind,
@@ -109,5 +116,5 @@ def _test_windows(pipeline: Pipeline) -> list[pd.DataFrame]:
             pipeline.warehouse, since=start - HISTORY_NEEDED, until=pipeline.now, area=model.area
         )
         outcomes = backtest(model, data, start, end, TEST_ISSUED_EVERY)
-        parts.append(_evaluation(outcomes, model.area.name, model.version, "test", pipeline))
+        parts.append(evaluation_rows(outcomes, model.area.name, model.version, "test", pipeline))
     return parts

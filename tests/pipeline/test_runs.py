@@ -102,3 +102,19 @@ def test_the_line_of_a_failed_step_says_what_first_went_wrong(
         )
     assert not result.success
     assert "fetch power_system_right_now first" in capfd.readouterr().err
+
+
+def test_a_dagster_home_with_a_configuration_of_its_own_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = simulated(tmp_path / "home")
+    own = tmp_path / "own"
+    own.mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(own))
+    made = prepare_dagster_home(settings)
+    assert made.is_relative_to(tmp_path / "home")
+    (own / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
+    assert prepare_dagster_home(settings) == own
+    # A copy of ours is another home's.
+    (own / "dagster.yaml").write_bytes((made / "dagster.yaml").read_bytes())
+    assert prepare_dagster_home(settings) == made

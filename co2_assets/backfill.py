@@ -1,0 +1,173 @@
+"""Score a stretch of the past as if it had been live: by a model that knew nothing of it.
+
+One model is trained on what was known when the stretch began, its forecasts are issued at every
+six-hour mark as of then, and all that came true is scored. What is done is kept week by week, so a
+backfill that was stopped goes on where it was.
+"""
+
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+
+from co2_assets.assets.evaluations import evaluation_rows
+from co2_assets.assets.features import BEGINNING
+from co2_assets.assets.forecasts import MARK_HOURS
+from co2_assets.assets.metadata import markdown_table
+from co2_assets.assets.raw_energy_data import WRITER_POOL
+from co2_assets.assets.trained_model import AREA, TrainingRunConfig
+from co2_assets.inputs import HISTORY_NEEDED, read_known_data
+from co2_assets.pipeline import Pipeline
+from co2_assets.retraining import BACKFILL
+from co2_assets.warehouse.tables import MODEL_EVALUATIONS, MODEL_TABLE, MODEL_TRAINING_SETS, PREDICTIONS
+
+if TYPE_CHECKING:
+    from co2_assets.forecasting.model import TrainedModel
+
+BACKFILL_JOB = "backfill"
+OP = "score_the_past"
+DEFAULT_DAYS = 90
+# Marks issued and kept at a time: a week's.
+MARKS_AT_A_TIME = 28
+MARK = timedelta(hours=MARK_HOURS)
+
+
+class BackfillConfig(TrainingRunConfig):
+    """Run configuration of a backfill."""
+
+    days: int = Field(
+        default=DEFAULT_DAYS, ge=1, description="Days to score, up to now; a quarter unless told otherwise."
+    )
+
+
+@dg.op(name=OP, pool=WRITER_POOL)
+def score_the_past(
+    context: dg.OpExecutionContext, config: BackfillConfig, pipeline: dg.ResourceParam[Pipeline]
+) -> None:
+    """Train as of the beginning, issue every mark since, score, and say how it went."""
+    # Marks of midnight: the same stretch however often it is asked for on a day.
+    start = (pipeline.now - timedelta(days=config.days)).replace(hour=0, minute=0, second=0)
+    model = _model_as_of(start, config, context, pipeline)
+    marks = _marks_left(pipeline, model.version, start)
+    context.log.info(f"{len(marks)} marks since {start:%Y-%m-%d} UTC are still to be issued")
+    for number, part in _parts(marks):
+        _issue(pipeline, model, part, context)
+        context.log.info(f"issued {number} of {len(marks)} marks, {100 * number // len(marks)} %")
+    scores = _score(pipeline, model.version, start)
+    context.add_output_metadata({"model_version": model.version, "scores": markdown_table(scores)})
+    for row in scores[scores["lead_from_hours"] < scores["lead_to_hours"]].to_dict("records"):
+        context.log.info(
+            f"leads {row['lead_from_hours']}-{row['lead_to_hours']} h: MAE {row['mae_g_per_kwh']:.1f} g/kWh, "
+            f"persistence {row['persistence_mae_g_per_kwh']:.1f}; accuracy {row['accuracy_percent']:.1f} %; "
+            f"80 % band held {row['coverage_80_percent']:.1f} % of {row['n_hours']} hours"
+        )
+
+
+@dg.job(
+    name=BACKFILL_JOB,
+    description="Score the past quarter as if live: train as of its beginning, forecast at every six-hour "
+    "mark since, as of then, and score what came true. A backfill that was stopped goes on where it was.",
+    config={"loggers": {"console": {"config": {"log_level": "INFO"}}}},
+    executor_def=dg.in_process_executor,
+)
+def backfill() -> None:
+    """One step, which remembers by the tables how far it came."""
+    score_the_past()
+
+
+def _model_as_of(
+    start: datetime, config: BackfillConfig, context: dg.OpExecutionContext, pipeline: Pipeline
+) -> "TrainedModel":
+    """Return the model that an earlier backfill trained as of ``start``, or train it."""
+    from co2_assets.forecasting.model import TrainingConfig
+    from co2_assets.forecasting.model_file import ModelFileError, load_model, save_model
+    from co2_assets.forecasting.training import EpochReport, train
+    from co2_assets.promotion import Verdict, model_row, training_set_rows
+
+    known = pipeline.warehouse.read(
+        f"SELECT model_version FROM {MODEL_TABLE.name} WHERE trigger = ? AND data_to_utc = ? "
+        "ORDER BY trained_at_utc DESC, model_version LIMIT 1",
+        [BACKFILL, start],
+    )
+    for version in known["model_version"]:
+        try:
+            model = load_model(pipeline.models, version)
+        except ModelFileError as error:
+            context.log.warning(f"{error}: training it again")
+        else:
+            context.log.info(f"going on with {version}")
+            return model
+
+    def progress(report: EpochReport) -> None:
+        context.log.info(f"network {report.network}, epoch {report.epoch} of {training.epochs}")
+
+    since = BEGINNING if config.window_days is None else start - timedelta(days=config.window_days)
+    data = read_known_data(pipeline.warehouse, since=since, until=start)
+    # What follows is the test, so none of the history is set aside for one.
+    training = TrainingConfig(test_share=0.0, **config.sizes())
+    seed = pipeline.seed if config.seed is None else config.seed
+    context.log.info(f"training on what was known at {start:%Y-%m-%d %H:%M} UTC")
+    started = time.perf_counter()
+    model = train(data, until=start, seed=seed, config=training, progress=progress)
+    seconds = time.perf_counter() - started
+    weights = save_model(model, pipeline.models)
+    verdict = Verdict(False, "It was trained to score the past, not to forecast.")
+    row = model_row(
+        model, verdict, now=pipeline.now, seconds=seconds, trigger=BACKFILL, weights_file=weights.name
+    )
+    with pipeline.warehouse.open_transaction() as transaction:
+        transaction.insert_missing(MODEL_TABLE, row)
+        transaction.insert_missing(MODEL_TRAINING_SETS, training_set_rows(model))
+    return model
+
+
+def _marks_left(pipeline: Pipeline, version: str, start: datetime) -> list[datetime]:
+    """Return the six-hour marks from ``start`` to now that ``version`` has not issued, oldest first."""
+    issued = pipeline.warehouse.read(
+        f"SELECT DISTINCT issue_time_utc FROM {PREDICTIONS.name} WHERE model_version = ?", [version]
+    )
+    done = set(issued["issue_time_utc"])
+    marks = pd.date_range(start, pipeline.now, freq=MARK, inclusive="left")
+    return [mark.to_pydatetime() for mark in marks if mark not in done]
+
+
+def _parts(marks: list[datetime]) -> Iterator[tuple[int, list[datetime]]]:
+    """Give the marks a week at a time, with how many there were up to then."""
+    for first in range(0, len(marks), MARKS_AT_A_TIME):
+        part = marks[first : first + MARKS_AT_A_TIME]
+        yield first + len(part), part
+
+
+def _issue(
+    pipeline: Pipeline, model: "TrainedModel", marks: list[datetime], context: dg.OpExecutionContext
+) -> None:
+    """Issue and keep the forecasts of some marks, each as of then."""
+    from co2_assets.forecasting.forecast import NoForecastError, issue_forecasts
+
+    data = read_known_data(pipeline.warehouse, since=marks[0] - HISTORY_NEEDED, until=pipeline.now)
+    try:
+        rows = issue_forecasts(model, data, marks).assign(kind="hindcast")
+    except NoForecastError as error:
+        context.log.warning(f"Nothing was issued from {marks[0]} to {marks[-1]}: {error}")
+        return
+    with pipeline.warehouse.open_transaction() as transaction:
+        transaction.insert_missing(PREDICTIONS, rows)
+
+
+def _score(pipeline: Pipeline, version: str, start: datetime) -> pd.DataFrame:
+    """Score all that came true, keep it as an evaluation of its own and return its rows."""
+    outcomes = pipeline.warehouse.read(
+        "SELECT * FROM prediction_outcomes WHERE model_version = ? AND actual_g_per_kwh IS NOT NULL "
+        "AND target_hour_utc < ?",
+        [version, pipeline.now],
+    )
+    if outcomes.empty:
+        raise dg.Failure(f"Nothing that was forecast since {start:%Y-%m-%d} UTC has come true yet.")
+    rows = evaluation_rows(outcomes, AREA, version, "hindcast", pipeline, name=BACKFILL)
+    with pipeline.warehouse.open_transaction() as transaction:
+        transaction.insert_missing(MODEL_EVALUATIONS, rows)
+    return rows

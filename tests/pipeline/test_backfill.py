@@ -1,0 +1,97 @@
+"""A stretch of the past is scored as if it had been live, and goes on where it was stopped."""
+
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from co2_assets import backfill
+from co2_assets.backfill import BACKFILL_JOB, OP
+from co2_assets.definitions import build_definitions
+from co2_assets.settings import Settings
+from co2_assets.warehouse import snapshots
+from co2_assets.warehouse.home import SIMULATOR, Home
+
+DAYS = 5
+NOW = pd.Timestamp(2024, 6, 1, 9).to_pydatetime()
+START = pd.Timestamp(2024, 5, 27)
+SIZES = {"ensemble": 1, "hidden": 4, "epochs": 2}
+
+
+def run(settings: Settings, job: str, config: dict[str, Any], assets: list[str] | None = None) -> bool:
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    with dg.DagsterInstance.ephemeral() as instance:
+        return (
+            build_definitions(settings)
+            .resolve_job_def(job)
+            .execute_in_process(
+                instance=instance,
+                run_config={**quiet, **config},
+                asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
+                raise_on_error=False,
+            )
+            .success
+        )
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Settings:
+    """A home with some weeks of the simulator's history and no model."""
+    settings = Settings(home=tmp_path, source="simulator", as_of=NOW, history_days=45)
+    raw = ["power_system_right_now", "forecasts_hour", "day_ahead_prices", "co2_emission_prognosis"]
+    assert run(settings, "six_hour_tick", {}, [*raw, "aggregated_data"])
+    return settings
+
+
+def published(settings: Settings, sql: str) -> pd.DataFrame:
+    snapshot = snapshots.current(Home(settings.home).source(SIMULATOR).snapshots)
+    assert snapshot is not None
+    return snapshots.query(snapshot, sql)
+
+
+def test_a_stopped_backfill_goes_on_where_it_was(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backfill, "MARKS_AT_A_TIME", 8)
+    config = {"ops": {OP: {"config": {"days": DAYS, **SIZES}}}}
+    issue, parts = backfill._issue, []
+
+    def stop_after_one(pipeline: Any, model: Any, marks: Any, context: Any) -> None:
+        if parts:
+            raise MemoryError("no memory left")
+        parts.append(marks)
+        issue(pipeline, model, marks, context)
+
+    with patch.object(backfill, "_issue", stop_after_one):
+        assert not run(home, BACKFILL_JOB, config)
+    first = published(home, "SELECT * FROM predictions ORDER BY ALL")
+    assert first["issue_time_utc"].nunique() == 8
+
+    assert run(home, BACKFILL_JOB, config)
+    rows = published(home, "SELECT * FROM predictions ORDER BY ALL")
+    assert set(rows["kind"]) == {"hindcast"}
+    assert sorted(set(rows["issue_time_utc"])) == list(pd.date_range(START, NOW, freq="6h", inclusive="left"))
+    kept = rows[rows["issue_time_utc"].isin(first["issue_time_utc"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, first)
+
+    # One model, of what was known when the stretch began, that never forecasts.
+    models = published(home, "SELECT * FROM model_table")
+    assert models["data_to_utc"].tolist() == [START]
+    assert models["decision"].tolist() == ["rejected"]
+    scores = published(
+        home, "SELECT * FROM model_evaluations WHERE lead_from_hours = 1 AND lead_to_hours = 6"
+    )
+    assert len(scores) == 1
+    assert scores["window_from_utc"].iloc[0] == START
+    assert scores["n_hours"].iloc[0] > 24 * (DAYS - 1)
+
+
+def test_a_backfill_that_was_done_changes_nothing(home: Settings) -> None:
+    config = {"ops": {OP: {"config": {"days": 1, **SIZES}}}}
+    assert run(home, BACKFILL_JOB, config)
+    tables = ("predictions", "model_table", "model_evaluations")
+    before = [published(home, f"SELECT * FROM {table} ORDER BY ALL") for table in tables]
+    assert run(home, BACKFILL_JOB, config)
+    for table, content in zip(tables, before, strict=True):
+        pd.testing.assert_frame_equal(published(home, f"SELECT * FROM {table} ORDER BY ALL"), content)
