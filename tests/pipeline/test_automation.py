@@ -20,6 +20,7 @@ from co2_assets.automation import (
     deepen_history_schedule,
     retraining_sensor,
 )
+from co2_assets.backfill import BACKFILL_JOB
 from co2_assets.contracts import POWER_SYSTEM_RIGHT_NOW
 from co2_assets.definitions import build_definitions
 from co2_assets.ingest import update
@@ -90,6 +91,7 @@ def test_jobs_schedules_and_sensors_are_these_and_run_by_default(first_home: Pat
         TICK_JOB,
         RETRAIN_JOB,
         DEEPEN_JOB,
+        BACKFILL_JOB,
     }
     schedules = {
         schedule.name: (
