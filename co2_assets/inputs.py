@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from co2_assets.forecasting.areas import DENMARK, Area
+from co2_assets.contracts.areas import DENMARK, Area
 from co2_assets.forecasting.baselines import LONGEST_DAYS
 from co2_assets.forecasting.calibration import WINDOW
 from co2_assets.forecasting.known import KnownData

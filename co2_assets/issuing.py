@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
+from co2_assets.contracts.areas import DENMARK
 from co2_assets.forecasting import fallback
-from co2_assets.forecasting.areas import DENMARK
 from co2_assets.forecasting.forecast import issue_forecasts
 from co2_assets.forecasting.known import KnownData
 from co2_assets.forecasting.model import TrainedModel

@@ -10,11 +10,11 @@ import pytest
 
 from co2_assets import retraining, status
 from co2_assets.assets import evaluations, forecasts, trained_model
-from co2_assets.contracts import DATASETS, POWER_COLUMNS, PRICE_AREAS
+from co2_assets.contracts import DATASETS, POWER_COLUMNS, PRICE_AREAS, areas
 from co2_assets.definitions import build_definitions
 from co2_assets.energidataservice import sources
 from co2_assets.energidataservice.errors import ServiceError
-from co2_assets.forecasting import areas, calibration, evaluation, features, forecast, vocabulary
+from co2_assets.forecasting import calibration, evaluation, features, forecast, vocabulary
 from co2_assets.forecasting.features import aggregate_hours, engineer_features
 from co2_assets.forecasting.model import TrainingConfig
 from co2_assets.promotion import Verdict

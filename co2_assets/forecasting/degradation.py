@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from co2_assets.forecasting.areas import Area
+from co2_assets.contracts.areas import Area
 from co2_assets.forecasting.danish_time import day_before_at
 from co2_assets.forecasting.vocabulary import CO2, HORIZON_HOURS, PROGNOSIS, WIND_SOLAR, price_column
 from co2_assets.forecasting.windows import (

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from co2_assets.forecasting.areas import DENMARK, Area
+from co2_assets.contracts.areas import DENMARK, Area
 from co2_assets.forecasting.danish_time import CALENDAR_COLUMNS, calendar, hours_since_epoch
 from co2_assets.forecasting.known import KnownData
 from co2_assets.forecasting.vocabulary import (

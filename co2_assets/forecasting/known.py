@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from co2_assets.contracts import CO2_MAXIMUM
-from co2_assets.forecasting.areas import DENMARK, Area
+from co2_assets.contracts.areas import DENMARK, Area
 from co2_assets.forecasting.danish_time import (
     day_before_at,
     hours_since_epoch,

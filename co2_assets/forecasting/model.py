@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save
 
-from co2_assets.forecasting.areas import Area
+from co2_assets.contracts.areas import Area
 from co2_assets.forecasting.determinism import deterministic
 from co2_assets.forecasting.network import AttentionLstm
 from co2_assets.forecasting.scaling import InputLayer, Scaler

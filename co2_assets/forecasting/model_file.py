@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load
 
-from co2_assets.forecasting.areas import AREAS
+from co2_assets.contracts.areas import AREAS
 from co2_assets.forecasting.model import (
     Part,
     TrainedModel,

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from co2_assets.forecasting.areas import Area
+from co2_assets.contracts.areas import Area
 from co2_assets.forecasting.vocabulary import CO2, HORIZON_HOURS
 from co2_assets.forecasting.windows import CALENDAR, Input, Windows, future_inputs, past_inputs
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from co2_assets.forecasting.areas import Area
+from co2_assets.contracts.areas import Area
 from co2_assets.forecasting.danish_time import CALENDAR_COLUMNS, calendar, hours_since_epoch, second_of
 from co2_assets.forecasting.features import ROLLING_COLUMNS, features_of
 from co2_assets.forecasting.known import KnownData

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from co2_assets.forecasting.areas import Area
+from co2_assets.contracts.areas import Area
 from co2_assets.forecasting.danish_time import hour_of, second_of
 from co2_assets.forecasting.known import WIND_SOLAR_PRODUCTS, KnownData
 from co2_assets.forecasting.vocabulary import MEASURED
