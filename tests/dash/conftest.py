@@ -13,20 +13,11 @@ import snapshot_data
 from pages_server import now, serving
 from playwright.sync_api import Browser, Error, sync_playwright
 
+from bench.screenshots import CHROMIUM, CHROMIUM_FLAGS
 from co2_assets.warehouse.home import Home
 from co2_dash.settings import Settings
 from co2_dash.store import SnapshotStore, View
 
-CHROMIUM = os.environ.get("CO2_CHROMIUM", "/usr/bin/chromium")
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 Asked = Callable[..., httpx.Client]
 
 
@@ -76,7 +67,7 @@ def browser() -> Iterator[Browser]:
     """One Chromium; in CI it must be there, elsewhere its absence skips."""
     with sync_playwright() as playwright:
         try:
-            chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+            chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_FLAGS))
         except Error as error:
             message = f"no browser at {CHROMIUM} (CO2_CHROMIUM names another): {error}"
             if os.environ.get("CI") == "true":
