@@ -276,7 +276,9 @@ class Soak:
             self._tick_at(now - timedelta(hours=self.chance.randrange(7, 30)), fault)
         elif kind == "weights damaged, training fails":
             self._damage(kind)
-            with patch("co2_assets.forecasting.training.train", side_effect=MemoryError("no memory left")):
+            with patch(
+                "co2_assets.forecasting.training.train_together", side_effect=MemoryError("no memory left")
+            ):
                 self._tick_at(now, fault)
             return True
         else:

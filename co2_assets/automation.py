@@ -8,7 +8,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW
+from co2_assets.contracts import DATASETS
+from co2_assets.contracts.areas import DENMARK, MEASUREMENTS
 from co2_assets.energidataservice.sources import FIRST_DAYS
 from co2_assets.ingest import plan
 from co2_assets.pipeline import published_snapshot
@@ -72,18 +73,19 @@ def history_left(snapshot: Snapshot, settings: Settings, now: datetime) -> int:
     """Return how many windows of older measurements are still to be fetched."""
     if snapshot.source == ARCHIVE:
         return 0  # read whole at the first run
-    log = snapshots.query(
-        snapshot, "SELECT * FROM new_data_log WHERE dataset = ?", [POWER_SYSTEM_RIGHT_NOW.name]
-    )
-    windows = plan(
-        POWER_SYSTEM_RIGHT_NOW,
-        log,
-        now=now,
-        history_days=settings.history_days,
-        first_days=FIRST_DAYS,
-        earliest=None,
-    )
-    return sum(window.purpose == "history" for window in windows)
+    left = 0
+    for dataset in MEASUREMENTS:
+        log = snapshots.query(snapshot, "SELECT * FROM new_data_log WHERE dataset = ?", [dataset.name])
+        windows = plan(
+            dataset,
+            log,
+            now=now,
+            history_days=settings.history_days,
+            first_days=FIRST_DAYS,
+            earliest=None,
+        )
+        left += sum(window.purpose == "history" for window in windows)
+    return left
 
 
 @dg.schedule(
@@ -135,10 +137,14 @@ def read_situation(
 ) -> Situation:
     """Gather from the published tables and the sensor's memory what the retraining rule looks at."""
     champion = snapshots.query(
-        snapshot, "SELECT model_version, data_from_utc, data_to_utc FROM champions WHERE price_area = 'DK'"
+        snapshot,
+        "SELECT model_version, data_from_utc, data_to_utc FROM champions WHERE price_area = ?",
+        [DENMARK.name],
     )
     held = snapshots.query(
-        snapshot, "SELECT min(hour_utc) AS first, max(hour_utc) AS last FROM aggregated_data"
+        snapshot,
+        "SELECT min(hour_utc) AS first, max(hour_utc) AS last FROM aggregated_data WHERE price_area = ?",
+        [DENMARK.name],
     ).iloc[0]
     version = champion["model_version"].iloc[0] if len(champion) else None
     scores = snapshots.query(
@@ -146,10 +152,15 @@ def read_situation(
         """
         SELECT evaluation_id, n_hours, accuracy_percent, persistence_accuracy_percent
         FROM model_evaluations
-        WHERE kind = 'live' AND model_version = ? AND lead_from_hours = 1 AND lead_to_hours = 6
+        WHERE price_area = ? AND kind = 'live' AND model_version = ?
+            AND lead_from_hours = 1 AND lead_to_hours = 6
         ORDER BY window_to_utc DESC LIMIT 1
         """,
-        [version],
+        [DENMARK.name, version],
+    )
+    without_model = snapshots.query(
+        snapshot,
+        "SELECT DISTINCT price_area FROM aggregated_data ANTI JOIN champions USING (price_area) ORDER BY ALL",
     )
     fired_at = memory.get("fired_at")
     return Situation(
@@ -166,6 +177,7 @@ def read_situation(
         ),
         history=(held["last"] - held["first"]).to_pytimedelta() if held["first"] is not None else None,
         history_complete=history_left(snapshot, settings, now) == 0,
+        areas_without_model=tuple(without_model["price_area"]),
     )
 
 
@@ -186,8 +198,8 @@ def _score(rows: pd.DataFrame) -> Score | None:
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Asks for a new model when the live accuracy of leads 1-6 falls under 65 % (or when "
-    "twice the history the champion knew is held); once per evaluation, never beside another "
-    "training, at most once a day.",
+    "twice the history the champion knew is held, or an area it does not know); once per evaluation, "
+    "never beside another training, at most once a day.",
 )
 def retraining_sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Apply the retraining rule to what is published; the reason for skipping is a sentence."""

@@ -6,7 +6,7 @@ backfill that was stopped goes on where it was.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,11 +19,11 @@ from co2_assets.assets.features import BEGINNING
 from co2_assets.assets.forecasts import MARK_HOURS
 from co2_assets.assets.metadata import markdown_table
 from co2_assets.assets.raw_energy_data import WRITER_POOL
-from co2_assets.assets.trained_model import AREA, TrainingRunConfig
-from co2_assets.inputs import HISTORY_NEEDED, read_known_data
+from co2_assets.assets.trained_model import TrainingRunConfig, record_models
+from co2_assets.inputs import HISTORY_NEEDED, read_areas, read_known_data
 from co2_assets.pipeline import Pipeline
 from co2_assets.retraining import BACKFILL
-from co2_assets.warehouse.tables import MODEL_EVALUATIONS, MODEL_TABLE, MODEL_TRAINING_SETS, PREDICTIONS
+from co2_assets.warehouse.tables import MODEL_EVALUATIONS, MODEL_TABLE, PREDICTIONS
 
 if TYPE_CHECKING:
     from co2_assets.forecasting.model import TrainedModel
@@ -51,20 +51,25 @@ def score_the_past(
     """Train as of the beginning, issue every mark since, score, and say how it went."""
     # Marks of midnight: the same stretch however often it is asked for on a day.
     start = (pipeline.now - timedelta(days=config.days)).replace(hour=0, minute=0, second=0)
-    model = _model_as_of(start, config, context, pipeline)
-    marks = _marks_left(pipeline, model.version, start)
-    context.log.info(f"{len(marks)} marks since {start:%Y-%m-%d} UTC are still to be issued")
-    for number, part in _parts(marks):
-        _issue(pipeline, model, part, context)
-        context.log.info(f"issued {number} of {len(marks)} marks, {100 * number // len(marks)} %")
-    scores = _score(pipeline, model.version, start)
-    context.add_output_metadata({"model_version": model.version, "scores": markdown_table(scores)})
-    for row in scores[scores["lead_from_hours"] < scores["lead_to_hours"]].to_dict("records"):
+    for model in _models_as_of(start, config, context, pipeline):
+        marks = _marks_left(pipeline, model, start)
         context.log.info(
-            f"leads {row['lead_from_hours']}-{row['lead_to_hours']} h: MAE {row['mae_g_per_kwh']:.1f} g/kWh, "
-            f"persistence {row['persistence_mae_g_per_kwh']:.1f}; accuracy {row['accuracy_percent']:.1f} %; "
-            f"80 % band held {row['coverage_80_percent']:.1f} % of {row['n_hours']} hours"
+            f"{model.area.title}: {len(marks)} marks since {start:%Y-%m-%d} UTC are still to be issued"
         )
+        for number, part in _parts(marks):
+            _issue(pipeline, model, part, context)
+            context.log.info(f"issued {number} of {len(marks)} marks, {100 * number // len(marks)} %")
+        scores = _score(pipeline, model, start)
+        context.add_output_metadata(
+            {f"scores_{model.area.name}": dg.MetadataValue.md(markdown_table(scores))}
+        )
+        for row in scores[scores["lead_from_hours"] < scores["lead_to_hours"]].to_dict("records"):
+            context.log.info(
+                f"{model.area.title}, leads {row['lead_from_hours']}-{row['lead_to_hours']} h: "
+                f"MAE {row['mae_g_per_kwh']:.1f} g/kWh, persistence {row['persistence_mae_g_per_kwh']:.1f}; "
+                f"accuracy {row['accuracy_percent']:.1f} %; 80 % band held "
+                f"{row['coverage_80_percent']:.1f} % of {row['n_hours']} hours"
+            )
 
 
 @dg.job(
@@ -79,56 +84,61 @@ def backfill() -> None:
     score_the_past()
 
 
-def _model_as_of(
+def _models_as_of(
     start: datetime, config: BackfillConfig, context: dg.OpExecutionContext, pipeline: Pipeline
-) -> "TrainedModel":
-    """Return the model that an earlier backfill trained as of ``start``, or train it."""
+) -> "Sequence[TrainedModel]":
+    """Return the models that an earlier backfill trained as of ``start``, or train them."""
     from co2_assets.forecasting.model import TrainingConfig
-    from co2_assets.forecasting.model_file import ModelFileError, load_model, save_model
-    from co2_assets.forecasting.training import EpochReport, train
-    from co2_assets.promotion import Verdict, model_row, training_set_rows
+    from co2_assets.forecasting.model_file import ModelFileError, load_model
+    from co2_assets.forecasting.training import EpochReport, train_together
+    from co2_assets.promotion import Verdict
 
     known = pipeline.warehouse.read(
-        f"SELECT model_version FROM {MODEL_TABLE.name} WHERE trigger = ? AND data_to_utc = ? "
-        "ORDER BY trained_at_utc DESC, model_version LIMIT 1",
+        f"SELECT price_area, model_version FROM {MODEL_TABLE.name} WHERE trigger = ? AND data_to_utc = ? "
+        "QUALIFY dense_rank() OVER (ORDER BY trained_at_utc DESC, model_version) = 1 ORDER BY price_area",
         [BACKFILL, start],
     )
-    for version in known["model_version"]:
+    if len(known):
         try:
-            model = load_model(pipeline.models, version)
+            loaded = [
+                load_model(pipeline.models, row["model_version"], row["price_area"])
+                for row in known.to_dict("records")
+            ]
         except ModelFileError as error:
             context.log.warning(f"{error}: training it again")
         else:
-            context.log.info(f"going on with {version}")
-            return model
+            context.log.info(f"going on with {loaded[0].version}")
+            return loaded
 
     def progress(report: EpochReport) -> None:
         context.log.info(f"network {report.network}, epoch {report.epoch} of {training.epochs}")
 
     since = BEGINNING if config.window_days is None else start - timedelta(days=config.window_days)
-    data = read_known_data(pipeline.warehouse, since=since, until=start)
+    data = read_areas(pipeline.warehouse, since=since, until=start)
+    if not data:
+        raise dg.Failure(f"No hour before {start:%Y-%m-%d} UTC was measured: fewer days, or more history.")
     # What follows is the test, so none of the history is set aside for one.
     training = TrainingConfig(test_share=0.0, **config.sizes())
     seed = pipeline.seed if config.seed is None else config.seed
     context.log.info(f"training on what was known at {start:%Y-%m-%d %H:%M} UTC")
     started = time.perf_counter()
-    model = train(data, until=start, seed=seed, config=training, progress=progress)
-    seconds = time.perf_counter() - started
-    weights = save_model(model, pipeline.models)
+    models = train_together(list(data.values()), until=start, seed=seed, config=training, progress=progress)
     verdict = Verdict(False, "It was trained to score the past, not to forecast.")
-    row = model_row(
-        model, verdict, now=pipeline.now, seconds=seconds, trigger=BACKFILL, weights_file=weights.name
+    record_models(
+        pipeline,
+        models,
+        dict.fromkeys(data, verdict),
+        seconds=time.perf_counter() - started,
+        trigger=BACKFILL,
     )
-    with pipeline.warehouse.open_transaction() as transaction:
-        transaction.insert_missing(MODEL_TABLE, row)
-        transaction.insert_missing(MODEL_TRAINING_SETS, training_set_rows(model))
-    return model
+    return models
 
 
-def _marks_left(pipeline: Pipeline, version: str, start: datetime) -> list[datetime]:
-    """Return the six-hour marks from ``start`` to now that ``version`` has not issued, oldest first."""
+def _marks_left(pipeline: Pipeline, model: "TrainedModel", start: datetime) -> list[datetime]:
+    """Return the six-hour marks from ``start`` to now that ``model`` has not issued, oldest first."""
     issued = pipeline.warehouse.read(
-        f"SELECT DISTINCT issue_time_utc FROM {PREDICTIONS.name} WHERE model_version = ?", [version]
+        f"SELECT DISTINCT issue_time_utc FROM {PREDICTIONS.name} WHERE price_area = ? AND model_version = ?",
+        [model.area.name, model.version],
     )
     done = set(issued["issue_time_utc"])
     marks = pd.date_range(start, pipeline.now, freq=MARK, inclusive="left")
@@ -148,7 +158,9 @@ def _issue(
     """Issue and keep the forecasts of some marks, each as of then."""
     from co2_assets.forecasting.forecast import NoForecastError, issue_forecasts
 
-    data = read_known_data(pipeline.warehouse, since=marks[0] - HISTORY_NEEDED, until=pipeline.now)
+    data = read_known_data(
+        pipeline.warehouse, since=marks[0] - HISTORY_NEEDED, until=pipeline.now, area=model.area
+    )
     try:
         rows = issue_forecasts(model, data, marks).assign(kind="hindcast")
     except NoForecastError as error:
@@ -158,16 +170,16 @@ def _issue(
         transaction.insert_missing(PREDICTIONS, rows)
 
 
-def _score(pipeline: Pipeline, version: str, start: datetime) -> pd.DataFrame:
+def _score(pipeline: Pipeline, model: "TrainedModel", start: datetime) -> pd.DataFrame:
     """Score all that came true, keep it as an evaluation of its own and return its rows."""
     outcomes = pipeline.warehouse.read(
-        "SELECT * FROM prediction_outcomes WHERE model_version = ? AND actual_g_per_kwh IS NOT NULL "
-        "AND target_hour_utc < ?",
-        [version, pipeline.now],
+        "SELECT * FROM prediction_outcomes WHERE price_area = ? AND model_version = ? "
+        "AND actual_g_per_kwh IS NOT NULL AND target_hour_utc < ?",
+        [model.area.name, model.version, pipeline.now],
     )
     if outcomes.empty:
         raise dg.Failure(f"Nothing that was forecast since {start:%Y-%m-%d} UTC has come true yet.")
-    rows = evaluation_rows(outcomes, AREA, version, "hindcast", pipeline, name=BACKFILL)
+    rows = evaluation_rows(outcomes, model.area.name, model.version, "hindcast", pipeline, name=BACKFILL)
     with pipeline.warehouse.open_transaction() as transaction:
         transaction.insert_missing(MODEL_EVALUATIONS, rows)
     return rows

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from co2_assets.assets.features import BEGINNING, store_hours
-from co2_assets.assets.trained_model import AREA
 from co2_assets.contracts import DATASETS
+from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.ingest import update
-from co2_assets.inputs import read_known_data
+from co2_assets.inputs import read_areas
 from co2_assets.pipeline import Pipeline, open_pipeline
 from co2_assets.settings import Settings, SettingsError
 
@@ -26,6 +26,7 @@ def run_backtest(
     end: datetime,
     every_hours: int,
     train_until: datetime | None,
+    area: str = DENMARK.name,
     say: Say,
 ) -> dict[str, Any]:
     """Return the report of `co2_assets.forecasting.backtest.report`.
@@ -40,7 +41,7 @@ def run_backtest(
         raise SettingsError("--train-until must not lie after --from: the model would have seen the answers")
     with open_pipeline(settings) as pipeline:
         _bring_up_to_date(pipeline, say)
-        return _backtest(pipeline, start, end, every_hours, train_until, say)
+        return _backtest(pipeline, start, end, every_hours, train_until, area, say)
 
 
 def _bring_up_to_date(pipeline: Pipeline, say: Say) -> None:
@@ -59,17 +60,20 @@ def _backtest(
     end: datetime,
     every_hours: int,
     train_until: datetime | None,
+    area: str,
     say: Say,
 ) -> dict[str, Any]:
     from co2_assets.forecasting.backtest import backtest, report
     from co2_assets.forecasting.model import TrainingConfig
     from co2_assets.forecasting.splits import TooLittleDataError
-    from co2_assets.forecasting.training import EpochReport, train
+    from co2_assets.forecasting.training import EpochReport, train_together
     from co2_assets.promotion import load_champion
 
-    data = read_known_data(pipeline.warehouse, since=BEGINNING, until=pipeline.now)
+    areas = read_areas(pipeline.warehouse, since=BEGINNING, until=pipeline.now)
+    if area not in areas:
+        raise BacktestError(f"no hour of {AREAS[area].title} ({area}) was measured in this source")
     if train_until is None:
-        model = load_champion(pipeline.warehouse, pipeline.models, AREA, pipeline.now)
+        model = load_champion(pipeline.warehouse, pipeline.models, area, pipeline.now)
         if model is None:
             raise BacktestError("there is no champion yet: give --train-until, or run `co2 tick` first")
     else:
@@ -80,13 +84,23 @@ def _backtest(
         # The backtest itself is the test, so no part of the history is set aside for one.
         config = TrainingConfig(test_share=0.0)
         try:
-            model = train(data, until=train_until, seed=pipeline.seed, config=config, progress=progress)
+            together = train_together(
+                list(areas.values()),
+                until=train_until,
+                seed=pipeline.seed,
+                config=config,
+                progress=progress,
+            )
         except TooLittleDataError as error:
             raise BacktestError(str(error)) from error
+        own = next((trained for trained in together if trained.area.name == area), None)
+        if own is None:
+            raise BacktestError(f"{AREAS[area].title} ({area}) has too little history before {train_until}")
+        model = own
     say(f"issuing every {every_hours} h from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC")
     every = timedelta(hours=every_hours)
     try:
-        outcomes = backtest(model, data, start, end, every)
+        outcomes = backtest(model, areas[area], start, end, every)
     except (ValueError, RuntimeError) as error:
         raise BacktestError(str(error)) from error
     return {"source": pipeline.folder.label, **report(outcomes, model, every)}

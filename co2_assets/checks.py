@@ -6,6 +6,7 @@ from datetime import timedelta
 import dagster as dg
 
 from co2_assets.contracts import DATASETS, Dataset, Kind, Table
+from co2_assets.contracts.areas import DENMARK
 from co2_assets.forecasting.features import LEAST_MINUTES
 from co2_assets.pipeline import Pipeline
 from co2_assets.retraining import ACCURACY_THRESHOLD_PERCENT
@@ -88,6 +89,8 @@ def _freshness_check(dataset: Dataset) -> dg.AssetChecksDefinition:
         description="The newest row is no older than it should be.",
     )
     def on_time(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+        if not pipeline.service.has(dataset):
+            return _warning(True, "The source has no such data.")
         newest = pipeline.warehouse.read(f"SELECT max({dataset.time_column}) AS t FROM {dataset.name}")["t"]
         if newest.isna().all():
             return _warning(False, "The table holds no rows.")
@@ -154,25 +157,30 @@ def forecast_contract(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResu
     return dg.AssetCheckResult(passed=broken == 0, description=f"{broken} forecast rows are unusable.")
 
 
-@dg.asset_check(asset="predictions", description="A live forecast was issued in the last seven hours.")
+@dg.asset_check(
+    asset="predictions", description="A live forecast of each area was issued in the last seven hours."
+)
 def forecast_on_time(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
-    newest = pipeline.warehouse.read("SELECT max(issue_time_utc) AS t FROM predictions WHERE kind = 'live'")[
-        "t"
-    ]
-    if newest.isna().all():
-        return _warning(False, "No live forecast was ever issued.")
-    issued = newest.iloc[0].to_pydatetime()
+    newest = pipeline.warehouse.read(
+        "SELECT price_area, max(issue_time_utc) AS t FROM predictions WHERE kind = 'live' GROUP BY price_area"
+    ).set_index("price_area")["t"]
+    if DENMARK.name not in newest:
+        return _warning(False, f"No live forecast of {DENMARK.title} was ever issued.")
+    late = newest[pipeline.now - newest > OVERDUE_AFTER]
     return _warning(
-        pipeline.now - issued <= OVERDUE_AFTER, f"The newest was issued at {issued:%Y-%m-%d %H:%M} UTC."
+        late.empty,
+        "; ".join(f"That of {area} is of {at:%Y-%m-%d %H:%M} UTC" for area, at in late.items())
+        or f"The newest were issued at {newest.max():%Y-%m-%d %H:%M} UTC.",
     )
 
 
 @dg.asset_check(asset="predictions", description="The newest forecast had all its inputs.")
 def forecast_not_degraded(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
-    causes = pipeline.warehouse.read("SELECT DISTINCT degraded_causes FROM current_forecast")[
-        "degraded_causes"
-    ]
-    degraded = [text for text in causes if text != "[]"]
+    rows = pipeline.warehouse.read(
+        "SELECT DISTINCT price_area, degraded_causes FROM current_forecast "
+        "WHERE degraded_causes <> '[]' ORDER BY price_area"
+    )
+    degraded = [f"{row.price_area}: {row.degraded_causes}" for row in rows.itertuples()]
     return _warning(not degraded, "; ".join(degraded) or "Nothing is missing.")
 
 
@@ -184,7 +192,8 @@ def _skill_check(
         newest = pipeline.warehouse.read(
             f"""
             SELECT kind, n_hours, {column} AS value FROM model_evaluations
-            WHERE kind IN ('live', 'hindcast') AND lead_from_hours = 1 AND lead_to_hours = 6
+            WHERE price_area = '{DENMARK.name}' AND kind IN ('live', 'hindcast')
+                AND lead_from_hours = 1 AND lead_to_hours = 6
             ORDER BY window_to_utc DESC, kind DESC LIMIT 1
             """
         )

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from co2_assets.contracts.areas import DENMARK
+from co2_assets.options import AreaOption, AsOfOption, Every, HomeOption, JsonFlag, SourceOption
 from co2_assets.settings import Settings, SettingsError, parse_instant
 from co2_assets.shutdown import silence_library_reports
 
@@ -32,49 +33,6 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 FAILED, USAGE = 1, 2
-
-SourceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--source",
-        metavar="SOURCE",
-        help="live, simulator, archive:DIR, or auto (the default): live where it can be reached, "
-        "else the simulator.",
-        show_default=False,
-    ),
-]
-AsOfOption = Annotated[
-    str | None,
-    typer.Option(
-        "--as-of",
-        metavar="TIME",
-        help="Run as if it were this instant, as 2024-06-01T00:00Z. Default: now; for an archive, its end.",
-        show_default=False,
-    ),
-]
-HomeOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--home",
-        metavar="DIR",
-        help="Folder that holds all state. Default: $CO2_HOME, else data/.",
-        show_default=False,
-    ),
-]
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-
-class Every(StrEnum):
-    """How often a backtest issues a forecast."""
-
-    HOUR = "1h"
-    THREE_HOURS = "3h"
-    SIX_HOURS = "6h"
-    DAY = "24h"
-
-    @property
-    def hours(self) -> int:
-        return int(self.value.removesuffix("h"))
 
 
 @contextmanager
@@ -238,26 +196,37 @@ def train(
 
 @app.command()
 def forecast(
-    source: SourceOption = None, as_of: AsOfOption = None, home: HomeOption = None, as_json: JsonFlag = False
+    area: AreaOption = DENMARK.name,
+    source: SourceOption = None,
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Print the newest forecast."""
     from co2_assets.terminal import forecast_json, forecast_table
 
     with clear_errors():
         snapshot = require_snapshot(settings_from(source, as_of, home))
-        newest = forecast_json(snapshot)
+        newest = forecast_json(snapshot, area)
         if not newest["hours"]:
-            err.print("co2: no forecast has been issued yet; `co2 status` says why, `co2 tick` tries again")
+            err.print(
+                f"co2: no forecast of {area} has been issued yet; `co2 status` says why, "
+                "`co2 tick` tries again"
+            )
             raise typer.Exit(FAILED)
         if as_json:
             out.print_json(json.dumps(newest))
         else:
-            out.print(forecast_table(snapshot))
+            out.print(forecast_table(snapshot, area))
 
 
 @app.command()
 def status(
-    source: SourceOption = None, as_of: AsOfOption = None, home: HomeOption = None, as_json: JsonFlag = False
+    area: AreaOption = DENMARK.name,
+    source: SourceOption = None,
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Say how the pipeline is; exit code 1 when no forecast was issued in the last 7 hours."""
     from co2_assets.status import read_status
@@ -265,7 +234,7 @@ def status(
 
     with clear_errors():
         settings = settings_from(source, as_of, home)
-        state = read_status(require_snapshot(settings), settings)
+        state = read_status(require_snapshot(settings), settings, area)
         if as_json:
             out.print_json(json.dumps(state.as_json()))
         else:
@@ -318,6 +287,7 @@ def backtest(
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write the report as JSON.", show_default=False),
     ] = None,
+    area: AreaOption = DENMARK.name,
     source: SourceOption = None,
     as_of: AsOfOption = None,
     home: HomeOption = None,
@@ -334,6 +304,7 @@ def backtest(
                 start=parse_instant(start, "--from"),
                 end=parse_instant(end, "--to"),
                 every_hours=every.hours,
+                area=area,
                 train_until=parse_instant(train_until, "--train-until") if train_until else None,
                 say=lambda line: err.print(f"{datetime.now():%H:%M:%S}  {line}"),
             )

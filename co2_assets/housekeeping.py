@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 
-from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW, Dataset
-from co2_assets.forecasting.model_file import SIDECAR_SUFFIX, WEIGHTS_SUFFIX
+from co2_assets.contracts import DATASETS, Dataset
+from co2_assets.contracts.areas import MEASUREMENTS
+from co2_assets.forecasting.model_file import version_of
 from co2_assets.pipeline import Pipeline
 from co2_assets.promotion import REJECTED
 from co2_assets.warehouse.recovery import compact
@@ -42,7 +43,7 @@ class Tidied:
 
 def tidy(pipeline: Pipeline) -> Tidied:
     """Remove what is no longer needed from the warehouse and the model folder."""
-    minutes = _remove_old_minutes(pipeline)
+    minutes = sum(_remove_old_minutes(pipeline, dataset) for dataset in MEASUREMENTS)
     vintages = sum(
         _remove_unseen_vintages(pipeline, dataset)
         for dataset in DATASETS
@@ -52,16 +53,16 @@ def tidy(pipeline: Pipeline) -> Tidied:
     return Tidied(minutes, vintages, files, compact(pipeline.warehouse))
 
 
-def _remove_old_minutes(pipeline: Pipeline) -> int:
-    table, time = POWER_SYSTEM_RIGHT_NOW.name, POWER_SYSTEM_RIGHT_NOW.time_column
-    newest = pipeline.warehouse.read(f"SELECT max({time}) AS t FROM {table}")["t"].iloc[0]
+def _remove_old_minutes(pipeline: Pipeline, dataset: Dataset) -> int:
+    time = dataset.time_column
+    newest = pipeline.warehouse.read(f"SELECT max({time}) AS t FROM {dataset.name}")["t"].iloc[0]
     if newest != newest:  # nothing is held
         return 0
     # By the newest row too: under a clock that ran years ahead all would go.
     begin = min(pipeline.now, newest.to_pydatetime()) - timedelta(days=pipeline.history_days)
     begin = begin.replace(hour=0, minute=0, second=0, microsecond=0)
     with pipeline.warehouse.open_transaction() as transaction:
-        return transaction.remove(POWER_SYSTEM_RIGHT_NOW.table, f"{time} < ?", [begin])
+        return transaction.remove(dataset.table, f"{time} < ?", [begin])
 
 
 def _remove_unseen_vintages(pipeline: Pipeline, dataset: Dataset) -> int:
@@ -96,7 +97,7 @@ def _remove_rejected_models(pipeline: Pipeline) -> int:
     newest = max((path.stat().st_mtime for path in pipeline.models.iterdir()), default=0.0)
     removed = 0
     for path in sorted(pipeline.models.iterdir()):
-        version = path.name.removesuffix(WEIGHTS_SUFFIX).removesuffix(SIDECAR_SUFFIX)
+        version = version_of(path)
         is_orphan = version not in known and newest - path.stat().st_mtime > ORPHANS_KEPT.total_seconds()
         if version in doomed or is_orphan:
             path.unlink()

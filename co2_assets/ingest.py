@@ -39,7 +39,10 @@ class Window:
 
 @dataclass
 class FetchReport:
-    """What one update of a raw table did; ``error`` is the failure that ended it, if any."""
+    """What one update of a raw table did; ``error`` is the failure that ended it, if any.
+
+    ``is_served`` is false where the source has no such data, so that nothing was asked for.
+    """
 
     windows: list[Window] = field(default_factory=list)
     received: int = 0
@@ -48,11 +51,14 @@ class FetchReport:
     quarantined: int = 0
     remaining: int = 0
     error: ServiceError | None = None
+    is_served: bool = True
 
     def sentence(self) -> str:
         """Return the report as one line for a person."""
         if self.error is not None:
             return str(self.error)
+        if not self.is_served:
+            return "the source has no such data; nothing asked for"
         if not self.windows:
             return "up to date, nothing asked for"
         text = f"{self.received:,} rows received, {self.new:,} new, {self.changed:,} revised"
@@ -164,6 +170,8 @@ def update(
     must go on without this dataset.
     """
     service = pipeline.service
+    if not service.has(dataset):
+        return FetchReport(is_served=False)
     log = pipeline.warehouse.read("SELECT * FROM new_data_log WHERE dataset = ?", [dataset.name])
     held = pipeline.warehouse.read(f"SELECT max({dataset.time_column}) AS t FROM {dataset.name}")["t"].iloc[0]
     if pd.isna(held):

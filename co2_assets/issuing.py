@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from co2_assets.contracts.areas import DENMARK
+from co2_assets.contracts.areas import Area
 from co2_assets.forecasting import fallback
 from co2_assets.forecasting.forecast import issue_forecasts
 from co2_assets.forecasting.known import KnownData
@@ -23,10 +23,11 @@ logger = logging.getLogger(__name__)
 _FALLBACK_HISTORY = fallback.ERRORS_WINDOW + timedelta(days=fallback.USUAL_DAYS + 1)
 
 
-def read_for_issue(pipeline: Pipeline, champion: TrainedModel | None, first_issue: datetime) -> KnownData:
-    """Return what forecasts from ``first_issue`` on look at, as known at the pipeline's clock."""
+def read_for_issue(
+    pipeline: Pipeline, area: Area, champion: TrainedModel | None, first_issue: datetime
+) -> KnownData:
+    """Return what forecasts of ``area`` from ``first_issue`` on look at, as known at the pipeline's clock."""
     needed = _FALLBACK_HISTORY if champion is None else max(HISTORY_NEEDED, _FALLBACK_HISTORY)
-    area = DENMARK if champion is None else champion.area
     return read_known_data(pipeline.warehouse, since=first_issue - needed, until=pipeline.now, area=area)
 
 

@@ -2,12 +2,14 @@
 
 import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 
+from co2_assets.contracts.areas import AREAS
 from co2_assets.forecasting.forecast import issue_forecasts
 from co2_assets.forecasting.known import KnownData
 from co2_assets.forecasting.model import TrainedModel
@@ -56,10 +58,16 @@ def load_champion(warehouse: Warehouse, folder: Path, area: str, now: datetime) 
     """
     for version in _promoted(warehouse, area, now):
         try:
-            return load_model(folder, version)
+            return load_model(folder, version, area)
         except ModelFileError as error:
             logger.warning("Champion %s cannot be used, taking the one before it: %s", version, error)
     return None
+
+
+def load_champions(warehouse: Warehouse, folder: Path, now: datetime) -> dict[str, TrainedModel]:
+    """Return `load_champion` of every area that has one."""
+    found = {name: load_champion(warehouse, folder, name, now) for name in AREAS}
+    return {name: model for name, model in found.items() if model is not None}
 
 
 def _promoted(warehouse: Warehouse, area: str, now: datetime) -> list[str]:
@@ -103,6 +111,38 @@ def judge(challenger: TrainedModel, champion: TrainedModel | None, data: KnownDa
         challenger_mae=own,
         champion_mae=other,
     )
+
+
+def judge_together(
+    challengers: Sequence[TrainedModel],
+    champions: Mapping[str, TrainedModel],
+    data: Mapping[str, KnownData],
+    now: datetime,
+) -> dict[str, Verdict]:
+    """Return a verdict for each area, all with one decision; ``champions`` and ``data`` are by area.
+
+    The mean over areas of the challenger's error as a share of the champion's decides. An area that
+    has no champion yet goes with the others.
+    """
+    verdicts = {
+        model.area.name: judge(model, champions.get(model.area.name), data[model.area.name], now)
+        for model in challengers
+    }
+    if len(verdicts) == 1 or not champions:
+        return verdicts
+    shares = {
+        name: verdict.challenger_mae / verdict.champion_mae
+        for name, verdict in verdicts.items()
+        if verdict.challenger_mae is not None and verdict.champion_mae
+    }
+    better = bool(shares) and sum(shares.values()) / len(shares) < 1
+    listed = ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items()) or "none compared"
+    return {
+        name: replace(
+            verdict, promoted=better, reason=f"{verdict.reason} Of the champion's error, by area: {listed}."
+        )
+        for name, verdict in verdicts.items()
+    }
 
 
 def _paired_errors(
@@ -166,6 +206,7 @@ def training_set_rows(model: TrainedModel) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
+                "price_area": model.area.name,
                 "model_version": model.version,
                 "split": part.split,
                 "from_utc": part.from_utc,

@@ -15,7 +15,7 @@ AT_MOST_EVERY = timedelta(days=1)
 HISTORY_GROWTH = 2.0
 # What asks for a model that is to score the past and no more.
 BACKFILL = "backfill"
-ACCURACY_FELL, HISTORY_GREW = RULE_TRIGGERS = ("accuracy fell", "history grew")
+ACCURACY_FELL, HISTORY_GREW, AREA_ADDED = RULE_TRIGGERS = ("accuracy fell", "history grew", "area added")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Situation:
 
     ``fired`` holds the names of the requests made before, ``last_fired_at`` the time of the newest.
     ``champion_history`` is how much history the champion was trained on, ``history`` how much is
-    held now; ``history_complete`` says that no more is on its way.
+    held now; ``history_complete`` says that no more is on its way. ``areas_without_model`` are measured,
+    but were not when the champion was trained.
     """
 
     now: datetime
@@ -46,6 +47,7 @@ class Situation:
     champion_history: timedelta | None
     history: timedelta | None
     history_complete: bool
+    areas_without_model: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,9 @@ def decide(situation: Situation) -> Decision:
     """Apply the rule: accuracy under 65 % over at least 24 scored hours, with the brakes."""
     if situation.champion is None:
         return Decision(False, "There is no model yet; the next six-hour run trains the first.")
-    wanted = _history_grew(situation)
-    if wanted is None or wanted.name in situation.fired:
-        wanted = _accuracy_fell(situation)
+    reasons = (_area_added(situation), _history_grew(situation))
+    fresh = (reason for reason in reasons if reason is not None and reason.name not in situation.fired)
+    wanted = next(fresh, None) or _accuracy_fell(situation)
     if not wanted.train:
         return wanted
     if situation.training_running:
@@ -81,6 +83,18 @@ def decide(situation: Situation) -> Decision:
             f"day ago. {wanted.sentence}",
         )
     return wanted
+
+
+def _area_added(situation: Situation) -> Decision | None:
+    if not situation.areas_without_model:
+        return None
+    areas = ", ".join(situation.areas_without_model)
+    return Decision(
+        True,
+        f"The champion does not know {areas}, measured by now.",
+        trigger=AREA_ADDED,
+        name=f"areas-{situation.champion}-{areas}",
+    )
 
 
 def _history_grew(situation: Situation) -> Decision | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from co2_assets.contracts.areas import DENMARK
 from co2_assets.settings import Settings, utc_now
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.home import ARCHIVE, Home
@@ -29,9 +30,10 @@ def clock(snapshot: Snapshot, settings: Settings) -> datetime:
 
 @dataclass(frozen=True)
 class Status:
-    """The state of one source's pipeline at ``now``."""
+    """The state of one source's pipeline at ``now``, its forecast and its champion being an area's."""
 
     snapshot: Snapshot
+    price_area: str
     now: datetime
     issued_at: datetime | None
     degraded_causes: str
@@ -56,6 +58,7 @@ class Status:
         age = self.forecast_age
         return {
             "source": self.snapshot.source,
+            "price_area": self.price_area,
             "now_utc": instant(self.now),
             "snapshot": self.snapshot.version,
             "published_at_utc": instant(self.snapshot.published_at_utc),
@@ -96,13 +99,16 @@ def _set_aside(settings: Settings, source: str) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def read_status(snapshot: Snapshot, settings: Settings) -> Status:
-    """Read the state of the pipeline from its newest snapshot."""
+def read_status(snapshot: Snapshot, settings: Settings, area: str = DENMARK.name) -> Status:
+    """Read the state of the pipeline, as far as it is about ``area``, from its newest snapshot."""
     forecast = snapshots.query(
-        snapshot, "SELECT DISTINCT issue_time_utc, degraded_causes FROM current_forecast"
+        snapshot,
+        "SELECT DISTINCT issue_time_utc, degraded_causes FROM current_forecast WHERE price_area = ?",
+        [area],
     )
     return Status(
         snapshot=snapshot,
+        price_area=area,
         now=clock(snapshot, settings),
         issued_at=None if forecast.empty else forecast["issue_time_utc"].iloc[0].to_pydatetime(),
         degraded_causes="[]" if forecast.empty else forecast["degraded_causes"].iloc[0],
@@ -110,7 +116,8 @@ def read_status(snapshot: Snapshot, settings: Settings) -> Status:
             snapshots.query(
                 snapshot,
                 "SELECT model_version, trained_at_utc, test_mae_g_per_kwh, "
-                "test_persistence_mae_g_per_kwh, reason FROM champions",
+                "test_persistence_mae_g_per_kwh, reason FROM champions WHERE price_area = ?",
+                [area],
             )
         ),
         score=_first(
@@ -120,9 +127,11 @@ def read_status(snapshot: Snapshot, settings: Settings) -> Status:
                 SELECT kind, window_from_utc, window_to_utc, n_hours, mae_g_per_kwh, accuracy_percent,
                     persistence_accuracy_percent, skill_persistence, coverage_80_percent
                 FROM model_evaluations
-                WHERE kind IN ('live', 'hindcast') AND lead_from_hours = 1 AND lead_to_hours = 6
+                WHERE price_area = ? AND kind IN ('live', 'hindcast')
+                    AND lead_from_hours = 1 AND lead_to_hours = 6
                 ORDER BY window_to_utc DESC, kind DESC LIMIT 1
                 """,
+                [area],
             )
         ),
         datasets=snapshots.query(snapshot, "SELECT * FROM dataset_freshness ORDER BY dataset"),

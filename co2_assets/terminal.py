@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.status import Status, instant
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.home import ARCHIVE, SIMULATOR
@@ -38,20 +39,21 @@ def _time(value: pd.Timestamp) -> str:
     return "–" if pd.isna(value) else f"{value:%Y-%m-%d %H:%M}"
 
 
-def _current_forecast(snapshot: Snapshot) -> pd.DataFrame:
+def _current_forecast(snapshot: Snapshot, area: str) -> pd.DataFrame:
     return snapshots.query(
-        snapshot, "SELECT * FROM current_forecast WHERE price_area = 'DK' ORDER BY lead_hours"
+        snapshot, "SELECT * FROM current_forecast WHERE price_area = ? ORDER BY lead_hours", [area]
     )
 
 
-def forecast_table(snapshot: Snapshot) -> RenderableType:
-    """Return the newest forecast: median, bands and a bar for each of the coming hours."""
-    forecast = _current_forecast(snapshot)
+def forecast_table(snapshot: Snapshot, area: str = DENMARK.name) -> RenderableType:
+    """Return the newest forecast of an area: median, bands and a bar for each of the coming hours."""
+    forecast = _current_forecast(snapshot, area)
     if forecast.empty:
         return Text("No forecast has been issued yet.")
     issued = forecast["issue_time_utc"].iloc[0]
+    place = AREAS[area].title
     table = Table(
-        title=f"Carbon intensity of Denmark's power, g CO2/kWh, issued {issued:%Y-%m-%d %H:%M} UTC",
+        title=f"Carbon intensity of power in {place}, g CO2/kWh, issued {issued:%Y-%m-%d %H:%M} UTC",
         title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1),
@@ -83,13 +85,13 @@ def forecast_table(snapshot: Snapshot) -> RenderableType:
     return Group(*lines)
 
 
-def forecast_json(snapshot: Snapshot) -> dict[str, Any]:
-    """Return the newest forecast as plain JSON values; ``hours`` is empty when there is none."""
-    forecast = _current_forecast(snapshot)
+def forecast_json(snapshot: Snapshot, area: str = DENMARK.name) -> dict[str, Any]:
+    """Return an area's newest forecast as plain JSON values; ``hours`` is empty when there is none."""
+    forecast = _current_forecast(snapshot, area)
     head = {
         "source": snapshot.source,
         "as_of_utc": instant(snapshot.as_of_utc),
-        "price_area": "DK",
+        "price_area": area,
         "unit": "g CO2/kWh",
     }
     if forecast.empty:
@@ -115,7 +117,11 @@ def forecast_json(snapshot: Snapshot) -> dict[str, Any]:
 
 def model_summary(snapshot: Snapshot) -> RenderableType:
     """Return the newest model and what was decided of it."""
-    newest = snapshots.query(snapshot, "SELECT * FROM model_table ORDER BY trained_at_utc DESC LIMIT 1")
+    newest = snapshots.query(
+        snapshot,
+        "SELECT * FROM model_table WHERE price_area = ? ORDER BY trained_at_utc DESC LIMIT 1",
+        [DENMARK.name],
+    )
     if newest.empty:
         return Text("There is no model yet.")
     row = newest.iloc[0]
@@ -149,12 +155,14 @@ def tick_summary(snapshot: Snapshot, seconds: float, peak_megabytes: float) -> R
     scores = snapshots.query(
         snapshot,
         """
-        SELECT * FROM model_evaluations WHERE lead_from_hours = 1 AND lead_to_hours = 6
+        SELECT * FROM model_evaluations
+        WHERE price_area = ? AND lead_from_hours = 1 AND lead_to_hours = 6
         QUALIFY row_number() OVER (
             PARTITION BY kind ORDER BY window_to_utc DESC, evaluated_at_utc DESC
         ) = 1
         ORDER BY kind
         """,
+        [DENMARK.name],
     )
     lines.extend(
         Text(
@@ -188,6 +196,7 @@ def status_table(state: Status) -> RenderableType:
     """Return the state of the pipeline."""
     lines = [
         f"Source      {state.snapshot.source}. {SOURCE_NOTES.get(state.snapshot.source, '')}".rstrip(),
+        f"Area        {AREAS[state.price_area].title} ({state.price_area})",
         f"Clock       {state.now:%Y-%m-%d %H:%M} UTC; snapshot {state.snapshot.version}",
     ]
     age = state.forecast_age

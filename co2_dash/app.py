@@ -22,7 +22,7 @@ from co2_dash.pages import emissions, frame, home, models, not_found, prediction
 from co2_dash.pages.parts import Part
 from co2_dash.reader import Reader
 from co2_dash.settings import Settings
-from co2_dash.situation import Situation
+from co2_dash.situation import Situation, area_named
 from co2_dash.store import SnapshotStore, View
 
 LAYOUTS: dict[str, Callable[[View | None, Situation], Part]] = {
@@ -145,8 +145,8 @@ class WithReader:
 
 def _register_pages() -> None:
     def bound(layout: Callable[[View | None, Situation], Part]) -> Callable[..., Part]:
-        # A page is given the address's query as keywords; none of ours takes any.
-        return lambda **_query: layout(*_asked.get().look())
+        # A page is given the address's query as keywords.
+        return lambda area=None, **_query: layout(*_asked.get().look(area_named(area)))
 
     for order, (path, name) in enumerate(frame.NAVIGATION):
         register_page(

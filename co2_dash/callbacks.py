@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
 import dash
 import dash_ag_grid as dag
 import dash_mantine_components as dmc
 import pandas as pd
-from dash import MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
 from co2_dash.exhibits.base import Exhibit, Theme, words_instead
@@ -16,14 +17,24 @@ from co2_dash.exhibits.catalogue import EXHIBITS, csv_of, readable, rows_of
 from co2_dash.pages import emissions, frame, home, models, predictions
 from co2_dash.pages.parts import Part, legend, listed
 from co2_dash.reader import Reader
+from co2_dash.situation import area_named
 
 _log = logging.getLogger(__name__)
 PAGE_SIZE = 10
+# Where Dash keeps the address's query: the area is read there, so that a link to a page keeps it.
+LOCATION = ("_pages_location", "search")
+ADDRESS = State(*LOCATION)
+
+
+def area_in(address: str | None) -> str:
+    """Return the area that an address's query names; the whole country where it names none."""
+    return area_named(parse_qs((address or "").removeprefix("?")).get("area", [None])[0])
 
 
 def register(app: Dash, reader: Reader) -> None:
     """Add every callback to ``app``."""
     _register_refresh(app)
+    _register_area(app)
     _register_exhibits(app, reader)
     _register_parts(app, reader)
 
@@ -65,6 +76,20 @@ def _register_refresh(app: Dash) -> None:
     )
 
 
+def _register_area(app: Dash) -> None:
+    """Let the choice of area set the address, and the links between pages keep it."""
+    in_browser(
+        app, "chooseArea", Output(*LOCATION), Input("area", "value"), ADDRESS, prevent_initial_call=True
+    )
+    in_browser(
+        app,
+        "keepArea",
+        Output({"type": "nav", "path": ALL}, "href"),
+        Input(*LOCATION),
+        State({"type": "nav", "path": ALL}, "id"),
+    )
+
+
 def _exhibit_of(identity: Mapping[str, Any]) -> Exhibit:
     try:
         return EXHIBITS[identity["exhibit"]]
@@ -101,6 +126,7 @@ def _register_exhibits(app: Dash, reader: Reader) -> None:
         Input(mine("options"), "data"),
         State(mine("figure"), "relayoutData"),
         State(mine("figure"), "id"),
+        ADDRESS,
     )
     def draw(
         _data: str,
@@ -109,6 +135,7 @@ def _register_exhibits(app: Dash, reader: Reader) -> None:
         options: dict[str, Any] | None,
         view_changes: dict[str, Any] | None,
         identity: dict[str, str],
+        address: str | None,
     ) -> tuple[Any, Any, Any, Any]:
         exhibit = _exhibit_of(identity)
         triggers = set(ctx.triggered_prop_ids)
@@ -116,7 +143,7 @@ def _register_exhibits(app: Dash, reader: Reader) -> None:
         if scheme is None or exhibit.figure is None or (only_the_clock and not exhibit.follows_clock):
             return no_update, no_update, no_update, no_update
         theme: Theme = "dark" if scheme == "dark" else "light"
-        view, situation = reader.look()
+        view, situation = reader.look(area_in(address))
         rows = rows_of(exhibit, view, situation, options or {})
         if rows.empty:
             nothing = exhibit.nothing
@@ -144,6 +171,7 @@ def _register_exhibits(app: Dash, reader: Reader) -> None:
         Input("data-token", "data"),
         Input(mine("options"), "data"),
         State(mine("table"), "id"),
+        ADDRESS,
         prevent_initial_call=True,
     )
     def fill_table(
@@ -151,11 +179,12 @@ def _register_exhibits(app: Dash, reader: Reader) -> None:
         _data: str,
         options: dict[str, Any] | None,
         identity: dict[str, str],
+        address: str | None,
     ) -> Any:
         if not is_open:
             return []
         exhibit = _exhibit_of(identity)
-        rows = rows_of(exhibit, *reader.look(), options or {})
+        rows = rows_of(exhibit, *reader.look(area_in(address)), options or {})
         if rows.empty:
             return dmc.Text(exhibit.nothing, size="sm", c="dimmed")
         return grid(rows)
@@ -165,15 +194,22 @@ def _register_exhibits(app: Dash, reader: Reader) -> None:
         Input(mine("csv"), "n_clicks"),
         State(mine("options"), "data"),
         State(mine("csv"), "id"),
+        ADDRESS,
         prevent_initial_call=True,
     )
-    def download(n_clicks: int | None, options: dict[str, Any] | None, identity: dict[str, str]) -> Any:
+    def download(
+        n_clicks: int | None,
+        options: dict[str, Any] | None,
+        identity: dict[str, str],
+        address: str | None,
+    ) -> Any:
         if not n_clicks:
             return no_update
         exhibit = _exhibit_of(identity)
-        view, situation = reader.look()
+        view, situation = reader.look(area_in(address))
         rows = rows_of(exhibit, view, situation, options or {})
-        name = f"{exhibit.key}-{situation.source or 'nothing'}-{situation.now_utc:%Y%m%dT%H%MZ}.csv"
+        source = situation.source or "nothing"
+        name = f"{exhibit.key}-{source}-{situation.price_area}-{situation.now_utc:%Y%m%dT%H%MZ}.csv"
         return {"content": csv_of(rows, situation), "filename": name, "type": "text/csv"}
 
 
@@ -242,10 +278,11 @@ def _register_parts(app: Dash, reader: Reader) -> None:
         Output("origin", "children"),
         Output("failure", "children"),
         Input("data-token", "data"),
+        Input(*LOCATION),
         prevent_initial_call=True,
     )
-    def say_state(_data: str) -> tuple[Any, Any, Any]:
-        _, situation = reader.look()
+    def say_state(_data: str, address: str | None) -> tuple[Any, Any, Any]:
+        _, situation = reader.look(area_in(address))
         return frame.banners(situation), frame.origin_badge(situation), []
 
     @app.callback(
@@ -254,10 +291,11 @@ def _register_parts(app: Dash, reader: Reader) -> None:
         Output("facts", "children"),
         Input("data-token", "data"),
         Input("clock-token", "data"),
+        ADDRESS,
         prevent_initial_call=True,
     )
-    def say_now(_data: str, _clock: str) -> tuple[Any, Any, Any]:
-        view, situation = reader.look()
+    def say_now(_data: str, _clock: str, address: str | None) -> tuple[Any, Any, Any]:
+        view, situation = reader.look(area_in(address))
         return (
             home.now_parts(view, situation),
             home.strip_parts(view, situation),
@@ -272,10 +310,13 @@ def _register_parts(app: Dash, reader: Reader) -> None:
         Input("window-before", "value"),
         Input("data-token", "data"),
         Input("clock-token", "data"),
+        ADDRESS,
         prevent_initial_call=True,
     )
-    def advise(duration: str, before: str, _data: str, _clock: str) -> tuple[Any, Any, Any]:
-        view, situation = reader.look()
+    def advise(
+        duration: str, before: str, _data: str, _clock: str, address: str | None
+    ) -> tuple[Any, Any, Any]:
+        view, situation = reader.look(area_in(address))
         length = int(duration) if str(duration).isdecimal() else home.DEFAULT_DURATION
         deadlines = home.deadline_choices(view, situation, length)
         chosen = before if before in dict(deadlines) else deadlines[-1][0]
@@ -285,24 +326,28 @@ def _register_parts(app: Dash, reader: Reader) -> None:
         Output("tiles", "children"),
         Input("data-token", "data"),
         Input({"type": "choice", "name": "range"}, "value"),
+        ADDRESS,
         prevent_initial_call=True,
     )
-    def say_short(_data: str, length: str) -> Any:
-        return emissions.tile_parts(*reader.look(), length)
+    def say_short(_data: str, length: str, address: str | None) -> Any:
+        return emissions.tile_parts(*reader.look(area_in(address)), length)
 
-    @app.callback(Output("scored", "children"), Input("data-token", "data"), prevent_initial_call=True)
-    def say_scored(_data: str) -> Any:
-        return predictions.scored_parts(reader.look()[0])
+    @app.callback(
+        Output("scored", "children"), Input("data-token", "data"), ADDRESS, prevent_initial_call=True
+    )
+    def say_scored(_data: str, address: str | None) -> Any:
+        return predictions.scored_parts(*reader.look(area_in(address)))
 
     @app.callback(
         Output("champion", "children"),
         Output({"type": "choice", "name": "model"}, "data"),
         Input("data-token", "data"),
+        ADDRESS,
         prevent_initial_call=True,
     )
-    def say_champion(_data: str) -> tuple[Any, Any]:
-        view, _ = reader.look()
-        return models.champion_parts(view), listed(models.model_choices(view))
+    def say_champion(_data: str, address: str | None) -> tuple[Any, Any]:
+        view, situation = reader.look(area_in(address))
+        return models.champion_parts(view, situation), listed(models.model_choices(view, situation))
 
     for names, keys in (
         (("range",), ("intensity", "production")),

@@ -9,11 +9,11 @@ from typing import Any, cast
 import pandas as pd
 
 from co2_assets.contracts import POWER_COLUMNS
+from co2_assets.contracts.areas import AREAS
 from co2_assets.warehouse.tables import QUANTILE_COLUMNS
 from co2_dash.store import View
 
 POWER = tuple(column.name for column in POWER_COLUMNS)
-PRICE_AREAS = ("DK",)
 
 _QUANTILES = ", ".join(QUANTILE_COLUMNS)
 _POWER = ", ".join(POWER)
@@ -38,6 +38,14 @@ def current_forecast(view: View, price_area: str) -> pd.DataFrame:
         """,
         [price_area],
     )
+
+
+def areas(view: View) -> list[str]:
+    """Return the names of the areas of which anything was measured or forecast, in their declared order."""
+    rows = view.frame(
+        "SELECT DISTINCT price_area FROM aggregated_data UNION SELECT price_area FROM current_forecast"
+    )
+    return [name for name in AREAS if name in set(rows["price_area"])]
 
 
 def last_measured_hour(view: View, price_area: str) -> datetime | None:
@@ -210,12 +218,12 @@ def models(view: View, price_area: str) -> pd.DataFrame:
     )
 
 
-def training_sets(view: View, model_version: str) -> pd.DataFrame:
+def training_sets(view: View, price_area: str, model_version: str) -> pd.DataFrame:
     """Return the windows a model was fitted, stopped and tested on, in time order."""
     return view.frame(
-        "SELECT split, from_utc, to_utc, windows FROM model_training_sets WHERE model_version = ? "
-        "ORDER BY from_utc",
-        [model_version],
+        "SELECT split, from_utc, to_utc, windows FROM model_training_sets "
+        "WHERE price_area = ? AND model_version = ? ORDER BY from_utc",
+        [price_area, model_version],
     )
 
 

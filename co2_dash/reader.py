@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from co2_assets.contracts.areas import DENMARK
 from co2_dash.situation import Situation, situation_of
 from co2_dash.store import SnapshotStore, View
 
@@ -15,7 +16,7 @@ class Reader:
     store: SnapshotStore
     wall_clock: Callable[[], datetime]
 
-    def look(self) -> tuple[View | None, Situation]:
-        """Return the newest view and the situation it makes now."""
+    def look(self, price_area: str = DENMARK.name) -> tuple[View | None, Situation]:
+        """Return the newest view and the situation it makes now of an area."""
         view = self.store.view()
-        return view, situation_of(view, self.wall_clock())
+        return view, situation_of(view, self.wall_clock(), price_area)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
+from co2_assets.contracts.areas import AREAS, DENMARK, Area
 from co2_assets.warehouse.home import ARCHIVE, LIVE, SIMULATOR
 from co2_dash import queries
 from co2_dash.store import View
@@ -19,7 +20,7 @@ REPLAY_BEYOND = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Situation:
-    """The state of the data at a reader's ``now_utc``; all times naive UTC.
+    """The state of an area's data at a reader's ``now_utc``; all times naive UTC.
 
     ``version`` is empty when nothing has been published. ``issue_time_utc`` and ``model_version``
     are None without a forecast, ``measured_until_utc`` (the end of the last measured hour) without
@@ -27,6 +28,7 @@ class Situation:
     """
 
     now_utc: datetime
+    price_area: str = DENMARK.name
     version: str = ""
     source: str = ""
     as_of_utc: datetime | None = None
@@ -36,6 +38,11 @@ class Situation:
     model_version: str | None = None
     measured_until_utc: datetime | None = None
     degraded_causes: tuple[str, ...] = ()
+
+    @property
+    def area(self) -> Area:
+        """The area that is looked at."""
+        return AREAS[self.price_area]
 
     @property
     def empty(self) -> bool:
@@ -81,14 +88,19 @@ class Situation:
         return f"{self.version or 'none'}.{hour}{'.stale' if self.stale else ''}"
 
 
-def situation_of(view: View | None, wall_clock_utc: datetime, price_area: str = "DK") -> Situation:
+def area_named(name: object) -> str:
+    """Return the area that an address names; the whole country where it names none that there is."""
+    return name if isinstance(name, str) and name in AREAS else DENMARK.name
+
+
+def situation_of(view: View | None, wall_clock_utc: datetime, price_area: str = DENMARK.name) -> Situation:
     """Judge the newest snapshot.
 
     Now is the wall clock, except for a snapshot whose pipeline ran as of another time: then it is
     that time, or that of the newest data where the pipeline has stepped back since.
     """
     if view is None:
-        return Situation(now_utc=wall_clock_utc)
+        return Situation(now_utc=wall_clock_utc, price_area=price_area)
     facts = view.remember(("facts", price_area), lambda: _facts(view, price_area))
     now = facts.now_utc if facts.replayed else wall_clock_utc
     return replace(facts, now_utc=now)
@@ -105,6 +117,7 @@ def _facts(view: View, price_area: str) -> Situation:
     now = max(time for time in (snapshot.as_of_utc, issue, measured_until) if time is not None)
     return Situation(
         now_utc=now,
+        price_area=price_area,
         version=view.version,
         source=snapshot.source.partition(":")[0],
         as_of_utc=snapshot.as_of_utc,

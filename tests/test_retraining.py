@@ -93,3 +93,12 @@ def test_a_year_of_bad_scores_makes_at_most_one_training_a_day() -> None:
                 names.add(decision.name)
     assert len(fired) <= 365
     assert all(later - earlier >= timedelta(days=1) for earlier, later in itertools.pairwise(fired))
+
+
+def test_an_area_measured_since_asks_for_training_once() -> None:
+    added = replace(SITUATION, score=None, areas_without_model=("DK1", "DK2"))
+    decision = decide(added)
+    assert decision.train
+    assert decision.trigger == "area added"
+    assert "does not know DK1, DK2" in decision.sentence
+    assert not decide(replace(added, fired=frozenset({decision.name}))).train

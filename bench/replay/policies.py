@@ -12,7 +12,7 @@ from bench.accuracy.recording import Say
 from bench.replay.differences import Difference, compared
 from co2_assets.assets.evaluations import SCORED_DAYS
 from co2_assets.assets.forecasts import MARK_HOURS
-from co2_assets.assets.trained_model import AREA
+from co2_assets.contracts.areas import DENMARK
 from co2_assets.forecasting.backtest import backtest
 from co2_assets.forecasting.evaluation import score
 from co2_assets.forecasting.known import KnownData
@@ -93,7 +93,7 @@ class Replay:
     def _taken_from_kept(self, until: datetime) -> TrainedModel | None:
         if self._kept is None:
             return None
-        name = f"{AREA}-{until:%Y%m%dT%H%MZ}-s{self.seed}-*{WEIGHTS_SUFFIX}"
+        name = f"{DENMARK.name}-{until:%Y%m%dT%H%MZ}-s{self.seed}-*{WEIGHTS_SUFFIX}"
         models = (load_model(self._kept, path.stem) for path in sorted(self._kept.glob(name)))
         return next((model for model in models if model.config == self.config), None)
 

@@ -77,7 +77,7 @@ def evaluation_rows(
     """
     end = outcomes["target_hour_utc"].max() + timedelta(hours=1)
     return score(outcomes).assign(
-        evaluation_id=f"{model}:{name or kind}:{end:%Y%m%dT%H%M}",
+        evaluation_id=f"{area}:{model}:{name or kind}:{end:%Y%m%dT%H%M}",
         price_area=area,
         model_version=model,
         kind=kind,
@@ -89,11 +89,11 @@ def _test_windows(pipeline: Pipeline) -> list[pd.DataFrame]:
     """Return the evaluations of test windows that are not stored yet, one for each usable model."""
     unscored = pipeline.warehouse.read(
         f"""
-        SELECT s.model_version, s.from_utc, s.to_utc
+        SELECT s.price_area, s.model_version, s.from_utc, s.to_utc
         FROM {MODEL_TRAINING_SETS.name} s
         WHERE s.split = 'test' AND NOT EXISTS (
             SELECT 1 FROM {MODEL_EVALUATIONS.name} e
-            WHERE e.model_version = s.model_version AND e.kind = 'test'
+            WHERE e.price_area = s.price_area AND e.model_version = s.model_version AND e.kind = 'test'
         )
         """
     )
@@ -105,7 +105,7 @@ def _test_windows(pipeline: Pipeline) -> list[pd.DataFrame]:
     parts = []
     for row in unscored.to_dict("records"):
         try:
-            model = load_model(pipeline.models, row["model_version"])
+            model = load_model(pipeline.models, row["model_version"], row["price_area"])
         except ModelFileError as error:
             dg.get_dagster_logger().warning(
                 f"The test window of {row['model_version']} is not scored: {error}"

@@ -3,12 +3,15 @@
 from datetime import datetime
 
 import dagster as dg
+import pandas as pd
 
 from co2_assets.assets.metadata import OWNERS, definition_metadata, table_metadata
 from co2_assets.assets.raw_energy_data import WRITER_POOL
-from co2_assets.contracts import DATASETS, POWER_COLUMNS, POWER_SYSTEM_RIGHT_NOW
-from co2_assets.forecasting.features import aggregate_hours, engineer_features
-from co2_assets.inputs import read_known_data
+from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW, Dataset
+from co2_assets.contracts.areas import MEASUREMENTS
+from co2_assets.forecasting.features import aggregate_hours, features_of, minutes_of
+from co2_assets.forecasting.vocabulary import MEASURED
+from co2_assets.inputs import read_areas
 from co2_assets.pipeline import Pipeline
 from co2_assets.warehouse.database import WriteCount
 from co2_assets.warehouse.tables import AGGREGATED_DATA, ENGINEERED_FEATURES
@@ -17,37 +20,45 @@ GROUP = "features"
 # Before the first measurement there is.
 BEGINNING = datetime(2000, 1, 1)
 
-# Minutes of the hours whose means are not stored yet or are no longer what the minutes say: all
-# others are settled. Means are compared to a thousandth, since sums differ in their last bits.
-_MEANS = ("co2_g_per_kwh", *(column.name for column in POWER_COLUMNS))
-MINUTES_TO_AGGREGATE = f"""
-WITH means AS (
-    SELECT price_area, date_trunc('hour', minute_utc) AS hour_utc, count(co2_g_per_kwh) AS minutes,
-        {", ".join(f"avg({name}) FILTER (co2_g_per_kwh IS NOT NULL) AS {name}" for name in _MEANS)}
-    FROM {POWER_SYSTEM_RIGHT_NOW.name} WHERE minute_utc < $now GROUP BY ALL
-), unsettled AS (
-    SELECT m.price_area, m.hour_utc FROM means m
-    LEFT JOIN {AGGREGATED_DATA.name} a USING (price_area, hour_utc)
-    WHERE m.minutes IS DISTINCT FROM a.minutes_observed
-        OR {" OR ".join(f"abs(m.{name} - a.{name}) > 0.001" for name in _MEANS)}
-)
-SELECT r.* FROM {POWER_SYSTEM_RIGHT_NOW.name} r
-JOIN unsettled u ON u.price_area = r.price_area AND u.hour_utc = date_trunc('hour', r.minute_utc)
-WHERE r.minute_utc < $now
-"""
+
+def measurements_to_average(dataset: Dataset) -> str:
+    """Return SQL of the rows of hours whose means are not stored yet, or are no longer what the rows say.
+
+    All others are settled. Means are compared to a thousandth, since sums differ in their last bits.
+    """
+    means = [name for name in MEASURED if name in dataset.table.column_names]
+    return f"""
+        WITH means AS (
+            SELECT price_area, date_trunc('hour', minute_utc) AS hour_utc,
+                count(co2_g_per_kwh) * {minutes_of(dataset.step)} AS minutes,
+                {", ".join(f"avg({name}) FILTER (co2_g_per_kwh IS NOT NULL) AS {name}" for name in means)}
+            FROM {dataset.name} WHERE minute_utc < $now GROUP BY ALL
+        ), unsettled AS (
+            SELECT m.price_area, m.hour_utc FROM means m
+            LEFT JOIN {AGGREGATED_DATA.name} a USING (price_area, hour_utc)
+            WHERE m.minutes IS DISTINCT FROM a.minutes_observed
+                OR {" OR ".join(f"abs(m.{name} - a.{name}) > 0.001" for name in means)}
+        )
+        SELECT r.* FROM {dataset.name} r
+        JOIN unsettled u ON u.price_area = r.price_area AND u.hour_utc = date_trunc('hour', r.minute_utc)
+        WHERE r.minute_utc < $now
+    """
 
 
 def store_hours(pipeline: Pipeline) -> WriteCount:
-    """Average the minutes that are not settled yet and store their hours."""
-    minutes = pipeline.warehouse.read(MINUTES_TO_AGGREGATE, {"now": pipeline.now})
-    hours = aggregate_hours(minutes, pipeline.now)
+    """Average the measurements that are not settled yet and store their hours."""
+    hours = []
+    for dataset in MEASUREMENTS:
+        rows = pipeline.warehouse.read(measurements_to_average(dataset), {"now": pipeline.now})
+        hours.append(aggregate_hours(rows, pipeline.now, step=dataset.step))
     with pipeline.warehouse.open_transaction() as transaction:
-        return transaction.upsert(AGGREGATED_DATA, hours)
+        counts = [transaction.upsert(AGGREGATED_DATA, part) for part in hours]
+    return WriteCount(new=sum(c.new for c in counts), changed=sum(c.changed for c in counts))
 
 
 @dg.asset(
     group_name=GROUP,
-    deps=[POWER_SYSTEM_RIGHT_NOW.name],
+    deps=[dataset.name for dataset in MEASUREMENTS],
     description=AGGREGATED_DATA.description,
     kinds={"pandas", "duckdb"},
     owners=OWNERS,
@@ -68,7 +79,7 @@ def aggregated_data(pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResul
 
 @dg.asset(
     group_name=GROUP,
-    deps=[aggregated_data, *(d.name for d in DATASETS if d is not POWER_SYSTEM_RIGHT_NOW)],
+    deps=[aggregated_data, *(d.name for d in DATASETS if d not in MEASUREMENTS)],
     description=ENGINEERED_FEATURES.description,
     kinds={"pandas", "duckdb"},
     owners=OWNERS,
@@ -77,8 +88,8 @@ def aggregated_data(pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResul
 )
 def engineered_features(pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Compute lags, rolling statistics, calendar and what was forecast, over the whole history."""
-    data = read_known_data(pipeline.warehouse, since=BEGINNING, until=pipeline.now)
-    features = engineer_features(data.aggregated, data.wind_solar, data.prices, data.prognosis, data.area)
+    areas = read_areas(pipeline.warehouse, since=BEGINNING, until=pipeline.now)
+    features = pd.concat([features_of(data) for data in areas.values()], ignore_index=True)
     with pipeline.warehouse.open_transaction() as transaction:
         count = transaction.upsert(ENGINEERED_FEATURES, features)
     return dg.MaterializeResult(

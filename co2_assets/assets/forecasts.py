@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pandas as pd
 
+from co2_assets.assets.features import BEGINNING
 from co2_assets.assets.metadata import OWNERS, definition_metadata, table_metadata
 from co2_assets.assets.picture import forecast_picture
 from co2_assets.assets.raw_energy_data import WRITER_POOL
-from co2_assets.assets.trained_model import AREA, trained_model
+from co2_assets.assets.trained_model import trained_model
+from co2_assets.contracts.areas import AREAS, DENMARK, Area
+from co2_assets.inputs import measured_areas
 from co2_assets.pipeline import Pipeline
 from co2_assets.warehouse.tables import PREDICTIONS
 
@@ -29,15 +32,15 @@ def hindcast_marks(issue_time: datetime) -> list[datetime]:
 
 
 def _marks_to_hindcast(
-    pipeline: Pipeline, champion: "TrainedModel | None", issue_time: datetime
+    pipeline: Pipeline, area: Area, champion: "TrainedModel | None", issue_time: datetime
 ) -> list[datetime]:
     """Return the marks to forecast as of then: of the days before a model's first forecast."""
     from co2_assets.forecasting.fallback import VERSION as FALLBACK
 
     if champion is None:
         return []
-    by_models = f"SELECT 1 FROM {PREDICTIONS.name} WHERE model_version <> ? LIMIT 1"
-    if len(pipeline.warehouse.read(by_models, [FALLBACK])):
+    by_models = f"SELECT 1 FROM {PREDICTIONS.name} WHERE price_area = ? AND model_version <> ? LIMIT 1"
+    if len(pipeline.warehouse.read(by_models, [area.name, FALLBACK])):
         return []
     # Of hours the model was fitted to, a hindcast would be no test.
     return [mark for mark in hindcast_marks(issue_time) if mark >= champion.record.fitted_until]
@@ -62,37 +65,70 @@ def _marks_to_hindcast(
 def predictions(
     context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Issue the forecast of the present hour; on the first run also the hindcasts."""
-    from co2_assets.forecasting.forecast import NoForecastError, issue_forecasts
-    from co2_assets.issuing import issue_live, read_for_issue
-    from co2_assets.promotion import load_champion
+    """Issue each area's forecast of the present hour; on the first run also the hindcasts."""
+    from co2_assets.forecasting.forecast import NoForecastError
 
-    champion = load_champion(pipeline.warehouse, pipeline.models, AREA, pipeline.now)
     issue_time = pipeline.now.replace(minute=0, second=0)
-    marks = _marks_to_hindcast(pipeline, champion, issue_time)
-    data = read_for_issue(pipeline, champion, min([*marks, issue_time]))
-    try:
-        live = issue_live(pipeline, champion, data, issue_time)
-    except NoForecastError as error:
-        raise dg.Failure(f"No forecast: {error}. The next run tries again.") from error
-    parts = [live]
-    if champion is not None and marks:
+    issued: dict[str, pd.DataFrame] = {}
+    recent: dict[str, pd.DataFrame] = {}
+    errors = []
+    ever = [DENMARK, *measured_areas(pipeline.warehouse, since=BEGINNING, until=issue_time)]
+    for area in dict.fromkeys(area.name for area in ever):
         try:
-            parts.append(issue_forecasts(champion, data, marks).assign(kind="hindcast"))
+            issued[area], recent[area] = _issue(context, pipeline, AREAS[area], issue_time)
         except NoForecastError as error:
-            context.log.warning(f"No hindcast: {error}")
+            context.log.warning(f"No forecast: {error}. The next run tries again.")
+            errors.append(str(error))
+    if not issued:
+        raise dg.Failure(f"No forecast: {'; '.join(errors)}. The next run tries again.")
     with pipeline.warehouse.open_transaction() as transaction:
-        count = transaction.insert_missing(PREDICTIONS, pd.concat(parts, ignore_index=True))
+        count = transaction.insert_missing(PREDICTIONS, pd.concat(issued.values(), ignore_index=True))
     if not count.new:
         context.log.info(f"The forecast of {issue_time:%Y-%m-%d %H:%M} UTC was issued before and stays.")
-    actual = data.aggregated.sort_values("hour_utc").tail(24)
     return dg.MaterializeResult(
         metadata={
             **table_metadata(pipeline, PREDICTIONS, "issue_time_utc DESC, target_hour_utc"),
             "rows_new": count.new,
             "issue_time": f"{issue_time:%Y-%m-%d %H:%M} UTC",
-            "model_version": live["model_version"].iloc[0],
-            "degraded_causes": live["degraded_causes"].iloc[0],
-            "forecast": dg.MetadataValue.md(forecast_picture(actual, live)),
+            **{
+                name if area == DENMARK.name else f"{name}_{area}": value
+                for area, rows in issued.items()
+                for name, value in _area_metadata(rows[rows["kind"] == "live"], recent[area]).items()
+            },
         }
     )
+
+
+def _area_metadata(live: pd.DataFrame, recent: pd.DataFrame) -> dict[str, dg.MetadataValue]:
+    newest = live.iloc[0]
+    return {
+        "model_version": dg.MetadataValue.text(newest["model_version"]),
+        "degraded_causes": dg.MetadataValue.text(newest["degraded_causes"]),
+        "forecast": dg.MetadataValue.md(forecast_picture(recent, live)),
+    }
+
+
+def _issue(
+    context: dg.AssetExecutionContext, pipeline: Pipeline, area: Area, issue_time: datetime
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return an area's rows of `predictions`, and the last day's of `aggregated_data`.
+
+    NoForecastError when there is nothing to go on.
+    """
+    from co2_assets.forecasting.forecast import NoForecastError, issue_forecasts
+    from co2_assets.issuing import issue_live, read_for_issue
+    from co2_assets.promotion import load_champion
+
+    champion = load_champion(pipeline.warehouse, pipeline.models, area.name, pipeline.now)
+    marks = _marks_to_hindcast(pipeline, area, champion, issue_time)
+    data = read_for_issue(pipeline, area, champion, min([*marks, issue_time]))
+    live = issue_live(pipeline, champion, data, issue_time)
+    recent = data.aggregated.sort_values("hour_utc").tail(24)
+    if champion is None or not marks:
+        return live, recent
+    try:
+        hindcasts = issue_forecasts(champion, data, marks).assign(kind="hindcast")
+    except NoForecastError as error:
+        context.log.warning(f"No hindcast: {error}")
+        return live, recent
+    return pd.concat([live, hindcasts], ignore_index=True), recent

@@ -1,6 +1,7 @@
 """The model: trained when there is none or when asked, promoted only where it is better."""
 
 import time
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,15 +11,17 @@ from pydantic import Field
 
 from co2_assets.assets.features import BEGINNING, aggregated_data, engineered_features
 from co2_assets.assets.metadata import OWNERS, definition_metadata, markdown_table
-from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW
-from co2_assets.inputs import read_known_data
+from co2_assets.contracts import DATASETS
+from co2_assets.contracts.areas import DENMARK, MEASUREMENTS
+from co2_assets.inputs import read_areas
 from co2_assets.pipeline import Pipeline
 from co2_assets.warehouse.tables import MODEL_TABLE, MODEL_TRAINING_SETS
 
 if TYPE_CHECKING:
     from co2_assets.forecasting.model import TrainedModel
+    from co2_assets.promotion import Verdict
 
-AREA = "DK"
+LISTED = ["price_area", "model_version", "decision", "test_mae_g_per_kwh", "reason", "trigger"]
 CHECK_NAME = "model_usable"
 
 
@@ -55,7 +58,7 @@ class TrainingRunConfig(dg.Config):
     deps=[
         aggregated_data,
         engineered_features,
-        *(d.name for d in DATASETS if d is not POWER_SYSTEM_RIGHT_NOW),
+        *(d.name for d in DATASETS if d not in MEASUREMENTS),
     ],
     description="The attention LSTM that forecasts. The six-hour job keeps the champion; materialized on "
     "demand or by the retraining sensor, a challenger is trained, and promoted only where it beats "
@@ -77,18 +80,19 @@ def trained_model(
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Train, measure against the champion, record. No connection is open while training."""
     # torch takes a second and a half to import: not for those who only look at the definitions.
-    from co2_assets.promotion import load_champion
+    from co2_assets.promotion import load_champions
 
-    champion = load_champion(pipeline.warehouse, pipeline.models, AREA, pipeline.now)
+    champions = load_champions(pipeline.warehouse, pipeline.models, pipeline.now)
+    champion = champions.get(DENMARK.name)
     if champion is not None and config.only_if_missing:
         context.log.info(f"Champion {champion.version} stays in use.")
         return _result(pipeline, champion.version, trained=False, check="The champion can be used.")
 
     if not config.only_if_missing:
-        version = _train(context, config, pipeline, champion)
+        version = _train(context, config, pipeline, champions)
         return _result(pipeline, version, trained=True, check="A model was trained.")
     try:
-        version = _train(context, config, pipeline, champion)
+        version = _train(context, config, pipeline, champions)
     except Exception as error:
         # Whatever ends a training must not end the forecast.
         context.log.exception("The training failed; the forecast goes on without a trained model")
@@ -100,19 +104,18 @@ def _train(
     context: dg.AssetExecutionContext,
     config: TrainingRunConfig,
     pipeline: Pipeline,
-    champion: "TrainedModel | None",
+    champions: "Mapping[str, TrainedModel]",
 ) -> str:
-    """Train, judge and record a model; return its version."""
+    """Train one model of all areas, judge and record it; return its version."""
     from co2_assets.forecasting.model import TrainingConfig
-    from co2_assets.forecasting.model_file import save_model
-    from co2_assets.forecasting.training import EpochReport, train
-    from co2_assets.promotion import judge, model_row, training_set_rows
+    from co2_assets.forecasting.training import EpochReport, train_together
+    from co2_assets.promotion import judge_together
 
     since = BEGINNING
     if config.window_days is not None:
         since = pipeline.now - timedelta(days=config.window_days)
     until = pipeline.now.replace(minute=0, second=0)
-    data = read_known_data(pipeline.warehouse, since=since, until=until)
+    data = read_areas(pipeline.warehouse, since=since, until=until)
     training = TrainingConfig(**config.sizes())
 
     def progress(report: EpochReport) -> None:
@@ -123,28 +126,48 @@ def _train(
 
     started = time.perf_counter()
     seed = pipeline.seed if config.seed is None else config.seed
-    model = train(data, until=until, seed=seed, config=training, progress=progress)
+    models = train_together(list(data.values()), until=until, seed=seed, config=training, progress=progress)
     seconds = time.perf_counter() - started
-    if champion is not None and champion.version == model.version:
-        context.log.info(f"The training gave champion {champion.version} again, bit by bit.")
-        return model.version
-    weights = save_model(model, pipeline.models)
-    verdict = judge(model, champion, data, until)
-    context.log.info(f"{model.version} {verdict.decision}: {verdict.reason}")
-    with pipeline.warehouse.open_transaction() as transaction:
-        transaction.insert_missing(
-            MODEL_TABLE,
-            model_row(
-                model,
-                verdict,
-                now=pipeline.now,
-                seconds=seconds,
-                trigger="first model" if champion is None else config.trigger,
-                weights_file=weights.name,
-            ),
+    version = models[0].version
+    if version in {champion.version for champion in champions.values()}:
+        context.log.info(f"The training gave champion {version} again, bit by bit.")
+        return version
+    verdicts = judge_together(models, champions, data, until)
+    trigger = config.trigger if champions else "first model"
+    for model in models:
+        verdict = verdicts[model.area.name]
+        context.log.info(f"{version} in {model.area.title} {verdict.decision}: {verdict.reason}")
+    record_models(pipeline, models, verdicts, seconds=seconds, trigger=trigger)
+    return version
+
+
+def record_models(
+    pipeline: Pipeline,
+    models: "Sequence[TrainedModel]",
+    verdicts: "Mapping[str, Verdict]",
+    *,
+    seconds: float,
+    trigger: str,
+) -> None:
+    """Keep the files and rows of models that were trained together; ``verdicts`` are by area."""
+    from co2_assets.forecasting.model_file import save_model
+    from co2_assets.promotion import model_row, training_set_rows
+
+    rows = [
+        model_row(
+            model,
+            verdicts[model.area.name],
+            now=pipeline.now,
+            seconds=seconds,
+            trigger=trigger,
+            weights_file=save_model(model, pipeline.models).name,
         )
-        transaction.insert_missing(MODEL_TRAINING_SETS, training_set_rows(model))
-    return model.version
+        for model in models
+    ]
+    sets = [training_set_rows(model) for model in models]
+    with pipeline.warehouse.open_transaction() as transaction:
+        transaction.insert_missing(MODEL_TABLE, pd.concat(rows, ignore_index=True))
+        transaction.insert_missing(MODEL_TRAINING_SETS, pd.concat(sets, ignore_index=True))
 
 
 def _result(pipeline: Pipeline, version: str, *, trained: bool, check: str) -> dg.MaterializeResult:  # type: ignore[type-arg]
@@ -170,7 +193,9 @@ def _without_model(error: Exception) -> dg.MaterializeResult:  # type: ignore[ty
 
 
 def _metadata(pipeline: Pipeline, version: str, *, trained: bool) -> dict[str, dg.MetadataValue]:
-    models = pipeline.warehouse.read(f"SELECT * FROM {MODEL_TABLE.name} ORDER BY trained_at_utc DESC")
+    models = pipeline.warehouse.read(
+        f"SELECT * FROM {MODEL_TABLE.name} ORDER BY trained_at_utc DESC, model_version, price_area"
+    )
     row = models[models["model_version"] == version].iloc[0]
     return {
         "model_version": dg.MetadataValue.text(version),
@@ -184,9 +209,5 @@ def _metadata(pipeline: Pipeline, version: str, *, trained: bool) -> dict[str, d
             if pd.notna(row[name])
         },
         "dagster/row_count": dg.MetadataValue.int(len(models)),
-        "models": dg.MetadataValue.md(
-            markdown_table(
-                models[["model_version", "decision", "test_mae_g_per_kwh", "reason", "trigger"]].head(10)
-            )
-        ),
+        "models": dg.MetadataValue.md(markdown_table(models[LISTED].head(10))),
     }

@@ -10,6 +10,7 @@ read.
 
 from co2_assets.contracts.datasets import (
     CENTRAL_MAXIMUM,
+    CO2_EMISSION,
     CO2_EMISSION_PROGNOSIS,
     CO2_MAXIMUM,
     DATASETS,
@@ -44,6 +45,7 @@ from co2_assets.contracts.vocabulary import (
 
 __all__ = [
     "CENTRAL_MAXIMUM",
+    "CO2_EMISSION",
     "CO2_EMISSION_PROGNOSIS",
     "CO2_MAXIMUM",
     "DATASETS",

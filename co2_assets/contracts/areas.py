@@ -1,9 +1,9 @@
 """The areas that are forecast: a row here is all it takes to add one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from co2_assets.contracts.datasets import POWER_SYSTEM_RIGHT_NOW, PRICE_AREAS
+from co2_assets.contracts.datasets import CO2_EMISSION, DATASETS, POWER_SYSTEM_RIGHT_NOW, PRICE_AREAS
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,8 @@ class Area:
     measured_in: str
     wind_solar: tuple[str, ...]
     prognosis: Mapping[str, float]
-    prices: tuple[str, ...] = field(default=PRICE_AREAS)
+    prices: tuple[str, ...] = PRICE_AREAS
 
-
-# The service's name of the table of both areas' carbon intensity, every five minutes.
-_BY_AREA = "co2_emission"
 
 # Western Denmark consumes about three fifths of Danish power, hence the weights.
 DENMARK = Area("DK", "Denmark", POWER_SYSTEM_RIGHT_NOW.name, ("DK1", "DK2"), {"DK1": 0.6, "DK2": 0.4})
@@ -33,7 +30,11 @@ AREAS: Mapping[str, Area] = {
     area.name: area
     for area in (
         DENMARK,
-        Area("DK1", "Western Denmark", _BY_AREA, ("DK1",), {"DK1": 1.0}),
-        Area("DK2", "Eastern Denmark", _BY_AREA, ("DK2",), {"DK2": 1.0}),
+        Area("DK1", "Western Denmark", CO2_EMISSION.name, ("DK1",), {"DK1": 1.0}),
+        Area("DK2", "Eastern Denmark", CO2_EMISSION.name, ("DK2",), {"DK2": 1.0}),
     )
 }
+# The datasets that carbon intensity is measured in: each area's is in one of them.
+MEASUREMENTS = tuple(
+    dataset for dataset in DATASETS if dataset.name in {area.measured_in for area in AREAS.values()}
+)

@@ -127,6 +127,43 @@ POWER_SYSTEM_RIGHT_NOW = Dataset(
     "plant, what crosses the borders, and how much CO2 a consumed kWh carries.",
 )
 
+_EMISSION_COLUMNS = (
+    Column(
+        "price_area",
+        Kind.TEXT,
+        "Price area measured (DK1 or DK2).",
+        nullable=False,
+        service_name="PriceArea",
+    ),
+    Column(
+        "minute_utc",
+        Kind.TIMESTAMP,
+        "Start of the five minutes measured.",
+        "UTC",
+        nullable=False,
+        service_name="Minutes5UTC",
+    ),
+    _co2("Carbon intensity of electricity consumed in the area.", MEASURED_STUCK_AFTER),
+    FETCHED_AT,
+)
+
+CO2_EMISSION = Dataset(
+    table=Table(
+        "co2_emission",
+        "Carbon intensity of each price area, every five minutes, as measured.",
+        _EMISSION_COLUMNS,
+        ("price_area", "minute_utc"),
+    ),
+    endpoints=(Endpoint("CO2Emis", "Minutes5UTC", _fields(_EMISSION_COLUMNS)),),
+    time_column="minute_utc",
+    step=timedelta(minutes=5),
+    overlap=timedelta(days=1),
+    reach=timedelta(0),
+    live_chunk=timedelta(days=180),
+    late_after=timedelta(hours=1),
+    description="How much CO2 a kWh consumed in Western (DK1) and in Eastern Denmark (DK2) carries.",
+)
+
 _FORECAST_COLUMNS = (
     Column(
         "price_area",
@@ -297,6 +334,7 @@ CO2_EMISSION_PROGNOSIS = Dataset(
 
 DATASETS: tuple[Dataset, ...] = (
     POWER_SYSTEM_RIGHT_NOW,
+    CO2_EMISSION,
     FORECASTS_HOUR,
     DAY_AHEAD_PRICES,
     CO2_EMISSION_PROGNOSIS,

@@ -31,6 +31,9 @@ FILES = {
     PRICES: ("TimeUTC", "PriceArea", "DayAheadPriceEUR"),
     PROGNOSIS: ("Minutes5UTC", "PriceArea", "CO2Emission", "FirstSeenUTC"),
 }
+DATASETS = frozenset(
+    {"PowerSystemRightNow", "Forecasts_Hour", "Elspotprices", "DayAheadPrices", "CO2EmisProg"}
+)
 # The hour of the Danish day before by which prices are out (the auction: about 12:45).
 PRICES_OUT_HOUR = 13
 
@@ -56,6 +59,11 @@ class RecordedGrid:
                 f"no recording in {self.folder}: {', '.join(missing)} missing. Give the folder that holds "
                 f"{', '.join(FILES)}: --source archive:DIR"
             )
+
+    @property
+    def datasets(self) -> frozenset[str]:
+        """The datasets recorded."""
+        return DATASETS
 
     @property
     def first_hour(self) -> datetime:

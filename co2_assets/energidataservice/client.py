@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -47,7 +46,7 @@ FIRST_BACKOFF = timedelta(seconds=2)
 TIMEOUT = httpx.Timeout(connect=10, read=60, write=30, pool=10)
 PROBE_TIMEOUT = httpx.Timeout(5)
 # Not one of the datasets read, so that asking whether anyone is there costs none of them its turn.
-PROBE_DATASET = "CO2Emis"
+PROBE_DATASET = "DatahubPricelist"
 _RANDOM = secrets.SystemRandom()
 
 
@@ -103,13 +102,6 @@ class EnergiDataService:
     def close(self) -> None:
         """Close the connections; the client cannot be used afterwards."""
         self._http.close()
-
-    def windows(self, dataset: Dataset, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
-        """Cut ``start`` .. ``end`` into windows short enough for one request, oldest first."""
-        cuts = [start]
-        while cuts[-1] < end:
-            cuts.append(min(cuts[-1] + dataset.live_chunk, end))
-        return list(pairwise(cuts))
 
     def fetch(self, dataset: Dataset, start: datetime, end: datetime) -> pd.DataFrame:
         """Return the rows of ``start`` (inclusive) to ``end`` (exclusive), naive UTC.

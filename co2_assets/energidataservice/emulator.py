@@ -55,7 +55,7 @@ class EmulatedService(httpx.BaseTransport):
             return _error(405, f"{request.method} is not allowed")
         parts = request.url.path.strip("/").split("/")
         dataset = SERVED.get(parts[1]) if len(parts) == 2 and parts[0] == "dataset" else None
-        if dataset is None:
+        if dataset is None or dataset.name not in self._grid.datasets:
             return _error(404, f"there is no {request.url.path}")
         try:
             body = self._envelope(dataset, request.url.params)

@@ -102,6 +102,12 @@ SERVED: dict[str, ServedDataset] = {
             order=("PriceArea",),
         ),
         ServedDataset(
+            "CO2Emis",
+            "Minutes5UTC",
+            ("Minutes5UTC", "Minutes5DK", "PriceArea", "CO2Emission"),
+            order=("PriceArea",),
+        ),
+        ServedDataset(
             "CO2EmisProg",
             "Minutes5UTC",
             ("Minutes5UTC", "Minutes5DK", "PriceArea", "CO2Emission"),
@@ -115,6 +121,11 @@ SERVED: dict[str, ServedDataset] = {
 
 class Grid(Protocol):
     """A power system whose past can be asked for: recorded or simulated."""
+
+    @property
+    def datasets(self) -> frozenset[str]:
+        """The served datasets that it has rows of."""
+        ...
 
     def rows(self, dataset: str, start: datetime, end: datetime, now: datetime) -> pd.DataFrame:
         """Return the rows of a served dataset as they stood at ``now``.

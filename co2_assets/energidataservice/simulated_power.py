@@ -35,6 +35,8 @@ CENTRAL_CAPACITY, DECENTRAL_CAPACITY = 2300.0, 1300.0
 # g CO2 per kWh: much of the central plants burns biomass; waste counts with the decentral.
 CENTRAL_INTENSITY, DECENTRAL_INTENSITY = 260.0, 130.0
 NORDIC_INTENSITY = 15.0
+# Of power consumed in Denmark, g/kWh: the geometric mean.
+TYPICAL_INTENSITY = 68.0
 
 
 # The parts of a forecast's error: size beside one another, and memory in hours. The newest forecast
@@ -47,7 +49,8 @@ class HourlyState:
     """The grid at each full hour since EPOCH; MW, EUR/MWh and g/kWh.
 
     ``production`` is by area and kind, ``prices`` by area; ``errors`` are the parts of the forecasts'
-    errors (see ERROR_PARTS). Production, net exchange (positive is import) and demand balance.
+    errors (see ERROR_PARTS). Production, net exchange (positive is import) and demand balance. ``lean``
+    is by how much of the national intensity that of DK1 is above it.
     """
 
     production: dict[tuple[str, str], Floats]
@@ -58,6 +61,11 @@ class HourlyState:
     net_exchange_mw: Floats
     demand_mw: Floats
     co2_g_per_kwh: Floats
+    lean: Floats
+
+    def by_area(self, national: Floats, lean: Floats) -> dict[str, Floats]:
+        """Return each area's carbon intensity; 0.6 and 0.4 of them make the national one again."""
+        return {"DK1": national * (1 + lean), "DK2": national * (1 - 1.5 * lean)}
 
     def total(self, kind: str) -> Floats:
         """Return Denmark's production of one kind, MW."""
@@ -118,7 +126,8 @@ def simulate(seed: int, count: int) -> HourlyState:
     green = green - surplus
     net_exchange = demand - green - central - decentral
     co2 = _intensity(seed, german_residual, prices, central, decentral, green, net_exchange)
-    return HourlyState(production, errors, prices, central, decentral, net_exchange, demand, co2)
+    lean = _lean(seed, co2)
+    return HourlyState(production, errors, prices, central, decentral, net_exchange, demand, co2, lean)
 
 
 def _wind(seed: int, cold: Floats) -> tuple[Floats, Floats]:
@@ -202,3 +211,14 @@ def _intensity(
     mixed = emitted / (green + central + decentral + imported)
     measured = mixed * np.exp(0.10 * persistent_noise(seed, "intensity", count, 3.0))
     return np.clip(measured, 8.0, 450.0)
+
+
+def _lean(seed: int, co2: Floats) -> Floats:
+    """Return how far DK1 lies above the nation: the dirtier the power, the more of it comes from Germany.
+
+    Spread and correlation are those of the recorded prognosis (0.2 and 0.55).
+    """
+    dirty = np.log(co2 / TYPICAL_INTENSITY)
+    local = persistent_noise(seed, "lean", len(co2), 24.0)
+    lean: Floats = 0.6 * np.tanh((0.02 + 0.17 * dirty + 0.16 * local) / 0.6)
+    return lean

@@ -15,7 +15,7 @@ import pandas as pd
 
 from co2_assets.contracts import PRICE_AREAS, PRICE_DATASETS_SWITCH
 from co2_assets.energidataservice.danish_time import daily_publication
-from co2_assets.energidataservice.grid import KNOWN_AT
+from co2_assets.energidataservice.grid import KNOWN_AT, SERVED
 from co2_assets.energidataservice.simulated_power import CAPACITY, HourlyState, simulate
 from co2_assets.energidataservice.simulated_weather import EPOCH, Floats, persistent_noise
 
@@ -29,6 +29,7 @@ FORECAST_OUT_HOUR, INTRADAY_OUT_HOUR, PRICES_OUT_HOUR, PROGNOSIS_OUT_HOUR = 18, 
 PROGNOSIS_LATEST_DELAY_MINUTES = 90
 # Day-ahead mean absolute error of the recorded prognosis is 29 g/kWh, which is this spread.
 PROGNOSIS_ERROR_G_PER_KWH = 36.0
+PROGNOSIS_LEAST_SHARE = 0.3
 # One day in four misses up to 40 minutes, one in 45 up to three whole hours.
 SHORT_GAP_CHANCE, LONG_GAP_CHANCE = 0.25, 1 / 45
 _HOUR, _MINUTE, _DAY = np.timedelta64(3600, "s"), np.timedelta64(60, "s"), np.timedelta64(1, "D")
@@ -49,6 +50,11 @@ class SimulatedGrid:
 
     seed: int = DEFAULT_SEED
 
+    @property
+    def datasets(self) -> frozenset[str]:
+        """All that the service has."""
+        return frozenset(SERVED)
+
     def rows(self, dataset: str, start: datetime, end: datetime, now: datetime) -> pd.DataFrame:
         """Return the simulated rows of a served dataset; see `co2_assets.energidataservice.grid.Grid`."""
         # Nothing reaches further past now than the two days of forecasts.
@@ -57,6 +63,8 @@ class SimulatedGrid:
         state = _state(self.seed, max(now.year - EPOCH.year, 0) + 2)
         if dataset == "PowerSystemRightNow":
             return self._minutes(state, _grid_times(start, min(end, now), _MINUTE))
+        if dataset == "CO2Emis":
+            return self._by_area(state, _grid_times(start, min(end, now), 5 * _MINUTE))
         if dataset == "Forecasts_Hour":
             return self._forecasts(state, _grid_times(start, end, _HOUR), np.datetime64(now, "us"))
         if dataset == "CO2EmisProg":
@@ -92,6 +100,24 @@ class SimulatedGrid:
         values["Exchange_Sum"] = values["Exchange_Sum"] - balance
         frame = pd.DataFrame({"Minutes1UTC": times, **values, KNOWN_AT: times + _MINUTE})
         return frame[there]
+
+    def _by_area(self, state: HourlyState, times: Times) -> pd.DataFrame:
+        """Return each area's intensity: where the nation's was recorded, and parted as the areas lean."""
+        flicker, there = self._by_day(times)
+        nation = _between_hours(state.co2_g_per_kwh, times) * (1 + _FLICKER["CO2Emission"] * flicker[0])
+        by_area = state.by_area(nation, _between_hours(state.lean, times))
+        frames = [
+            pd.DataFrame(
+                {
+                    "Minutes5UTC": times,
+                    "PriceArea": area,
+                    "CO2Emission": values,
+                    KNOWN_AT: times + 5 * _MINUTE,
+                }
+            )[there]
+            for area, values in by_area.items()
+        ]
+        return pd.concat(frames, ignore_index=True)
 
     def _by_day(self, times: Times) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Return flicker (series by minute) and whether each minute was recorded, day by day."""
@@ -180,11 +206,11 @@ class SimulatedGrid:
         seen = out + np.array(delays, dtype="timedelta64[m]")[position]
         count = len(state.co2_g_per_kwh)
         error = PROGNOSIS_ERROR_G_PER_KWH * persistent_noise(self.seed, "prognosis", count, 20.0)
-        tilt = np.clip(0.1 + 0.15 * persistent_noise(self.seed, "prognosis tilt", count, 48.0), -0.3, 0.5)
-        nation = np.maximum(_between_hours(state.co2_g_per_kwh + error, times), 6.0)
-        lean = _between_hours(tilt, times)
-        # 0.6 and 0.4 of the areas' values make the national one again.
-        by_area = {"DK1": nation * (1 + lean), "DK2": nation * (1 - 1.5 * lean)}
+        tilt = state.lean + 0.06 * persistent_noise(self.seed, "prognosis tilt", count, 20.0)
+        # However wrong it is, it is never so for a night on end at one value: that would be a fault.
+        least = PROGNOSIS_LEAST_SHARE * state.co2_g_per_kwh
+        nation = _between_hours(np.maximum(state.co2_g_per_kwh + error, least), times)
+        by_area = state.by_area(nation, _between_hours(0.65 * np.tanh(tilt / 0.65), times))
         return pd.concat(
             [
                 pd.DataFrame(

@@ -9,6 +9,7 @@ from typing import Self
 
 import httpx
 
+from co2_assets.contracts import Dataset
 from co2_assets.energidataservice.archive import ArchiveError, RecordedGrid
 from co2_assets.energidataservice.client import LIVE_INTERVAL, EnergiDataService, wall_clock
 from co2_assets.energidataservice.emulator import EmulatedService, Fault
@@ -43,7 +44,7 @@ class Connection:
     ``label`` is live, archive or simulator: whose data these are. ``first_days`` is how much of the
     newest to fetch on a first run (None: everything). ``unlimited`` sources may be asked as often
     as one likes. ``earliest`` is the first instant and ``latest`` the last that the source holds,
-    where they are known: naive UTC.
+    where they are known: naive UTC. ``datasets`` are the service's that it has (None: all).
     """
 
     label: str
@@ -52,6 +53,11 @@ class Connection:
     unlimited: bool
     earliest: datetime | None = None
     latest: datetime | None = None
+    datasets: frozenset[str] | None = None
+
+    def has(self, dataset: Dataset) -> bool:
+        """Whether the source has rows of ``dataset`` to give."""
+        return self.datasets is None or any(e.dataset in self.datasets for e in dataset.endpoints)
 
     def __enter__(self) -> Self:
         return self
@@ -110,7 +116,15 @@ def connect(
         except ArchiveError as error:
             raise SourceError(str(error)) from error
         client = _emulated(grid, now, fault)
-        return Connection(ARCHIVE, client, None, unlimited=True, earliest=earliest, latest=latest)
+        return Connection(
+            ARCHIVE,
+            client,
+            None,
+            unlimited=True,
+            earliest=earliest,
+            latest=latest,
+            datasets=grid.datasets,
+        )
     raise SourceError(f"the source {source} must be resolved to live or simulator before it is opened")
 
 

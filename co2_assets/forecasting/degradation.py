@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from co2_assets.contracts.areas import Area
 from co2_assets.forecasting.danish_time import day_before_at
-from co2_assets.forecasting.vocabulary import CO2, HORIZON_HOURS, PROGNOSIS, WIND_SOLAR, price_column
+from co2_assets.forecasting.vocabulary import CO2, HORIZON_HOURS, POWERS, PROGNOSIS, WIND_SOLAR, price_column
 from co2_assets.forecasting.windows import (
     PAST_HOURS,
     POWER_FEED,
@@ -59,16 +59,24 @@ def assess(area: Area, windows: Windows, as_of: Integers, widening: Mapping[str,
     causes: list[list[str]] = [[] for _ in range(len(windows))]
     factor = np.ones(len(windows))
     co2 = [i.name for i in past_inputs(area)].index(CO2)
-    lost = np.isnan(windows.past[..., co2]).sum(axis=1)
+    unknown = np.isnan(windows.past)
+    lost = unknown[..., co2].sum(axis=1)
+    # Where the intensity is measured by another feed than production is.
+    powers = [position for position, i in enumerate(past_inputs(area)) if i.name in POWERS]
+    unproduced = (unknown[..., powers].any(axis=-1) & ~unknown[..., co2]).sum(axis=1)
     late = windows.age_hours.astype(np.int64)
     if POWER_FEED in widening:
-        share = np.clip(np.maximum(late / FULLY_LATE_HOURS, lost / PAST_HOURS), 0, 1)
-        share = np.where((late > 0) | (lost > FORGIVEN_HOURS), share, 0.0)
+        share = np.clip(np.maximum(late / FULLY_LATE_HOURS, (lost + unproduced) / PAST_HOURS), 0, 1)
+        share = np.where((late > 0) | (lost + unproduced > FORGIVEN_HOURS), share, 0.0)
         factor *= 1 + share * (widening[POWER_FEED] - 1)
         for row in np.flatnonzero(late > 0):
-            causes[row].append(f"{POWER_FEED}: newest hour is {late[row]} h older than it should be")
+            causes[row].append(f"{area.measured_in}: newest hour is {late[row]} h older than it should be")
         for row in np.flatnonzero(lost - late > FORGIVEN_HOURS):
-            causes[row].append(f"{POWER_FEED}: {lost[row]} of the last {PAST_HOURS} hours are missing")
+            causes[row].append(f"{area.measured_in}: {lost[row]} of the last {PAST_HOURS} hours are missing")
+        for row in np.flatnonzero(unproduced > FORGIVEN_HOURS):
+            causes[row].append(
+                f"{POWER_FEED}: production of {unproduced[row]} of the last {PAST_HOURS} hours is missing"
+            )
     for feed, positions in series.items():
         if feed not in widening:
             continue

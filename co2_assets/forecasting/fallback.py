@@ -64,7 +64,7 @@ def issue_fallback(data: KnownData, issue_time: datetime, *, as_of: datetime | N
     if not known.any():
         raise NoForecastError(
             f"no carbon intensity was measured in the 24 hours before {issue_time:%Y-%m-%d %H:%M} UTC "
-            f"in {data.area.name}: fetch power_system_right_now first"
+            f"in {data.area.name}: fetch {data.area.measured_in} first"
         )
     age = int(known.argmax())
     marks = _marks(int(issue[0]))

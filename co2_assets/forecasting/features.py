@@ -1,6 +1,6 @@
 """From minutes to hours, and from hours to what was known of each hour once it was over."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -28,22 +28,30 @@ ROLLING_COLUMNS = tuple(
 )
 
 
-def aggregate_hours(minutes: pd.DataFrame, now: datetime) -> pd.DataFrame:
-    """Hourly means of the minute table, for hours that are over and well enough observed.
+def minutes_of(step: timedelta) -> int:
+    """Whole minutes that one measurement in ``step`` stands for."""
+    return step // timedelta(minutes=1)
 
-    ``minutes`` has the columns of `power_system_right_now`, ``now`` is naive UTC. An hour counts
-    when it ended by ``now`` and has a carbon intensity in at least 45 different minutes; of the
-    others nothing is said, gaps stay gaps. Returns the columns of `aggregated_data`, key order.
+
+def aggregate_hours(
+    measurements: pd.DataFrame, now: datetime, *, step: timedelta = timedelta(minutes=1)
+) -> pd.DataFrame:
+    """Hourly means of what is measured every ``step``, for hours that are over and well enough observed.
+
+    ``measurements`` has the columns of `power_system_right_now` or of `co2_emission`, ``now`` is naive
+    UTC. An hour counts when it ended by ``now`` and has a carbon intensity in at least 45 different
+    minutes; of the others nothing is said, gaps stay gaps. Returns the columns of `aggregated_data`, key
+    order; production that was not measured is null.
     """
     whole = pd.Timestamp(now).floor("h")
-    done = minutes[(minutes["minute_utc"] < whole).to_numpy() & minutes[CO2].notna().to_numpy()]
-    done = done.drop_duplicates(["price_area", "minute_utc"], keep="last")
+    over = (measurements["minute_utc"] < whole).to_numpy() & measurements[CO2].notna().to_numpy()
+    done = measurements[over].drop_duplicates(["price_area", "minute_utc"], keep="last")
     hour = done["minute_utc"].dt.floor("h").rename("hour_utc")
     groups = done.groupby([done["price_area"], hour], sort=True)
-    result = groups[list(MEASURED)].mean()
-    result.insert(0, "minutes_observed", groups[CO2].count())
+    result = groups[[name for name in MEASURED if name in done]].mean()
+    result.insert(0, "minutes_observed", groups[CO2].count() * minutes_of(step))
     result = result[result["minutes_observed"] >= LEAST_MINUTES]
-    return result.reset_index()
+    return result.reset_index().reindex(columns=["price_area", "hour_utc", "minutes_observed", *MEASURED])
 
 
 def engineer_features(

@@ -70,7 +70,7 @@ def issue_forecasts(
     if not len(windows):
         raise NoForecastError(
             f"no carbon intensity was measured in the 24 hours before {times[-1]:%Y-%m-%d %H:%M} UTC "
-            f"in {model.area.name}: fetch power_system_right_now first"
+            f"in {model.area.name}: fetch {model.area.measured_in} first"
         )
     issue_hours = windows.issue_hours
     instants = issue_hours * 3600 if as_of is None else np.full(len(issue_hours), second_of(as_of), np.int64)

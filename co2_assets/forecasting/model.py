@@ -91,10 +91,12 @@ class TrainingRecord:
 class TrainedModel:
     """Networks, scaler and calibration of one area.
 
-    ``offsets`` (HORIZON_HOURS, len(QUANTILES)) are the validation part's conformal offsets in half
-    bands (see `calibration`), each block forecast by the network that did not learn it;
-    ``widening`` is the factor on the bands when a feed is missing. The networks compute in double
-    precision, so that a forecast does not depend on what else is in its batch.
+    ``trained_together`` are the names of all areas that the networks were trained on; each has a
+    TrainedModel of its own, of the same version. ``offsets`` (HORIZON_HOURS, len(QUANTILES)) are the
+    validation part's conformal offsets in half bands (see `calibration`), each block forecast by the
+    network that did not learn it; ``widening`` is the factor on the bands when a feed is missing. The
+    networks compute in double precision, so that a forecast does not depend on what else is in its
+    batch.
     """
 
     version: str
@@ -107,17 +109,24 @@ class TrainedModel:
     widening: Mapping[str, float]
     record: TrainingRecord
     weights_sha256: str
+    trained_together: tuple[str, ...]
     input_layer: InputLayer = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "input_layer", InputLayer(self.area, self.scaler))
+        object.__setattr__(self, "input_layer", InputLayer(self.area, self.scaler, self.number))
+
+    @property
+    def number(self) -> int:
+        """The area's number in the networks' embedding."""
+        return self.trained_together.index(self.area.name)
 
     @property
     def architecture(self) -> str:
         """The architecture in one line."""
+        areas = f", areas {' '.join(self.trained_together)}" if len(self.trained_together) > 1 else ""
         return (
             f"{len(self.networks)} x attention LSTM({self.config.hidden}), {PAST_HOURS} h past, "
-            f"{HORIZON_HOURS} h ahead, {len(QUANTILES)} quantiles"
+            f"{HORIZON_HOURS} h ahead, {len(QUANTILES)} quantiles{areas}"
         )
 
     @property
@@ -180,7 +189,7 @@ def _raw_quantiles(
             batch = model.input_layer.batch(windows.part(rows), torch.float64)
             if hidden_feed is not None:
                 model.input_layer.hide(batch, hidden_feed, torch.ones(len(rows), dtype=torch.bool))
-            outputs = [network(batch.past, batch.future) for network in networks]
+            outputs = [network(batch.past, batch.future, batch.area) for network in networks]
             result[rows] = torch.stack(outputs).mean(0).numpy()
     change = result * model.scaler.change_scale[:, None]
     return change + windows.last_value.astype(np.float64)[:, None, None]

@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load
 
-from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.forecasting.model import (
     Part,
     TrainedModel,
@@ -39,19 +39,29 @@ def save_model(model: TrainedModel, folder: Path) -> Path:
     """Write ``model`` into ``folder`` (made if need be) and return the weights' path.
 
     Both files are written under temporary names and renamed, the sidecar last: a model without its
-    sidecar was never finished. Writing the same model again changes nothing.
+    sidecar was never finished. Areas trained together share the weights and have a sidecar each.
+    Writing the same model again changes nothing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / f"{model.version}{WEIGHTS_SUFFIX}"
     _write(weights, weights_bytes(model.networks))
     sidecar = json.dumps(_sidecar(model), indent=1, ensure_ascii=False, allow_nan=False)
-    _write(folder / f"{model.version}{SIDECAR_SUFFIX}", sidecar.encode())
+    _write(_sidecar_path(folder, model.version, model.area.name), sidecar.encode())
     return weights
 
 
-def load_model(folder: Path, version: str) -> TrainedModel:
-    """Read the model called ``version``; ModelFileError when it cannot be trusted."""
-    sidecar_path = folder / f"{version}{SIDECAR_SUFFIX}"
+def version_of(path: Path) -> str:
+    """Name of the model that a file of it belongs to."""
+    return path.name.split(".")[0]
+
+
+def _sidecar_path(folder: Path, version: str, area: str) -> Path:
+    return folder / f"{version}.{area}{SIDECAR_SUFFIX}"
+
+
+def load_model(folder: Path, version: str, area: str = DENMARK.name) -> TrainedModel:
+    """Read the model ``version`` as it forecasts ``area``; ModelFileError when it cannot be trusted."""
+    sidecar_path = _sidecar_path(folder, version, area)
     weights_path = folder / f"{version}{WEIGHTS_SUFFIX}"
     try:
         sidecar: dict[str, Any] = json.loads(sidecar_path.read_bytes())
@@ -104,6 +114,7 @@ def _sidecar(model: TrainedModel) -> dict[str, Any]:
         "metrics": dict(record.metrics),
         "training_curves": [[list(epoch) for epoch in curve] for curve in record.curves],
         "weights_sha256": model.weights_sha256,
+        "trained_together": list(model.trained_together),
     }
 
 
@@ -122,10 +133,13 @@ def _model(sidecar: Mapping[str, Any], weights: bytes) -> TrainedModel:
     config = TrainingConfig(**sidecar["config"])
     scaler = Scaler.from_json(sidecar["scaler"])
     layer = InputLayer(area, scaler)
+    together = tuple(sidecar["trained_together"])
     tensors = load(weights)
     networks = []
     for number in range(config.ensemble):
-        network = AttentionLstm(layer.past_width, layer.future_width, config.hidden, config.dropout)
+        network = AttentionLstm(
+            layer.past_width, layer.future_width, config.hidden, config.dropout, len(together)
+        )
         own = f"{number}."
         network.load_state_dict({n.removeprefix(own): t for n, t in tensors.items() if n.startswith(own)})
         networks.append(network.double().eval())
@@ -159,6 +173,7 @@ def _model(sidecar: Mapping[str, Any], weights: bytes) -> TrainedModel:
         widening=sidecar["widening"],
         record=record,
         weights_sha256=sidecar["weights_sha256"],
+        trained_together=together,
     )
 
 

@@ -15,13 +15,16 @@ from co2_assets.forecasting.vocabulary import MEDIAN, QUANTILES
 
 
 class AttentionLstm(nn.Module):
-    """Past (N, P, past_width) and future (N, H, future_width) to quantiles (N, H, len(QUANTILES)).
+    """Past (N, P, past_width), future (N, H, future_width), area (N,) to quantiles (N, H, len(QUANTILES)).
 
     The output is the scaled change from the last value. Quantiles never cross: the outer ones are the
-    median plus or minus sums of positive steps.
+    median plus or minus sums of positive steps. ``areas`` are told apart by an embedding, the first
+    area's being zero: alone it is forecast as if there were no other.
     """
 
-    def __init__(self, past_width: int, future_width: int, hidden: int, dropout: float) -> None:
+    def __init__(
+        self, past_width: int, future_width: int, hidden: int, dropout: float, areas: int = 1
+    ) -> None:
         super().__init__()
         self.encoder = nn.LSTM(past_width, hidden, batch_first=True)
         self.decoder = nn.LSTM(future_width, hidden, batch_first=True)
@@ -32,14 +35,20 @@ class AttentionLstm(nn.Module):
         self.head = nn.Linear(hidden, len(QUANTILES))
         self.skip = nn.Linear(future_width, 1, bias=False)
         nn.init.zeros_(self.skip.weight)
+        # Drawn from no random numbers, so that it takes none from the others.
+        self.embedding = nn.Parameter(torch.zeros(areas - 1, hidden)) if areas > 1 else None
 
-    def forward(self, past: torch.Tensor, future: torch.Tensor) -> torch.Tensor:
+    def forward(self, past: torch.Tensor, future: torch.Tensor, area: torch.Tensor) -> torch.Tensor:
         encoded, state = self.encoder(past)
         decoded, _ = self.decoder(future, state)
         scores = self.query(decoded) @ self.key(encoded).transpose(1, 2)
         attended = torch.softmax(scores / math.sqrt(encoded.shape[-1]), dim=-1) @ encoded
         mixed = torch.cat([decoded, attended, future], dim=-1)
-        raw = self.head(self.dropout(nn.functional.gelu(self.mix(self.dropout(mixed)))))
+        hidden = self.mix(self.dropout(mixed))
+        if self.embedding is not None:
+            first = torch.zeros_like(self.embedding[:1])
+            hidden = hidden + torch.cat([first, self.embedding])[area][:, None]
+        raw = self.head(self.dropout(nn.functional.gelu(hidden)))
         median = raw[..., MEDIAN : MEDIAN + 1] + self.skip(future)
         steps = nn.functional.softplus(raw)
         above = median + steps[..., MEDIAN + 1 :].cumsum(-1)

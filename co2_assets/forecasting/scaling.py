@@ -1,5 +1,6 @@
 """Raw inputs to what a network can digest: centred, scaled, clipped, gaps neutral but marked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,18 +82,29 @@ def _fit(values: NDArray[np.float32]) -> tuple[Floats, Floats, Floats]:
 @dataclass(frozen=True)
 class Batch:
     """Windows as tensors: ``past`` (N, PAST_HOURS, width), ``future`` (N, HORIZON_HOURS, width),
-    ``target`` (N, HORIZON_HOURS) the scaled change, NaN where unknown."""
+    ``target`` (N, HORIZON_HOURS) the scaled change, NaN where unknown, ``area`` (N,) the number of
+    the area among those that are trained together."""
 
     past: torch.Tensor
     future: torch.Tensor
     target: torch.Tensor
+    area: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.past)
 
     def rows(self, index: torch.Tensor) -> "Batch":
         """The windows at ``index``."""
-        return Batch(self.past[index], self.future[index], self.target[index])
+        return Batch(self.past[index], self.future[index], self.target[index], self.area[index])
+
+    @staticmethod
+    def joined(parts: "Sequence[Batch]") -> "Batch":
+        """One after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        return Batch(
+            *(torch.cat([getattr(part, name) for part in parts]) for name in Batch.__dataclass_fields__)
+        )
 
 
 class InputLayer:
@@ -102,8 +114,9 @@ class InputLayer:
     and at last, for every feed, the share of its inputs that is missing.
     """
 
-    def __init__(self, area: Area, scaler: Scaler) -> None:
+    def __init__(self, area: Area, scaler: Scaler, number: int = 0) -> None:
         self.scaler = scaler
+        self._number = number
         self._past = past_inputs(area)
         self._future = future_inputs(area)
         self.feeds = tuple(dict.fromkeys(i.feed for i in self._past if i.feed != CALENDAR))
@@ -125,6 +138,7 @@ class InputLayer:
             torch.empty((count, windows.past.shape[1], self.past_width), dtype=dtype),
             torch.empty((count, HORIZON_HOURS, self.future_width), dtype=dtype),
             torch.empty((count, HORIZON_HOURS), dtype=dtype),
+            torch.full((count,), self._number),
         )
         # In parts, for what lies between windows and tensors is larger than both.
         for start in range(0, count, _CHUNK):

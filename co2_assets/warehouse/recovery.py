@@ -6,7 +6,6 @@ from pathlib import Path
 
 import duckdb
 
-from co2_assets.contracts import POWER_SYSTEM_RIGHT_NOW
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse, damage_note, log_of
 from co2_assets.warehouse.errors import WarehouseCorrupt
@@ -86,16 +85,20 @@ def read_everything(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse)
 
 
 def copy_rows(
-    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, origin: Path, *, leave_out: str = ""
+    connection: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
+    origin: Path,
+    *,
+    leave_out: frozenset[str] = frozenset(),
 ) -> None:
     """Copy the rows of the database ``origin`` into the empty warehouse of ``connection``.
 
-    ``leave_out`` is a table not to copy. A column that ``origin`` does not have is null.
+    ``leave_out`` names tables not to copy. A column that ``origin`` does not have is null.
     """
     connection.execute(f"ATTACH {text_literal(origin)} AS origin (READ_ONLY)")
     connection.execute("BEGIN")
     for table in warehouse.schema.tables:
-        if table.name == leave_out:
+        if table.name in leave_out:
             continue
         there = connection.execute(
             "SELECT column_name FROM duckdb_columns() WHERE database_name = 'origin' AND table_name = ?",
@@ -138,10 +141,11 @@ def _made_from_newest(warehouse: Warehouse, folder: Path) -> tuple[Snapshot | No
     for snapshot in snapshots.readable(folder):
 
         def fill(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot = snapshot) -> None:
-            copy_rows(connection, warehouse, snapshot.path, leave_out=POWER_SYSTEM_RIGHT_NOW.name)
+            copy_rows(connection, warehouse, snapshot.path, leave_out=snapshots.NOT_PUBLISHED)
             connection.execute(
-                f"UPDATE {NEW_DATA_LOG.name} SET outcome = ? WHERE dataset = ? AND outcome = 'ok'",
-                [LOST, POWER_SYSTEM_RIGHT_NOW.name],
+                f"UPDATE {NEW_DATA_LOG.name} SET outcome = ? "
+                "WHERE list_contains(?, dataset) AND outcome = 'ok'",
+                [LOST, sorted(snapshots.NOT_PUBLISHED)],
             )
 
         if snapshot.source != warehouse.source:

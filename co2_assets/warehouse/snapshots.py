@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from co2_assets.contracts import POWER_SYSTEM_RIGHT_NOW
+from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.errors import SnapshotUnreadable
 from co2_assets.warehouse.frames import Parameters, query_frame
@@ -30,7 +30,7 @@ POINTER = "current.json"
 _UNFINISHED = ".unfinished"
 _VERSION = re.compile(r"\d{8}-[0-9a-f]{8}")
 # By minutes, and large; what matters of it is in the freshness table and the hourly means.
-_NOT_PUBLISHED = POWER_SYSTEM_RIGHT_NOW.name
+NOT_PUBLISHED = frozenset(dataset.name for dataset in MEASUREMENTS)
 
 _log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ def _build(connection: duckdb.DuckDBPyConnection, schema: Schema, snapshot: Snap
     connection.execute("USE snapshot")
     connection.execute("BEGIN")
     for table in schema.tables:
-        if table.name == _NOT_PUBLISHED:
+        if table.name in NOT_PUBLISHED:
             continue
         connection.execute(table_ddl(table))
         order = ", ".join(map(quoted, table.key))

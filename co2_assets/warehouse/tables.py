@@ -89,10 +89,11 @@ ENGINEERED_FEATURES = Table(
 
 MODEL_TABLE = Table(
     "model_table",
-    "Every model trained, what it is, how it did and whether it was promoted, with the reason.",
+    "Every model trained, what it is, how it did and whether it was promoted, with the reason. A model of "
+    "several areas has a row for each, with its measures there.",
     (
-        _text("model_version", "Name of the model: area, training time, seed, hash.", nullable=False),
         PRICE_AREA,
+        _text("model_version", "Name of the model: area, training time, seed, hash.", nullable=False),
         _time("trained_at_utc", "When it was trained, by the pipeline's clock."),
         _text("architecture", "Architecture in one line."),
         _count("parameters", "Number of trained weights."),
@@ -116,20 +117,21 @@ MODEL_TABLE = Table(
         _co2("champion_mae_g_per_kwh", "The champion's MAE on that window, leads 1-6."),
         _text("trigger", "What asked for the training."),
     ),
-    ("model_version",),
+    ("price_area", "model_version"),
 )
 
 MODEL_TRAINING_SETS = Table(
     "model_training_sets",
-    "The windows each model was fitted, stopped and tested on.",
+    "The windows each model was fitted, stopped and tested on, by area.",
     (
+        PRICE_AREA,
         _text("model_version", "The model.", nullable=False),
         _text("split", "train, validation or test.", nullable=False),
         _time("from_utc", "First issue time of the part."),
         _time("to_utc", "End of the part."),
         _count("windows", "Windows in the part."),
     ),
-    ("model_version", "split"),
+    ("price_area", "model_version", "split"),
 )
 
 PREDICTIONS = Table(
@@ -271,7 +273,7 @@ VIEWS: dict[str, str] = {
     # champion's, else the later trained one's.
     "current_forecast": """
         SELECT p.* FROM predictions p
-        LEFT JOIN model_table m USING (model_version)
+        LEFT JOIN model_table m USING (price_area, model_version)
         WHERE p.kind = 'live'
         QUALIFY dense_rank() OVER (
             PARTITION BY p.price_area

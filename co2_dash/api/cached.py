@@ -34,18 +34,20 @@ def reader_of(request: Request) -> Reader:
     return reader
 
 
-async def answer(request: Request, question: Hashable, build: Build, *, by_minute: bool = False) -> Response:
+async def answer(
+    request: Request, price_area: str, question: Hashable, build: Build, *, by_minute: bool = False
+) -> Response:
     """Answer with what ``build`` makes of the newest snapshot, or with 304 when the asker has it.
 
-    ``question`` is all that ``build`` depends on besides snapshot, hour and staleness; with
+    ``question`` is all that ``build`` depends on besides snapshot, area, hour and staleness; with
     ``by_minute`` it may also depend on the minute.
     """
     reader = reader_of(request)
-    view, situation = reader.look()
+    view, situation = reader.look(price_area)
     if view is None:
         return problem(503, "Nothing has been published yet.", headers={"Retry-After": "60"})
     moment = f"{situation.token}.{situation.now_utc:%M}" if by_minute else situation.token
-    key = (moment, question)
+    key = (moment, price_area, question)
 
     def make() -> bytes | Refusal:
         try:
@@ -58,7 +60,7 @@ async def answer(request: Request, question: Hashable, build: Build, *, by_minut
         made = await run_in_threadpool(view.remember, key, make)
     if isinstance(made, Refusal):
         return problem(made.status, made.detail)
-    tag = f'"{moment}.{hashlib.sha256(repr(question).encode()).hexdigest()[:12]}"'
+    tag = f'"{moment}.{hashlib.sha256(repr((price_area, question)).encode()).hexdigest()[:12]}"'
     headers = {
         "ETag": tag,
         "Cache-Control": f"{_audience(request)}, max-age={MAX_AGE_SECONDS}, must-revalidate",

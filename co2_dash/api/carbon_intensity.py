@@ -5,10 +5,13 @@ from datetime import timedelta
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_dash import queries
-from co2_dash.api.cached import Refusal, answer
+from co2_dash.api.cached import Refusal, answer, reader_of
 from co2_dash.api.models import (
     Accuracy,
+    Areas,
+    AreaState,
     CleanestWindow,
     Forecast,
     History,
@@ -47,19 +50,43 @@ _PROBLEMS = documented(401, 422, 429, 503)
 router = APIRouter(prefix="/api/v1", tags=["carbon intensity"], responses=_PROBLEMS)
 
 
+@router.get("/areas", response_model=Areas)
+async def areas(request: Request) -> Response:
+    """The price areas, with what has been measured and forecast of each."""
+    reader = reader_of(request)
+
+    def build(_view: View, situation: Situation) -> Areas:
+        each = [reader.look(name)[1] for name in AREAS]
+        return Areas(
+            areas=[
+                AreaState(
+                    price_area=own.price_area,
+                    title=own.area.title,
+                    measured_until=own.measured_until_utc,
+                    issue_time=own.issue_time_utc,
+                    model_version=own.model_version,
+                )
+                for own in each
+            ],
+            origin=origin_of(situation),
+        )
+
+    return await answer(request, DENMARK.name, "areas", build)
+
+
 @router.get("/carbon-intensity/latest", response_model=Latest)
-async def latest(request: Request, price_area: PriceAreaParameter = "DK") -> Response:
+async def latest(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
     """How clean power is: the newest measured hour, its place among 30 days, this hour's forecast."""
 
     def build(view: View, situation: Situation) -> Latest:
         end = measured_until(situation)
-        rows = queries.measured(view, price_area, end - HOUR, end)
+        rows = queries.measured(view, situation.price_area, end - HOUR, end)
         measured = all_shaped(Measurement, rows, hour="hour_utc")[0]
         scale = last_month(view, situation)
         value = float(rows["co2_g_per_kwh"].iloc[0])
-        coming = forecast_values(coming_hours(view, situation.now_utc, price_area).head(1))
+        coming = forecast_values(coming_hours(view, situation).head(1))
         return Latest(
-            price_area=price_area,
+            price_area=situation.price_area,
             measured=measured,
             word=scale.step(value).word if scale else None,
             cleaner_than_percent=round(scale.percent_cleaner_than(value), 1) if scale else None,
@@ -67,7 +94,7 @@ async def latest(request: Request, price_area: PriceAreaParameter = "DK") -> Res
             origin=origin_of(situation),
         )
 
-    return await answer(request, ("latest", price_area), build)
+    return await answer(request, price_area, "latest", build)
 
 
 @router.get("/carbon-intensity/history", response_model=History)
@@ -75,7 +102,7 @@ async def history(
     request: Request,
     start: StartParameter = None,
     end: EndParameter = None,
-    price_area: PriceAreaParameter = "DK",
+    price_area: PriceAreaParameter = DENMARK.name,
 ) -> Response:
     """Measured hours with what made them, oldest first; at most a year in one answer."""
 
@@ -88,25 +115,25 @@ async def history(
             raise Refusal(422, "The start must lie before the end.")
         if until - since > LONGEST_HISTORY:
             raise Refusal(422, f"At most {LONGEST_HISTORY.days} days can be asked for at once.")
-        rows = queries.measured(view, price_area, since, until)
+        rows = queries.measured(view, situation.price_area, since, until)
         return History(
-            price_area=price_area,
+            price_area=situation.price_area,
             hours=all_shaped(PowerMeasurement, rows, hour="hour_utc"),
             origin=origin_of(situation),
         )
 
-    return await answer(request, ("history", start, end, price_area), build)
+    return await answer(request, price_area, ("history", start, end), build)
 
 
 @router.get("/carbon-intensity/forecast", response_model=Forecast)
-async def forecast(request: Request, price_area: PriceAreaParameter = "DK") -> Response:
+async def forecast(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
     """The current forecast: seven quantiles for each of its hours, those already past included."""
 
     def build(view: View, situation: Situation) -> Forecast:
-        rows = queries.current_forecast(view, price_area)
+        rows = queries.current_forecast(view, situation.price_area)
         return Forecast(**forecast_head(situation), hours=forecast_values(rows))
 
-    return await answer(request, ("forecast", price_area), build)
+    return await answer(request, price_area, "forecast", build)
 
 
 @router.get("/carbon-intensity/cleanest-window", response_model=CleanestWindow)
@@ -114,13 +141,13 @@ async def cleanest_window(
     request: Request,
     duration: DurationParameter = 3,
     before: BeforeParameter = None,
-    price_area: PriceAreaParameter = "DK",
+    price_area: PriceAreaParameter = DENMARK.name,
 ) -> Response:
     """When to start for the cleanest stretch of `duration` hours that is over by `before`."""
 
     def build(view: View, situation: Situation) -> CleanestWindow:
         head = forecast_head(situation)
-        hours = forecast_hours(coming_hours(view, situation.now_utc, price_area))
+        hours = forecast_hours(coming_hours(view, situation))
         if not hours:
             raise Refusal(503, "The forecast has run out; a new one is due every 6 hours.")
         now = situation.now_utc.replace(second=0, microsecond=0)
@@ -139,24 +166,24 @@ async def cleanest_window(
             chance_cleaner=None if advice.chance_cleaner is None else round(advice.chance_cleaner, 3),
         )
 
-    return await answer(request, ("window", duration, before, price_area), build, by_minute=True)
+    return await answer(request, price_area, ("window", duration, before), build, by_minute=True)
 
 
 @router.get("/accuracy", response_model=Accuracy)
-async def accuracy(request: Request, price_area: PriceAreaParameter = "DK") -> Response:
+async def accuracy(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
     """How forecasts did: the newest evaluation of each model and kind, by lead, beside the baselines."""
 
     def build(view: View, situation: Situation) -> Accuracy:
-        rows = queries.newest_evaluations(view, price_area)
+        rows = queries.newest_evaluations(view, situation.price_area)
         renamed = {
             "window_from": "window_from_utc",
             "window_to": "window_to_utc",
             "evaluated_at": "evaluated_at_utc",
         }
         return Accuracy(
-            price_area=price_area,
+            price_area=situation.price_area,
             leads=all_shaped(LeadAccuracy, rows, **renamed),
             origin=origin_of(situation),
         )
 
-    return await answer(request, ("accuracy", price_area), build)
+    return await answer(request, price_area, "accuracy", build)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+from co2_assets.contracts.areas import AREAS
 from co2_dash.danish_time import iso_utc
 
 Instant = Annotated[
@@ -12,7 +13,13 @@ Instant = Annotated[
     PlainSerializer(iso_utc, return_type=str),
     Field(json_schema_extra={"format": "date-time", "examples": ["2024-06-01T00:00:00Z"]}),
 ]
-PriceArea = Literal["DK"]
+PriceArea = Annotated[
+    str,
+    Field(
+        description="The price area that was asked for; DK is the whole of Denmark.",
+        json_schema_extra={"enum": list(AREAS)},
+    ),
+]
 
 
 class Answer(BaseModel):
@@ -44,7 +51,7 @@ class Measurement(Answer):
 
 
 class PowerMeasurement(Measurement):
-    """One measured hour with what made it."""
+    """One measured hour with what made it; production is measured for the whole country only."""
 
     production_ge_100_mw: float | None = Field(description="Central plants (100 MW and more), MW.")
     production_lt_100_mw: float | None = Field(description="Decentral plants (under 100 MW), MW.")
@@ -74,7 +81,7 @@ class ForecastValue(Answer):
 class ForecastHead(Answer):
     """What is true of a whole forecast."""
 
-    price_area: PriceArea = Field(description="DK is the whole of Denmark.")
+    price_area: PriceArea
     unit: Literal["g CO2/kWh"] = Field(default="g CO2/kWh", description="Unit of every intensity.")
     issue_time: Instant = Field(description="The hour at whose start the forecast was issued.")
     model_version: str = Field(description="The model that made it.")
@@ -88,7 +95,7 @@ class ForecastHead(Answer):
 class Latest(Answer):
     """The newest measured hour and what is forecast for the hour of now."""
 
-    price_area: PriceArea = Field(description="DK is the whole of Denmark.")
+    price_area: PriceArea
     unit: Literal["g CO2/kWh"] = Field(default="g CO2/kWh", description="Unit of every intensity.")
     measured: Measurement = Field(description="The newest hour with a measurement.")
     word: str | None = Field(
@@ -106,7 +113,7 @@ class Latest(Answer):
 class History(Answer):
     """Measured hours, oldest first; an hour without data is missing."""
 
-    price_area: PriceArea = Field(description="DK is the whole of Denmark.")
+    price_area: PriceArea
     unit: Literal["g CO2/kWh"] = Field(default="g CO2/kWh", description="Unit of every intensity.")
     hours: list[PowerMeasurement]
     origin: Origin
@@ -158,7 +165,7 @@ class Outcome(Answer):
 class Outcomes(Answer):
     """Forecasts of the last six measured hours against what came true."""
 
-    price_area: PriceArea = Field(description="DK is the whole of Denmark.")
+    price_area: PriceArea
     unit: Literal["g CO2/kWh"] = Field(default="g CO2/kWh", description="Unit of every intensity.")
     kind: Literal["live", "hindcast"] = Field(
         description="live, or hindcast: issued later, as of then; hindcasts only where no live one is."
@@ -204,7 +211,7 @@ class LeadAccuracy(Answer):
 class Accuracy(Answer):
     """The newest evaluation of each model and kind, by lead, beside the baselines."""
 
-    price_area: PriceArea = Field(description="DK is the whole of Denmark.")
+    price_area: PriceArea
     leads: list[LeadAccuracy]
     origin: Origin
 
@@ -212,7 +219,7 @@ class Accuracy(Answer):
 class BestModel(Answer):
     """The champion: the last model promoted, not the newest trained."""
 
-    price_area: PriceArea = Field(description="DK is the whole of Denmark.")
+    price_area: PriceArea
     model_version: str = Field(description="Name of the model.")
     trained_at: Instant = Field(description="When it was trained.")
     architecture: str | None = Field(description="Architecture in one line.")
@@ -244,9 +251,27 @@ class DatasetState(Answer):
     late: bool = Field(description="True when its newest time is further behind now than it should be.")
 
 
-class Status(Answer):
-    """The state of the data: what the pages say in their banners."""
+class AreaState(Answer):
+    """One price area, and what there is of it."""
 
+    price_area: PriceArea
+    title: str = Field(description="What people call it.")
+    measured_until: Instant | None = Field(description="End of its newest measured hour; null without one.")
+    issue_time: Instant | None = Field(description="Issue time of its current forecast; null without one.")
+    model_version: str | None = Field(description="The model of its current forecast.")
+
+
+class Areas(Answer):
+    """The price areas, the whole country first."""
+
+    areas: list[AreaState]
+    origin: Origin
+
+
+class Status(Answer):
+    """The state of an area's data: what the pages say in their banners."""
+
+    price_area: PriceArea
     state: Literal["ok", "stale", "no_forecast", "empty"] = Field(
         description="empty: nothing published. no_forecast: data but no forecast. stale: older than 7 h."
     )

@@ -6,6 +6,7 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from co2_assets.contracts.areas import DENMARK
 from co2_dash import queries
 from co2_dash.api.cached import Refusal, answer
 from co2_dash.api.models import BestModel, Forecast, History, Outcome, Outcomes, PowerMeasurement
@@ -28,61 +29,66 @@ router = APIRouter(prefix="/api", tags=["original"], responses=documented(401, 4
 
 
 @router.get("/last-24h-emissions", response_model=History)
-async def last_24h_emissions(request: Request, price_area: PriceAreaParameter = "DK") -> Response:
+async def last_24h_emissions(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
     """The 24 hours up to the newest measured one, oldest first, with what made them."""
 
     def build(view: View, situation: Situation) -> History:
         end = measured_until(situation)
-        rows = queries.measured(view, price_area, end - timedelta(hours=24), end)
+        rows = queries.measured(view, situation.price_area, end - timedelta(hours=24), end)
         return History(
-            price_area=price_area,
+            price_area=situation.price_area,
             hours=all_shaped(PowerMeasurement, rows, hour="hour_utc"),
             origin=origin_of(situation),
         )
 
-    return await answer(request, ("last-24h", price_area), build)
+    return await answer(request, price_area, "last-24h", build)
 
 
 @router.get("/next-6h-predictions", response_model=Forecast)
-async def next_6h_predictions(request: Request, price_area: PriceAreaParameter = "DK") -> Response:
+async def next_6h_predictions(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
     """The next six hours, that of now first; fewer when the forecast ends before."""
 
     def build(view: View, situation: Situation) -> Forecast:
-        rows = coming_hours(view, situation.now_utc, price_area).head(HEADLINE_HOURS)
+        rows = coming_hours(view, situation).head(HEADLINE_HOURS)
         return Forecast(**forecast_head(situation), hours=forecast_values(rows))
 
-    return await answer(request, ("next-6h", price_area), build)
+    return await answer(request, price_area, "next-6h", build)
 
 
 @router.get("/last-6h-predictions-vs-actual", response_model=Outcomes)
-async def last_6h_predictions_vs_actual(request: Request, price_area: PriceAreaParameter = "DK") -> Response:
+async def last_6h_predictions_vs_actual(
+    request: Request, price_area: PriceAreaParameter = DENMARK.name
+) -> Response:
     """The last six measured hours beside every forecast of leads 1 to 6 that was made for them."""
 
     def build(view: View, situation: Situation) -> Outcomes:
         end = measured_until(situation)
         start = end - timedelta(hours=6)
-        found = {kind: queries.outcomes(view, price_area, kind, start, end) for kind in ("live", "hindcast")}
+        found = {
+            kind: queries.outcomes(view, situation.price_area, kind, start, end)
+            for kind in ("live", "hindcast")
+        }
         kind: Kind = "hindcast" if found["live"].empty and len(found["hindcast"]) else "live"
         rows = found[kind]
         rows = rows[rows["lead_hours"] <= HEADLINE_HOURS].assign(
             error_g_per_kwh=rows["q50_g_per_kwh"] - rows["actual_g_per_kwh"]
         )
         return Outcomes(
-            price_area=price_area,
+            price_area=situation.price_area,
             kind=kind,
             hours=all_shaped(Outcome, rows, issue_time="issue_time_utc", hour="target_hour_utc"),
             origin=origin_of(situation),
         )
 
-    return await answer(request, ("last-6h", price_area), build)
+    return await answer(request, price_area, "last-6h", build)
 
 
 @router.get("/best-model", response_model=BestModel)
-async def best_model(request: Request, price_area: PriceAreaParameter = "DK") -> Response:
+async def best_model(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
     """The champion: the model that was promoted last, not the one trained last."""
 
     def build(view: View, situation: Situation) -> BestModel:
-        champion = queries.champion(view, price_area)
+        champion = queries.champion(view, situation.price_area)
         if champion is None:
             raise Refusal(503, "No model has been promoted yet.")
         row = {**champion, "origin": origin_of(situation)}
@@ -94,4 +100,4 @@ async def best_model(request: Request, price_area: PriceAreaParameter = "DK") ->
             data_to="data_to_utc",
         )
 
-    return await answer(request, ("best-model", price_area), build)
+    return await answer(request, price_area, "best-model", build)

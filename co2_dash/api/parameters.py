@@ -1,11 +1,12 @@
 """The parameters that more than one endpoint takes, bounded."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Query
-from pydantic import AwareDatetime, BeforeValidator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
+from co2_assets.contracts.areas import AREAS
 from co2_dash.api.cached import Refusal
 
 # Measurements begin in 2017 at the earliest; a year at a time keeps an answer under a megabyte or two.
@@ -22,9 +23,21 @@ def _no_bare_number(value: object) -> object:
 
 
 IsoInstant = Annotated[AwareDatetime, BeforeValidator(_no_bare_number)]
+
+
+def _known_area(name: str) -> str:
+    if name not in AREAS:
+        raise ValueError(f"there is no such price area; there are {', '.join(AREAS)}")
+    return name
+
+
 PriceAreaParameter = Annotated[
-    Literal["DK"],
-    Query(description="Price area; DK, the whole of Denmark, is the only one there is."),
+    str,
+    AfterValidator(_known_area),
+    Query(
+        description=f"Price area: {', '.join(f'{a.name} ({a.title})' for a in AREAS.values())}.",
+        json_schema_extra={"enum": list(AREAS)},
+    ),
 ]
 StartParameter = Annotated[
     IsoInstant | None,

@@ -62,7 +62,7 @@ def forecast_head(situation: Situation) -> dict[str, Any]:
     if situation.issue_time_utc is None or situation.model_version is None:
         raise Refusal(503, "No forecast has been issued yet.")
     return {
-        "price_area": "DK",
+        "price_area": situation.price_area,
         "issue_time": situation.issue_time_utc,
         "model_version": situation.model_version,
         "stale": situation.stale,

@@ -6,8 +6,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from co2_assets.contracts.areas import DENMARK
 from co2_dash.api.cached import reader_of
 from co2_dash.api.models import DatasetState, Health, Readiness, Status
+from co2_dash.api.parameters import PriceAreaParameter
 from co2_dash.api.problems import documented, problem
 from co2_dash.api.rows import origin_of, plain
 from co2_dash.exhibits.models import freshness_rows
@@ -20,10 +22,10 @@ _FRESH = {"Cache-Control": "no-store"}
 router = APIRouter(tags=["state"])
 
 
-@router.get("/api/v1/status", response_model=Status, responses=documented(401, 429))
-async def status(request: Request) -> Response:
+@router.get("/api/v1/status", response_model=Status, responses=documented(401, 422, 429))
+async def status(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
     """The state of the data in words and numbers; answers also when there are none."""
-    view, situation = reader_of(request).look()
+    view, situation = reader_of(request).look(price_area)
     body = _status(view, situation).model_dump(mode="json")
     return JSONResponse(body, headers=_FRESH)
 
@@ -31,6 +33,7 @@ async def status(request: Request) -> Response:
 def _status(view: View | None, situation: Situation) -> Status:
     age = situation.forecast_age
     return Status(
+        price_area=situation.price_area,
         state=_state(situation),
         notices=[f"{notice.title}. {notice.text}" for notice in notices(situation)],
         now=situation.now_utc,
@@ -71,10 +74,10 @@ async def healthz() -> Response:
     return JSONResponse(Health().model_dump(), headers=_FRESH)
 
 
-@router.get("/readyz", response_model=Readiness, responses=documented(503))
-async def readyz(request: Request) -> Response:
+@router.get("/readyz", response_model=Readiness, responses=documented(422, 503))
+async def readyz(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
     """There is a forecast that is at most 7 hours old; otherwise 503 with the reason."""
-    _, situation = reader_of(request).look()
+    _, situation = reader_of(request).look(price_area)
     if situation.issue_time_utc is None:
         return problem(503, "There is no forecast yet.")
     if situation.stale:

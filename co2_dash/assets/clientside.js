@@ -76,6 +76,17 @@
         return [open, open ? "Hide the table" : "Read as table", String(open)];
       },
 
+      chooseArea: function (area, address) {
+        const chosen = area === "DK" ? "" : "?area=" + encodeURIComponent(area);
+        return unchanged(chosen, address || "");
+      },
+
+      keepArea: function (address, links) {
+        return links.map(function (link) {
+          return link.path + (address || "");
+        });
+      },
+
       choose: function () {
         const context = window.dash_clientside.callback_context;
         const chosen = {};

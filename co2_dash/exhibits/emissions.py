@@ -53,7 +53,7 @@ def table(view: View, situation: Situation, options: Options) -> pd.DataFrame:
     hours = pd.DataFrame(
         {"hour_utc": pd.date_range(start, end, freq="h", inclusive="left").astype("datetime64[us]")}
     )
-    rows = hours.merge(queries.measured(view, "DK", start, end), on="hour_utc", how="left")
+    rows = hours.merge(queries.measured(view, situation.price_area, start, end), on="hour_utc", how="left")
     rows.insert(1, "hour_danish", [iso_danish(hour.to_pydatetime()) for hour in rows["hour_utc"]])
     return rows
 
@@ -67,7 +67,8 @@ def intensity_table(view: View, situation: Situation, options: Options) -> pd.Da
 def production_table(view: View, situation: Situation, options: Options) -> pd.DataFrame:
     """Return production by kind and net exchange, in MW; positive exchange is import."""
     rows = table(view, situation, options)
-    return rows if rows.empty else rows.drop(columns="co2_g_per_kwh")
+    measured = not rows.empty and rows[list(queries.POWER)].notna().any(axis=None)
+    return rows.drop(columns="co2_g_per_kwh") if measured else pd.DataFrame()
 
 
 def intensity_summary(rows: pd.DataFrame) -> str:
@@ -165,9 +166,8 @@ def _axis(rows: pd.DataFrame) -> DanishAxis:
 
 INTENSITY = Exhibit(
     key="intensity",
-    title="Carbon intensity of the power used in Denmark",
-    explanation="Hourly means of what Energinet measured by the minute. A break in the line is an hour "
-    "without data.",
+    title="Carbon intensity of the power used",
+    explanation="Hourly means of what Energinet measured. A break in the line is an hour without data.",
     table=intensity_table,
     figure=intensity_figure,
     summary=intensity_summary,
@@ -182,6 +182,6 @@ PRODUCTION = Exhibit(
     table=production_table,
     figure=production_figure,
     summary=production_summary,
-    nothing="Nothing has been measured yet.",
+    nothing="No production here: it is measured for the whole of Denmark only.",
     height=420,
 )

@@ -43,19 +43,20 @@ def full_hour(instant_utc: datetime) -> datetime:
     return instant_utc.replace(minute=0, second=0, microsecond=0)
 
 
-def coming_hours(view: View, now_utc: datetime, price_area: str = "DK") -> pd.DataFrame:
-    """Return the rows of the current forecast from the hour of ``now_utc`` on."""
-    forecast = queries.current_forecast(view, price_area)
-    return forecast[forecast["target_hour_utc"] >= full_hour(now_utc)].reset_index(drop=True)
+def coming_hours(view: View, situation: Situation) -> pd.DataFrame:
+    """Return the rows of the current forecast from the hour of now on."""
+    forecast = queries.current_forecast(view, situation.price_area)
+    return forecast[forecast["target_hour_utc"] >= full_hour(situation.now_utc)].reset_index(drop=True)
 
 
 def table(view: View, situation: Situation, _options: Options) -> pd.DataFrame:
     """Return a row per hour: measured ones of the last 24 h, then the forecast ones."""
-    forecast = queries.current_forecast(view, "DK").rename(columns={"target_hour_utc": "hour_utc"})
-    start = full_hour(situation.now_utc) - PAST_HOURS * HOUR
-    measured = queries.measured(view, "DK", start, situation.now_utc)[["hour_utc", "co2_g_per_kwh"]].rename(
-        columns={"co2_g_per_kwh": MEASURED}
+    forecast = queries.current_forecast(view, situation.price_area).rename(
+        columns={"target_hour_utc": "hour_utc"}
     )
+    start = full_hour(situation.now_utc) - PAST_HOURS * HOUR
+    measured = queries.measured(view, situation.price_area, start, situation.now_utc)
+    measured = measured[["hour_utc", "co2_g_per_kwh"]].rename(columns={"co2_g_per_kwh": MEASURED})
     rows = measured.merge(
         forecast[["hour_utc", "lead_hours", *QUANTILE_COLUMNS, PROGNOSIS]], on="hour_utc", how="outer"
     ).sort_values("hour_utc", ignore_index=True)

@@ -39,14 +39,14 @@ _MODEL_COLUMNS = [
 DASHES = ("solid", "dot", "dash", "dashdot", "longdash")
 
 
-def model_rows(view: View, _situation: Situation, _options: Options) -> pd.DataFrame:
+def model_rows(view: View, situation: Situation, _options: Options) -> pd.DataFrame:
     """Return every model with its decision and reason, newest first."""
-    return queries.models(view, "DK")[_MODEL_COLUMNS]
+    return queries.models(view, situation.price_area)[_MODEL_COLUMNS]
 
 
-def evaluation_rows(view: View, _situation: Situation, _options: Options) -> pd.DataFrame:
+def evaluation_rows(view: View, situation: Situation, _options: Options) -> pd.DataFrame:
     """Return every evaluation, newest first, without its key; the times stand last."""
-    rows = queries.evaluations(view, "DK").drop(columns=["evaluation_id", "price_area"])
+    rows = queries.evaluations(view, situation.price_area).drop(columns=["evaluation_id", "price_area"])
     times = [name for name in rows if str(name).endswith("_utc")]
     return rows[[name for name in rows if name not in times] + times]
 
@@ -75,15 +75,15 @@ def freshness_rows(view: View, situation: Situation, _options: Options) -> pd.Da
     return rows
 
 
-def curve_rows(view: View, _situation: Situation, options: Options) -> pd.DataFrame:
+def curve_rows(view: View, situation: Situation, options: Options) -> pd.DataFrame:
     """Return the losses of one model, the champion unless another is chosen.
 
     Columns: model_version, network (from 1), epoch (from 1), training_loss, validation_loss.
     """
-    models = queries.models(view, "DK")
+    models = queries.models(view, situation.price_area)
     chosen = models[models["model_version"] == str(options.get("model"))]
     if chosen.empty:
-        champion = queries.champion(view, "DK")
+        champion = queries.champion(view, situation.price_area)
         chosen = models[models["model_version"] == (champion or {}).get("model_version")]
     if chosen.empty or pd.isna(chosen["training_curve"].iloc[0]):
         return pd.DataFrame()
@@ -138,9 +138,9 @@ def curve_figure(rows: pd.DataFrame, _situation: Situation, _options: Options, t
     return {"data": traces, "layout": base}
 
 
-def monthly_rows(view: View, _situation: Situation, _options: Options) -> pd.DataFrame:
+def monthly_rows(view: View, situation: Situation, _options: Options) -> pd.DataFrame:
     """Return the accuracy of leads 1-6 by month, model and kind, beside persistence."""
-    return queries.monthly_accuracy(view, "DK")
+    return queries.monthly_accuracy(view, situation.price_area)
 
 
 def monthly_summary(rows: pd.DataFrame) -> str:

@@ -49,7 +49,7 @@ def asked(view: View, situation: Situation, options: Options) -> tuple[str, date
     """Return the kind of forecast and the span of target hours asked for."""
     kind = str(options.get("kind"))
     if kind not in KINDS:
-        kind = default_kind(queries.scored_hours(view, "DK"))
+        kind = default_kind(queries.scored_hours(view, situation.price_area))
     days = PERIODS.get(str(options.get("period")), PERIODS[DEFAULT_PERIOD])
     end = situation.measured_until_utc or situation.now_utc
     return kind, end - timedelta(days=days), end
@@ -58,7 +58,7 @@ def asked(view: View, situation: Situation, options: Options) -> tuple[str, date
 def outcome_table(view: View, situation: Situation, options: Options) -> pd.DataFrame:
     """Return a row per forecast value that has come true, with its error in g/kWh."""
     kind, start, end = asked(view, situation, options)
-    rows = queries.outcomes(view, "DK", kind, start, end)
+    rows = queries.outcomes(view, situation.price_area, kind, start, end)
     lead = lead_of(options)
     if lead is not None:
         rows = rows[rows["lead_hours"] == lead].reset_index(drop=True)

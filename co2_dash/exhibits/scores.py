@@ -16,7 +16,7 @@ ACCURACY_LIMIT = 65.0
 def lead_table(view: View, situation: Situation, options: Options) -> pd.DataFrame:
     """Return mean absolute errors by lead, beside the baselines on the same hours."""
     kind, start, end = asked(view, situation, options)
-    return queries.errors_by_lead(view, "DK", kind, start, end).assign(kind=kind)
+    return queries.errors_by_lead(view, situation.price_area, kind, start, end).assign(kind=kind)
 
 
 def lead_summary(rows: pd.DataFrame) -> str:
@@ -76,7 +76,7 @@ PROMISED = (
 def calibration_table(view: View, situation: Situation, options: Options) -> pd.DataFrame:
     """Return how often the truth fell in each band, by range of leads."""
     kind, start, end = asked(view, situation, options)
-    return queries.coverage(view, "DK", kind, start, end).assign(kind=kind)
+    return queries.coverage(view, situation.price_area, kind, start, end).assign(kind=kind)
 
 
 def calibration_summary(rows: pd.DataFrame) -> str:
@@ -130,8 +130,8 @@ def calibration_figure(rows: pd.DataFrame, _situation: Situation, options: Optio
 def rolling_table(view: View, situation: Situation, options: Options) -> pd.DataFrame:
     """Return the accuracy of leads 1-6 over seven days, by day, with the models trained that day."""
     kind, start, end = asked(view, situation, options)
-    rows = queries.rolling_accuracy(view, "DK", kind, start, end)
-    trained = queries.models(view, "DK")
+    rows = queries.rolling_accuracy(view, situation.price_area, kind, start, end)
+    trained = queries.models(view, situation.price_area)
     by_day: dict[pd.Timestamp, list[str]] = {}
     for model in queries.records(trained):
         words = f"{model['trained_at_utc']:%H:%M} UTC, {model['decision']}"

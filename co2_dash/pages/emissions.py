@@ -6,7 +6,7 @@ import pandas as pd
 from co2_dash.components import html
 from co2_dash.danish_time import day_and_clock
 from co2_dash.exhibits.emissions import DEFAULT_RANGE, INTENSITY, PRODUCTION, RANGES, table
-from co2_dash.pages.parts import Part, exhibit_card, page, tile
+from co2_dash.pages.parts import Part, area_chooser, exhibit_card, page, tile
 from co2_dash.situation import Situation
 from co2_dash.store import View
 
@@ -27,6 +27,7 @@ def layout(view: View | None, situation: Situation) -> Part:
     return page(
         "Last 24h emissions",
         "How much CO₂ each kilowatt-hour carried, and which plants and borders the power came from.",
+        *area_chooser(view, situation),
         dmc.SegmentedControl(
             id={"type": "choice", "name": "range"},
             data=list(RANGES),
@@ -61,7 +62,7 @@ def tile_parts(view: View | None, situation: Situation, length: str) -> Part:
             ),
             tile("Lowest", f"{least['co2_g_per_kwh']:.0f}", TILE_UNIT, _when(least, situation)),
             tile("Highest", f"{most['co2_g_per_kwh']:.0f}", TILE_UNIT, _when(most, situation)),
-            tile("Sun and wind", f"{_sun_and_wind(rows):.0f}", "%", "of what Denmark produced"),
+            *_green_tile(rows),
         ],
         cols={"base": 2, "md": 4},
         spacing="md",
@@ -72,9 +73,17 @@ def _when(row: pd.Series, situation: Situation) -> str:
     return f"at {day_and_clock(row['hour_utc'].to_pydatetime(), situation.now_utc)}"
 
 
-def _sun_and_wind(rows: pd.DataFrame) -> float:
-    """Share of solar and wind in Danish production, in percent, over the hours that have all kinds."""
-    known = rows[list(PRODUCTION_COLUMNS)].dropna().clip(lower=0)
+def _green_tile(rows: pd.DataFrame) -> list[Part]:
+    """Return the share of sun and wind, where production is measured: for the whole country."""
+    known = rows[list(PRODUCTION_COLUMNS)].dropna()
+    if known.empty:
+        return []
+    return [tile("Sun and wind", f"{_sun_and_wind(known):.0f}", "%", "of what Denmark produced")]
+
+
+def _sun_and_wind(known: pd.DataFrame) -> float:
+    """Share of solar and wind in Danish production, in percent, over hours that have all kinds."""
+    known = known.clip(lower=0)
     total = float(known.sum().sum())
     green = float(known[["solar_mw", "offshore_wind_mw", "onshore_wind_mw"]].sum().sum())
     return 100 * green / total if total > 0 else 0.0

@@ -92,7 +92,14 @@ def banners(situation: Situation) -> list[Part]:
 
 def _header(situation: Situation) -> list[Part]:
     links: list[Any] = [
-        dmc.NavLink(label=name, href=path, active="exact", variant="light", className="nav-link")
+        dmc.NavLink(
+            id={"type": "nav", "path": path},
+            label=name,
+            href=path,
+            active="exact",
+            variant="light",
+            className="nav-link",
+        )
         for path, name in NAVIGATION
     ]
     return [
@@ -121,7 +128,7 @@ def _header(situation: Situation) -> list[Part]:
 
 def _footer() -> list[Part]:
     return [
-        html.P(["Danish power, whole country. ", ATTRIBUTION]),
+        html.P(["Danish power. ", ATTRIBUTION]),
         html.P(
             [
                 html.A("API for programs", href="/docs"),

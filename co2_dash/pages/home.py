@@ -10,7 +10,7 @@ from co2_dash import queries
 from co2_dash.components import html
 from co2_dash.danish_time import clock, date_and_clock, day_and_clock, span, zone_name
 from co2_dash.exhibits.forecast import FORECAST, HEADLINE_HOURS, coming_hours, full_hour
-from co2_dash.pages.parts import Part, card, choice, exhibit_card, fact, facts, heading, page
+from co2_dash.pages.parts import Part, area_chooser, card, choice, exhibit_card, fact, facts, heading, page
 from co2_dash.scale import SCALE_DAYS, STEPS, Scale, scale_of
 from co2_dash.situation import Situation
 from co2_dash.store import View
@@ -28,6 +28,7 @@ def layout(view: View | None, situation: Situation) -> Part:
     return page(
         "Next 6h forecast",
         "How clean the power in Danish sockets is now and in the coming hours.",
+        *area_chooser(view, situation),
         html.Div(
             [
                 html.Section(card(html.Div(now_parts(view, situation), id="now")), className="now-section"),
@@ -77,7 +78,7 @@ def last_month(view: View | None, situation: Situation) -> Scale | None:
     end = situation.measured_until_utc
     if view is None or end is None:
         return None
-    values = queries.measured(view, "DK", end - SCALE_DAYS, end)["co2_g_per_kwh"].dropna()
+    values = queries.measured(view, situation.price_area, end - SCALE_DAYS, end)["co2_g_per_kwh"].dropna()
     return scale_of([float(value) for value in values])
 
 
@@ -86,7 +87,7 @@ def now_parts(view: View | None, situation: Situation) -> list[Part]:
     end = situation.measured_until_utc
     if view is None or end is None:
         return [heading("How clean is power now?"), dmc.Text("Nothing has been measured yet.", size="lg")]
-    value = float(queries.measured(view, "DK", end - HOUR, end)["co2_g_per_kwh"].iloc[0])
+    value = float(queries.measured(view, situation.price_area, end - HOUR, end)["co2_g_per_kwh"].iloc[0])
     scale = last_month(view, situation)
     moment = "Now" if situation.data_age is not None and situation.data_age < 2 * HOUR else "Last measured"
     parts: list[Part] = [
@@ -112,7 +113,7 @@ def now_parts(view: View | None, situation: Situation) -> list[Part]:
 
 
 def _this_hour(view: View, situation: Situation) -> str:
-    hours = coming_hours(view, situation.now_utc)
+    hours = coming_hours(view, situation)
     if hours.empty or hours["target_hour_utc"].iloc[0] != full_hour(situation.now_utc):
         return ""
     row = hours.iloc[0]
@@ -170,7 +171,7 @@ def strip_parts(view: View | None, situation: Situation) -> list[Part]:
     """Return the next six hours, one cell each; nothing when the forecast does not reach them."""
     if view is None:
         return []
-    hours = coming_hours(view, situation.now_utc).head(HEADLINE_HOURS)
+    hours = coming_hours(view, situation).head(HEADLINE_HOURS)
     scale = last_month(view, situation)
     return [
         html.Ol([_cell(row, scale) for _, row in hours.iterrows()], className="strip")
@@ -213,7 +214,7 @@ def deadline_choices(view: View | None, situation: Situation, duration_h: int) -
 
     The last, the end of the forecast, is there even when no other is.
     """
-    hours = [] if view is None else forecast_hours(coming_hours(view, situation.now_utc))
+    hours = [] if view is None else forecast_hours(coming_hours(view, situation))
     if not hours:
         return [("", "the forecast ends")]
     ends = [hour.start_utc + HOUR for hour in hours]
@@ -223,7 +224,7 @@ def deadline_choices(view: View | None, situation: Situation, duration_h: int) -
 
 def window_parts(view: View | None, situation: Situation, duration: str, before: str) -> list[Part]:
     """Return the advice for a duration in hours and a deadline (ISO, naive UTC), both from the page."""
-    hours = [] if view is None else forecast_hours(coming_hours(view, situation.now_utc))
+    hours = [] if view is None else forecast_hours(coming_hours(view, situation))
     if not hours:
         return [dmc.Text("There is no forecast to choose a time by.", mt="md")]
     length = int(duration) if duration in {str(h) for h in DURATIONS} else DEFAULT_DURATION
@@ -263,7 +264,7 @@ def fact_parts(view: View | None, situation: Situation) -> Part:
     issue, until = situation.issue_time_utc, situation.measured_until_utc
     if view is None or issue is None:
         return dmc.Text("No forecast has been issued yet.")
-    forecast = queries.current_forecast(view, "DK")
+    forecast = queries.current_forecast(view, situation.price_area)
     return facts(
         fact("Issued", _moment(issue, situation)),
         fact("Data up to", _moment(until, situation) if until else "nothing measured"),

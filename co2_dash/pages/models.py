@@ -17,21 +17,24 @@ from co2_dash.exhibits.models import (
     MONTHLY,
     QUARANTINE,
 )
-from co2_dash.pages.parts import Part, card, choice, exhibit_card, fact, facts, heading, page
+from co2_dash.pages.parts import Part, area_chooser, card, choice, exhibit_card, fact, facts, heading, page
 from co2_dash.situation import Situation
 from co2_dash.store import View
 from co2_dash.wording import UNIT
 
 
-def layout(view: View | None, _situation: Situation) -> Part:
+def layout(view: View | None, situation: Situation) -> Part:
     """Return the page."""
-    versions = model_choices(view)
+    versions = model_choices(view, situation)
     chosen = versions[0][0] if versions else ""
     picker = choice({"type": "choice", "name": "model"}, "Model", versions, chosen, mb="sm", maw=420)
     return page(
         "Model performance",
         "Which model makes the forecasts, how it earned that, and the state of the data it is given.",
-        html.Section(card(html.Div(champion_parts(view), id="champion")), **{"aria-label": "The champion"}),
+        *area_chooser(view, situation),
+        html.Section(
+            card(html.Div(champion_parts(view, situation), id="champion")), **{"aria-label": "The champion"}
+        ),
         exhibit_card(MONTHLY),
         exhibit_card(CURVES, {"model": chosen}, picker),
         exhibit_card(MODELS),
@@ -42,20 +45,20 @@ def layout(view: View | None, _situation: Situation) -> Part:
     )
 
 
-def model_choices(view: View | None) -> list[tuple[str, str]]:
+def model_choices(view: View | None, situation: Situation) -> list[tuple[str, str]]:
     """Return the models, the champion first: pairs of version and words."""
-    champion = None if view is None else queries.champion(view, "DK")
+    champion = None if view is None else queries.champion(view, situation.price_area)
     if view is None:
         return []
     crowned = None if champion is None else champion["model_version"]
-    versions = [str(version) for version in queries.models(view, "DK")["model_version"]]
+    versions = [str(version) for version in queries.models(view, situation.price_area)["model_version"]]
     ordered = sorted(versions, key=lambda version: version != crowned)
     return [(v, f"{v} (champion)" if v == crowned else v) for v in ordered]
 
 
-def champion_parts(view: View | None) -> list[Part]:
+def champion_parts(view: View | None, situation: Situation) -> list[Part]:
     """Return what the champion is, what it was made from and how it did."""
-    model = None if view is None else queries.champion(view, "DK")
+    model = None if view is None else queries.champion(view, situation.price_area)
     if view is None or model is None:
         return [heading("The champion"), dmc.Text("No model has been promoted yet.")]
     return [
@@ -70,18 +73,18 @@ def champion_parts(view: View | None) -> list[Part]:
             fact("Error on validation", _grams(model["validation_mae_g_per_kwh"])),
             fact("Weights", f"{model['parameters']:,.0f}"),
             fact("Training took", f"{model['training_seconds']:.0f} s"),
-            *_windows(view, str(model["model_version"])),
+            *_windows(view, situation, str(model["model_version"])),
         ),
     ]
 
 
-def _windows(view: View, version: str) -> list[Part]:
+def _windows(view: View, situation: Situation, version: str) -> list[Part]:
     return [
         fact(
             f"{row['split'].capitalize()} windows",
             f"{row['windows']:,}, {_day(row['from_utc'])} to {_day(row['to_utc'])}",
         )
-        for row in queries.records(queries.training_sets(view, version))
+        for row in queries.records(queries.training_sets(view, situation.price_area, version))
     ]
 
 

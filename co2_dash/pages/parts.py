@@ -5,8 +5,12 @@ from typing import Any
 
 import dash_mantine_components as dmc
 
+from co2_assets.contracts.areas import AREAS, DENMARK
+from co2_dash import queries
 from co2_dash.components import dcc, html
 from co2_dash.exhibits.base import Exhibit, Figure
+from co2_dash.situation import Situation
+from co2_dash.store import View
 
 Part = Any  # A Dash component; the libraries that make them have no types.
 
@@ -40,6 +44,22 @@ def page(title: str, lead: str, *children: Part) -> Part:
         ]
     )
     return dmc.Stack([top, *children], gap="lg")
+
+
+def area_chooser(view: View | None, situation: Situation) -> list[Part]:
+    """Return the choice of area; nothing where there are data of the whole country alone."""
+    there = [] if view is None else queries.areas(view)
+    names = [name for name in AREAS if name in (*there, situation.price_area)]
+    if len(names) < 2:
+        return []
+    return [
+        choice("area", "Area", [(name, area_words(name)) for name in names], situation.price_area, maw=280)
+    ]
+
+
+def area_words(name: str) -> str:
+    """Return an area by title, and by code where that is not the whole country's."""
+    return AREAS[name].title if name == DENMARK.name else f"{AREAS[name].title} ({name})"
 
 
 def exhibit_card(exhibit: Exhibit, options: Mapping[str, Any] | None = None, *controls: Part) -> Part:

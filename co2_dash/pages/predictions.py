@@ -14,19 +14,20 @@ from co2_dash.exhibits.predictions import (
     default_kind,
 )
 from co2_dash.exhibits.scores import CALIBRATION, LEADS, ROLLING
-from co2_dash.pages.parts import Part, card, choice, exhibit_card, page
+from co2_dash.pages.parts import Part, area_chooser, card, choice, exhibit_card, page
 from co2_dash.situation import Situation
 from co2_dash.store import View
 
 
-def layout(view: View | None, _situation: Situation) -> Part:
+def layout(view: View | None, situation: Situation) -> Part:
     """Return the page."""
-    scored = {} if view is None else queries.scored_hours(view, "DK")
+    scored = {} if view is None else queries.scored_hours(view, situation.price_area)
     kind = default_kind(scored)
     options = {"period": DEFAULT_PERIOD, "kind": kind}
     return page(
         "Recent predictions vs actual",
         "Every forecast is kept as it was issued and held against what was measured afterwards.",
+        *area_chooser(view, situation),
         card(
             dmc.Group(
                 [
@@ -37,7 +38,7 @@ def layout(view: View | None, _situation: Situation) -> Part:
                 gap="md",
                 className="choices",
             ),
-            html.Div(scored_parts(view), id="scored"),
+            html.Div(scored_parts(view, situation), id="scored"),
         ),
         exhibit_card(OUTCOMES, {**options, "lead": ALL_LEADS}),
         dmc.SimpleGrid(
@@ -50,9 +51,9 @@ def layout(view: View | None, _situation: Situation) -> Part:
     )
 
 
-def scored_parts(view: View | None) -> Part:
+def scored_parts(view: View | None, situation: Situation) -> Part:
     """Return how many hours have been scored, live and hindcast apart."""
-    scored = {} if view is None else queries.scored_hours(view, "DK")
+    scored = {} if view is None else queries.scored_hours(view, situation.price_area)
     return dmc.Text(
         f"Scored so far: {scored.get('live', 0)} hours of live forecasts, {scored.get('hindcast', 0)} hours "
         "of hindcasts. A hindcast was made later with only what was known at its issue time; the two are "

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from co2_assets.contracts import DAY_AHEAD_PRICES, POWER_SYSTEM_RIGHT_NOW, Kind, Table
+from co2_assets.contracts import DAY_AHEAD_PRICES, POWER_COLUMNS, POWER_SYSTEM_RIGHT_NOW, Kind, Table
 from co2_assets.warehouse import snapshots, tables
 from co2_assets.warehouse.database import Transaction, Warehouse
 from co2_assets.warehouse.home import Home
@@ -22,6 +22,9 @@ HOUR = timedelta(hours=1)
 NOW = datetime(2024, 6, 1, 13, 20)
 HISTORY = timedelta(days=75)
 LIVE_DAYS, HINDCAST_DAYS = 45, 30
+# The recording has the whole country alone: an area is so much dirtier, and has this many days of forecasts.
+OTHER_AREAS = {"DK1": 1.1, "DK2": 0.85}
+OTHER_DAYS = 8
 CHAMPION, REJECTED = "DK-20240415T0000-1-aaaa", "DK-20240520T0600-1-bbbb"
 _Z = (-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645)
 
@@ -197,6 +200,20 @@ def write(transaction: Transaction, archive_dir: Path, now: datetime, causes: st
         for i in range((HINDCAST_DAYS - 5) * 4)
     ]
     transaction.insert_missing(tables.PREDICTIONS, pd.concat([*live, *hindcast]))
+    for area, factor in OTHER_AREAS.items():
+        own = known.assign(price_area=area, co2_g_per_kwh=factor * known["co2_g_per_kwh"])
+        own[[column.name for column in POWER_COLUMNS]] = np.nan
+        transaction.upsert(tables.AGGREGATED_DATA, own[list(tables.AGGREGATED_DATA.column_names)])
+        issues = [issue - timedelta(hours=6 * i) for i in range(OTHER_DAYS * 4)]
+        rows = [forecast(factor * intensity, at, CHAMPION, "live") for at in issues]
+        transaction.insert_missing(tables.PREDICTIONS, pd.concat(rows).assign(price_area=area))
+        champion = {**_models(hour)[0], "price_area": area}
+        transaction.upsert(tables.MODEL_TABLE, filled(tables.MODEL_TABLE, [champion]))
+        scores = [
+            {**row, "price_area": area, "evaluation_id": f"{area}-{row['evaluation_id']}"}
+            for row in _evaluations(hour)
+        ]
+        transaction.upsert(tables.MODEL_EVALUATIONS, filled(tables.MODEL_EVALUATIONS, scores))
     transaction.upsert(tables.MODEL_TABLE, filled(tables.MODEL_TABLE, _models(hour)))
     transaction.upsert(tables.MODEL_EVALUATIONS, filled(tables.MODEL_EVALUATIONS, _evaluations(hour)))
     transaction.upsert(tables.NEW_DATA_LOG, filled(tables.NEW_DATA_LOG, _log(hour)))
@@ -206,6 +223,7 @@ def write(transaction: Transaction, archive_dir: Path, now: datetime, causes: st
             tables.MODEL_TRAINING_SETS,
             [
                 {
+                    "price_area": "DK",
                     "model_version": CHAMPION,
                     "split": split,
                     "from_utc": now - timedelta(days=first),

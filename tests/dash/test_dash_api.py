@@ -26,6 +26,7 @@ DATA_ENDPOINTS = (
     f"{V1}/forecast",
     f"{V1}/cleanest-window",
     "/api/v1/accuracy",
+    "/api/v1/areas",
 )
 ENDPOINTS = (*DATA_ENDPOINTS, "/api/v1/status")
 
@@ -126,6 +127,26 @@ def test_accuracy_stands_beside_the_baselines_by_lead(asked: Asked) -> None:
     assert all(row["persistence_mae_g_per_kwh"] > 0 and row["prognosis_mae_g_per_kwh"] > 0 for row in leads)
 
 
+def test_every_area_is_answered_with_its_own_numbers(asked: Asked) -> None:
+    areas = body(asked().get("/api/v1/areas"))["areas"]
+    assert [area["price_area"] for area in areas] == ["DK", "DK1", "DK2"]
+    assert {area["issue_time"] for area in areas} == {"2024-06-01T12:00:00Z"}
+    latest = {}
+    for area in areas:
+        name = area["price_area"]
+        for endpoint in (*DATA_ENDPOINTS, "/api/v1/status"):
+            if endpoint != "/api/v1/areas":
+                answer = body(asked().get(endpoint, params={"price_area": name}))
+                assert answer["price_area"] == name, endpoint
+        answer = body(asked().get(f"{V1}/latest", params={"price_area": name}))
+        latest[name] = answer["measured"]["co2_g_per_kwh"]
+        hours = body(asked().get(f"{V1}/history", params={"price_area": name}))["hours"]
+        assert all((hour["solar_mw"] is None) == (name != "DK") for hour in hours)
+    for name, factor in snapshot_data.OTHER_AREAS.items():
+        assert latest[name] == pytest.approx(factor * latest["DK"], abs=0.001)
+    assert asked().get("/readyz", params={"price_area": "DK2"}).status_code == 200
+
+
 def test_the_status_tells_the_state_and_the_freshness(asked: Asked) -> None:
     answer = body(asked().get("/api/v1/status"))
     assert (answer["state"], answer["notices"]) == ("ok", [])
@@ -201,7 +222,9 @@ def test_without_data_every_answer_says_so(asked: Asked, tmp_path: Path, publish
     assert client.get("/healthz").status_code == 200
     refused(client.get("/readyz"), 503)
     for endpoint in DATA_ENDPOINTS:
-        if published_empty and endpoint == "/api/v1/accuracy":
+        if published_empty and endpoint == "/api/v1/areas":
+            assert {area["issue_time"] for area in body(client.get(endpoint))["areas"]} == {None}
+        elif published_empty and endpoint == "/api/v1/accuracy":
             assert body(client.get(endpoint))["leads"] == []
         elif published_empty and endpoint.endswith("/history"):
             asked_for = {"start": "2024-05-01T00:00:00Z", "end": "2024-05-02T00:00:00Z"}

@@ -23,6 +23,7 @@ PATHS = (
     "/api/v1/carbon-intensity/forecast",
     "/api/v1/carbon-intensity/cleanest-window",
     "/api/v1/accuracy",
+    "/api/v1/areas",
     "/api/v1/status",
     "/healthz",
     "/readyz",

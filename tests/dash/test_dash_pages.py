@@ -183,7 +183,7 @@ def test_a_chart_can_be_downloaded_and_the_file_names_its_source(opened: Opened)
     expect(region.locator(".chart")).to_have_attribute("aria-label", re.compile("over 168 hours"))
     with page.expect_download() as download:
         region.get_by_role("button", name="Download CSV").click()
-    assert download.value.suggested_filename == "intensity-archive-20240601T1320Z.csv"
+    assert download.value.suggested_filename == "intensity-archive-DK-20240601T1320Z.csv"
     with download.value.path().open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 168
@@ -217,6 +217,32 @@ def test_the_address_bar_and_the_links_lead_to_the_same_pages(opened: Opened) ->
     expect_charts(page, CHARTS["/"])
 
 
+def test_the_area_chosen_is_kept_from_page_to_page_and_back(opened: Opened) -> None:
+    page = opened("/")
+    expect_charts(page, 1)
+    number = page.locator(".big-number")
+    country = number.inner_text()
+    chooser = page.get_by_role("textbox", name="Area")
+    chooser.click()
+    page.get_by_role("option", name="Western Denmark (DK1)").click()
+    expect(page).to_have_url(re.compile(r"/\?area=DK1$"))
+    expect(number).not_to_have_text(country)
+    west = number.inner_text()
+    for path in walk(page):
+        assert page.url.endswith(f"{path}?area=DK1")
+        expect(chooser).to_have_value("Western Denmark (DK1)")
+    page.get_by_role("navigation").get_by_role("link", name="Last 24h emissions").click()
+    expect(page.locator(".chart").nth(1)).to_have_attribute("aria-label", re.compile("No production here"))
+    page.goto(page.url.replace("/emissions", "/"))
+    expect(number).to_have_text(west)
+    chooser.click()
+    page.get_by_role("option", name="Denmark", exact=True).click()
+    expect(number).to_have_text(country)
+    expect(page).to_have_url(re.compile("/$"))
+    page.go_back()
+    expect(number).to_have_text(west)
+
+
 def test_no_page_is_wider_than_a_phone(opened: Opened) -> None:
     page = opened("/", viewport={"width": 375, "height": 812}, is_mobile=True, has_touch=True)
     for path in walk(page):
@@ -243,6 +269,8 @@ def test_the_keyboard_reaches_content_links_and_choices(opened: Opened) -> None:
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#main")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("textbox", name="Area")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_role("textbox", name="Use power for")).to_be_focused()
 

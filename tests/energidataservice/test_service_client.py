@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 import httpx
 import pytest
@@ -119,18 +118,6 @@ def test_prices_yet_to_come_may_be_missing_beside_those_that_are_there(make_clie
         pytest.raises(EmptyAnswer, match="DayAheadPrices"),
     ):
         client.fetch(DAY_AHEAD_PRICES, *window)
-
-
-@pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
-def test_windows_join_without_gap_or_overlap(make_client: Maker, dataset: Dataset) -> None:
-    start, end = datetime(2024, 1, 3, 5), datetime(2026, 1, 3, 7)
-    with make_client(Service(envelope([]))) as client:
-        windows = client.windows(dataset, start, end)
-        assert client.windows(dataset, end, end) == []
-    assert windows[0][0] == start
-    assert windows[-1][1] == end
-    assert all(a[1] == b[0] for a, b in pairwise(windows))
-    assert all(timedelta(0) < b - a <= dataset.live_chunk for a, b in windows)
 
 
 def test_an_empty_window_is_a_mistake_of_the_caller(make_client: Maker) -> None:
@@ -363,4 +350,5 @@ def test_the_service_is_probed_once_without_waiting(
         assert client.reachable() is there
     assert len(service.requests) == 1
     assert machine.slept == []
-    assert service.requests[0].url.path == "/dataset/CO2Emis"
+    asked = service.requests[0].url.path.removeprefix("/dataset/")
+    assert asked not in {endpoint.dataset for dataset in DATASETS for endpoint in dataset.endpoints}

@@ -53,6 +53,16 @@ def test_an_hour_needs_45_different_minutes():
     assert aggregate_hours(nulls, later).empty
 
 
+def test_what_is_measured_every_five_minutes_counts_for_five():
+    rows = minutes(datetime(2024, 5, 1), 60).iloc[::5][["price_area", "minute_utc", CO2]]
+    later, five = datetime(2024, 5, 2), timedelta(minutes=5)
+    hours = aggregate_hours(rows.iloc[3:], later, step=five)
+    assert hours["minutes_observed"].tolist() == [45]
+    assert hours[CO2].tolist() == [rows[CO2].iloc[3:].mean()]
+    assert hours[list(POWERS)].isna().all(axis=None)
+    assert aggregate_hours(rows.iloc[4:], later, step=five).empty
+
+
 def test_gaps_stay_gaps_and_areas_stay_apart():
     rows = pd.concat([minutes(datetime(2024, 5, 1), 60), minutes(datetime(2024, 5, 1, 4), 60)])
     other = minutes(datetime(2024, 5, 1), 60, "DK1").assign(co2_g_per_kwh=7.0)

@@ -15,7 +15,7 @@ from co2_assets.forecasting.vocabulary import MEASURED
 from .worlds import FETCHED, PRODUCTS, ZONES, prognosis_rows
 
 TARGET = datetime(2024, 5, 2, 12)
-ONE_ZONE = Area("DK", ("DK1",), {"DK1": 1.0}, ("DK1",))
+ONE_ZONE = Area("DK", "Denmark", "power_system_right_now", ("DK1",), {"DK1": 1.0}, ("DK1",))
 NOTHING = {
     "aggregated": pd.DataFrame(
         {"price_area": [], "hour_utc": pd.DatetimeIndex([]).as_unit("us")}
@@ -86,7 +86,7 @@ def test_a_revision_counts_only_from_when_it_was_published():
 
 
 def test_a_sum_over_zones_needs_both():
-    both = Area("DK", ("DK1", "DK2"), {"DK1": 1.0}, ("DK1",))
+    both = Area("DK", "Denmark", "power_system_right_now", ("DK1", "DK2"), {"DK1": 1.0}, ("DK1",))
     west = forecast_row(datetime(2024, 5, 1, 17), "DK1", day_ahead=1.0)
     east = forecast_row(datetime(2024, 5, 1, 18), "DK2", day_ahead=2.0)
     assert onshore(with_forecasts(west, east, area=both), TARGET) == 3.0
@@ -159,7 +159,9 @@ def test_the_national_prognosis_weighs_west_and_east():
         prognosis_rows(zone, HOUR, np.array([value]), timedelta(hours=20))
         for zone, value in (("DK1", 100.0), ("DK2", 50.0))
     )
-    assert prognosis_at(frame, TARGET, Area("DK", ZONES[:2], {"DK1": 0.6, "DK2": 0.4})) == pytest.approx(80.0)
+    assert prognosis_at(
+        frame, TARGET, Area("DK", "Denmark", "power_system_right_now", ZONES[:2], {"DK1": 0.6, "DK2": 0.4})
+    ) == pytest.approx(80.0)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_a_saved_model_forecasts_the_same(model: TrainedModel, data: KnownData, 
 
 def test_the_sidecar_says_what_the_model_is(model: TrainedModel, tmp_path: Path):
     save_model(model, tmp_path)
-    sidecar = json.loads((tmp_path / f"{model.version}.json").read_text())
+    sidecar = json.loads((tmp_path / f"{model.version}.DK.json").read_text())
     assert {
         "format",
         "architecture",
@@ -55,7 +55,7 @@ def test_saving_twice_changes_nothing_and_leaves_no_temporary_files(model: Train
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     save_model(model, tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-    assert sorted(before) == [f"{model.version}.json", f"{model.version}.safetensors"]
+    assert sorted(before) == [f"{model.version}.DK.json", f"{model.version}.safetensors"]
 
 
 def test_tampered_weights_are_refused(model: TrainedModel, tmp_path: Path):
@@ -67,7 +67,7 @@ def test_tampered_weights_are_refused(model: TrainedModel, tmp_path: Path):
         load_model(tmp_path, model.version)
 
 
-@pytest.mark.parametrize("suffix", [".json", ".safetensors"])
+@pytest.mark.parametrize("suffix", [".DK.json", ".safetensors"])
 def test_a_missing_file_is_named(model: TrainedModel, tmp_path: Path, suffix: str):
     save_model(model, tmp_path)
     (tmp_path / f"{model.version}{suffix}").unlink()
@@ -91,7 +91,7 @@ def test_a_sidecar_that_does_not_fit_is_refused(
     model: TrainedModel, tmp_path: Path, key: str, value: object, message: str
 ):
     save_model(model, tmp_path)
-    path = tmp_path / f"{model.version}.json"
+    path = tmp_path / f"{model.version}.DK.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
     with pytest.raises(ModelFileError, match=message):
         load_model(tmp_path, model.version)
@@ -99,6 +99,6 @@ def test_a_sidecar_that_does_not_fit_is_refused(
 
 def test_a_broken_sidecar_is_refused(model: TrainedModel, tmp_path: Path):
     save_model(model, tmp_path)
-    (tmp_path / f"{model.version}.json").write_text("{")
+    (tmp_path / f"{model.version}.DK.json").write_text("{")
     with pytest.raises(ModelFileError, match="is not JSON"):
         load_model(tmp_path, model.version)

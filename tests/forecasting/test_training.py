@@ -155,17 +155,18 @@ def test_each_network_is_reported_epoch_by_epoch_and_judged_on_its_own_block(dat
     for network, block in enumerate(split.held_out):
         batch = layer.batch(windows.part(block), torch.float64)
         with torch.inference_mode():
-            quantiles = model.networks[network](batch.past, batch.future)
+            quantiles = model.networks[network](batch.past, batch.future, batch.area)
             loss = pinball_loss(quantiles, batch.target, torch.tensor(weight / weight.mean()))
         assert loss.item() == pytest.approx(model.record.curves[network][-1][1], rel=1e-3)
 
 
 def test_quantiles_never_cross_whatever_the_weights():
     torch.manual_seed(0)
-    network = AttentionLstm(5, 4, 8, 0.0)
+    network = AttentionLstm(5, 4, 8, 0.0, areas=3)
     for weight in network.parameters():
         torch.nn.init.normal_(weight, std=3.0)
-    quantiles = network(torch.randn(64, 24, 5) * 10, torch.randn(64, 24, 4) * 10)
+    area = torch.randint(3, (64,))
+    quantiles = network(torch.randn(64, 24, 5) * 10, torch.randn(64, 24, 4) * 10, area)
     assert quantiles.shape == (64, 24, len(QUANTILES))
     assert (quantiles.diff(dim=-1) >= 0).all()
 

@@ -21,7 +21,7 @@ from co2_assets.automation import (
     retraining_sensor,
 )
 from co2_assets.backfill import BACKFILL_JOB
-from co2_assets.contracts import POWER_SYSTEM_RIGHT_NOW
+from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.definitions import build_definitions
 from co2_assets.ingest import update
 from co2_assets.pipeline import open_pipeline
@@ -61,7 +61,10 @@ def score_live_forecasts(
 ) -> str:
     """Publish an evaluation of the champion's live forecasts, leads 1-6; return its name."""
     content = tables(settings)
-    row = content["model_evaluations"].query("lead_from_hours == 1 and lead_to_hours == 6").iloc[[0]]
+    row = content["model_evaluations"].query(
+        "price_area == 'DK' and lead_from_hours == 1 and lead_to_hours == 6"
+    )
+    row = row.iloc[[0]]
     version = content["model_table"]["model_version"].iloc[0]
     name = f"{version}:live:{window_to:%Y%m%dT%H%M}"
     row = row.assign(
@@ -119,10 +122,11 @@ def test_the_lineage_is_the_one_that_is_promised(first_home: Path) -> None:
         key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
         for key in graph.get_all_asset_keys()
     }
-    raw = {"power_system_right_now", "forecasts_hour", "day_ahead_prices", "co2_emission_prognosis"}
+    measured = {"power_system_right_now", "co2_emission"}
+    raw = {*measured, "forecasts_hour", "day_ahead_prices", "co2_emission_prognosis"}
     assert {name for name, above in parents.items() if not above} == raw
-    assert parents["aggregated_data"] == {"power_system_right_now"}
-    assert parents["engineered_features"] == {"aggregated_data", *raw - {"power_system_right_now"}}
+    assert parents["aggregated_data"] == measured
+    assert parents["engineered_features"] == {"aggregated_data", *raw - measured}
     assert parents["predictions"] >= {"trained_model", "engineered_features"}
     assert parents["model_evaluations"] >= {"predictions", "aggregated_data"}
     assert parents["forecast_pages"] == {"published_snapshot"}
@@ -265,12 +269,13 @@ def test_deepening_is_asked_for_until_all_is_held(
         deeper = point_to(simulated(settings.home, NOON, history_days=75), monkeypatch)
         assert isinstance(deepen_history_schedule(context), dg.RunRequest)
         other = create_run_for_test(instance, job_name=TICK_JOB, status=dg.DagsterRunStatus.STARTED)
-        assert "Another run is under way; 1 pieces" in deepen_history_schedule(context).skip_message
+        assert "Another run is under way; 2 pieces" in deepen_history_schedule(context).skip_message
         instance.delete_run(other.run_id)
 
         for deepen in (False, True):
             with open_pipeline(deeper) as pipeline:
-                update(pipeline, POWER_SYSTEM_RIGHT_NOW, deepen=deepen)
+                for dataset in MEASUREMENTS:
+                    update(pipeline, dataset, deepen=deepen)
                 pipeline.publish()
         assert deepen_history_schedule(context).skip_message == "All 75 days of history are held."
 

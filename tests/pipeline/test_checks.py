@@ -76,7 +76,10 @@ def test_a_mean_that_is_not_what_its_minutes_say_is_mended(home: Path) -> None:
     settings = simulated(home)
     before = tables(settings)["aggregated_data"]
     alter(settings, f"UPDATE aggregated_data SET minutes_observed = 44 WHERE hour_utc = '{T0 - 9 * HOUR}'")
-    alter(settings, f"UPDATE aggregated_data SET solar_mw = 1e4 WHERE hour_utc = '{T0 - 8 * HOUR}'")
+    alter(
+        settings,
+        f"UPDATE aggregated_data SET solar_mw = 1e4 WHERE price_area = 'DK' AND hour_utc = '{T0 - 8 * HOUR}'",
+    )
     assert run(settings, assets=["aggregated_data"]).success
     # Sums taken in another order differ in their last bits.
     pd.testing.assert_frame_equal(tables(settings)["aggregated_data"], before, rtol=1e-12)
@@ -144,6 +147,17 @@ def test_a_late_feed_warns(home: Path) -> None:
     by_name = checks(result)
     assert {name: evaluation.passed for name, evaluation in by_name.items()} == dict.fromkeys(LATE, False)
     assert {evaluation.severity for evaluation in by_name.values()} == {dg.AssetCheckSeverity.WARN}
+
+
+def test_an_area_that_is_no_longer_forecast_is_named(home: Path) -> None:
+    settings = simulated(home, T0 + 6 * HOUR)
+    alter(settings, "DELETE FROM co2_emission WHERE price_area = 'DK2'")
+    alter(settings, "DELETE FROM aggregated_data WHERE price_area = 'DK2'")
+    late = simulated(home, T0 + 12 * HOUR)
+    assert run(settings, assets=["predictions"]).success
+    evaluation = checks(run(late, assets=["predictions"]))["forecast_on_time"]
+    assert not evaluation.passed
+    assert evaluation.description == "That of DK2 is of 2024-06-01 00:00 UTC"
 
 
 def test_what_blocks_and_what_warns() -> None:

@@ -10,6 +10,7 @@ from pipeline_runs import HISTORY_DAYS, HOUR, T0, published, simulated
 from typer.testing import CliRunner
 
 from co2_assets.cli import app
+from co2_assets.contracts import DATASETS
 from co2_assets.settings import utc_now
 
 COMMANDS = ("up", "tick", "train", "forecast", "status", "backtest")
@@ -127,7 +128,7 @@ def test_status_is_good_in_time_and_fails_when_overdue(second_home: Path) -> Non
     assert in_time.exit_code == DONE
     state = json.loads(in_time.stdout)
     assert (state["forecast"]["overdue"], state["forecast"]["age_hours"]) == (False, 6.0)
-    assert len(state["datasets"]) == 4
+    assert len(state["datasets"]) == len(DATASETS)
     late = co2("status", *in_home(second_home), "--as-of", "2024-06-01T13:01Z", "--json")
     assert late.exit_code == FAILED
     assert json.loads(late.stdout)["forecast"]["overdue"] is True

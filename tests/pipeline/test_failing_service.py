@@ -22,7 +22,8 @@ from pipeline_runs import (
     warehouse,
 )
 
-from co2_assets.contracts import DATASETS, Dataset
+from co2_assets.contracts import CO2_EMISSION, DATASETS, Dataset
+from co2_assets.contracts.areas import AREAS
 from co2_assets.forecasting.forecast import issue_forecasts
 from co2_assets.inputs import HISTORY_NEEDED, read_known_data
 from co2_assets.promotion import load_champion
@@ -34,9 +35,10 @@ Inject = Callable[[Fault | None], None]
 EVENING = T0 + 18 * HOUR
 
 
-def newest_forecast(home: Path) -> pd.DataFrame:
+def newest_forecast(home: Path, area: str) -> pd.DataFrame:
     rows = tables(simulated(home, EVENING))["predictions"]
-    return rows[(rows["issue_time_utc"] == EVENING) & (rows["kind"] == "live")].sort_values("lead_hours")
+    rows = rows[(rows["issue_time_utc"] == EVENING) & (rows["kind"] == "live")]
+    return rows[rows["price_area"] == area].sort_values("lead_hours")
 
 
 def mean_width(forecast: pd.DataFrame) -> float:
@@ -44,12 +46,14 @@ def mean_width(forecast: pd.DataFrame) -> float:
     return float((forecast["q90_g_per_kwh"] - forecast["q10_g_per_kwh"]).mean())
 
 
-def without_widening(home: Path) -> pd.DataFrame:
+def without_widening(home: Path, area: str) -> pd.DataFrame:
     """The same forecast by a model that does not know what a missing feed costs."""
     settings = simulated(home, EVENING)
-    champion = load_champion(warehouse(settings), folder(settings).models, "DK", EVENING)
+    champion = load_champion(warehouse(settings), folder(settings).models, area, EVENING)
     assert champion is not None
-    data = read_known_data(warehouse(settings), since=EVENING - HISTORY_NEEDED, until=EVENING)
+    data = read_known_data(
+        warehouse(settings), since=EVENING - HISTORY_NEEDED, until=EVENING, area=AREAS[area]
+    )
     return issue_forecasts(replace(champion, widening={}), data, [EVENING])
 
 
@@ -74,12 +78,14 @@ def test_one_feed_down_degrades_the_forecast_and_names_the_cause(
             assert "wait an hour" in (fetched.description or "")
     assert not by_name["forecast_not_degraded"].passed
 
-    forecast = newest_forecast(home)
+    # What is measured in one area alone is of no concern to the others.
+    area = "DK1" if dataset is CO2_EMISSION else "DK"
+    forecast = newest_forecast(home, area)
     (causes,) = forecast["degraded_causes"].unique()
     assert any(cause.startswith(f"{dataset.name}:") for cause in json.loads(causes)), causes
-    assert mean_width(forecast) > 1.01 * mean_width(without_widening(home))
+    assert mean_width(forecast) > 1.01 * mean_width(without_widening(home, area))
     status = read_status(published(settings), settings)
-    assert status.degraded_causes == causes
+    assert status.degraded_causes == ("[]" if dataset is CO2_EMISSION else causes)
     assert status.failed_fetches["dataset"].tolist() == [dataset.name]
     assert not status.overdue
 
@@ -115,6 +121,15 @@ def test_a_feed_down_at_the_first_run_is_named_and_the_forecast_issued(
     result = run(settings)
     assert result.success, failures(result)
     live = tables(settings)["predictions"].query("kind == 'live'")
-    assert len(live) == 24
+    assert len(live) == 24 * len(AREAS)
     assert live["energinet_prognosis_g_per_kwh"].isna().all()
     assert "co2_emission_prognosis: missing" in live["degraded_causes"].iloc[0]
+
+
+def test_without_production_an_area_is_forecast_from_what_is_measured_of_it(
+    home: Path, inject: Inject
+) -> None:
+    inject(refusing("PowerSystemRightNow"))
+    assert run(simulated(home, EVENING)).success
+    (causes,) = newest_forecast(home, "DK2")["degraded_causes"].unique()
+    assert json.loads(causes) == ["power_system_right_now: production of 18 of the last 24 hours is missing"]

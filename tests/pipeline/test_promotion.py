@@ -13,9 +13,10 @@ from pipeline_runs import SMALL, T0, folder, run, simulated, tables, warehouse
 
 from co2_assets import promotion
 from co2_assets.automation import RETRAIN_JOB
+from co2_assets.contracts.areas import AREAS
 from co2_assets.forecasting.known import KnownData
 from co2_assets.forecasting.model import TrainedModel
-from co2_assets.promotion import Verdict, judge, load_champion
+from co2_assets.promotion import Verdict, judge, judge_together, load_champion
 from co2_assets.warehouse.tables import MODEL_TABLE
 
 FITTED_UNTIL = T0 - timedelta(days=6)
@@ -96,6 +97,25 @@ def test_without_later_hours_the_champion_stays() -> None:
         assert verdict.challenger_mae is None
 
 
+@pytest.mark.parametrize(("west", "promoted"), [(9.0, True), (12.0, False)])
+def test_areas_that_learnt_together_are_promoted_together(west: float, promoted: bool) -> None:
+    errors = {"DK": (8.0, 10.0), "DK1": (west, 10.0)}
+    areas = {name: SimpleNamespace(name=name) for name in (*errors, "DK2")}
+
+    def trained(version: str, error: float, area: str) -> TrainedModel:
+        made = cast(SimpleNamespace, model(version, error))
+        made.area = areas[area]
+        return cast(TrainedModel, made)
+
+    challengers = [trained("new", own, name) for name, (own, _) in errors.items()]
+    champions = {name: trained("old", other, name) for name, (_, other) in errors.items()}
+    challengers.append(trained("new", 1.0, "DK2"))
+    verdicts = judge_together(challengers, champions, dict.fromkeys(areas, data()), T0)
+    # 80 % and 90 % of the champion's error, or 80 % and 120 %, which is no gain.
+    assert {name: verdict.promoted for name, verdict in verdicts.items()} == dict.fromkeys(areas, promoted)
+    assert f"DK 80.0 %, DK1 {10 * west:.1f} %" in verdicts["DK"].reason
+
+
 def test_hours_without_a_measurement_count_for_nobody() -> None:
     verdict = judge(model("new", 1), model("old", 2), data(until=T0 - timedelta(days=4)), T0)
     assert not verdict.promoted
@@ -106,7 +126,7 @@ def test_a_retraining_is_recorded_whatever_comes_of_it(home: Path) -> None:
     settings = simulated(home)
     old = tables(settings)[MODEL_TABLE.name]["model_version"].iloc[0]
     assert run(settings, RETRAIN_JOB, training={**SMALL, "seed": 2, "trigger": "accuracy fell"}).success
-    rows = tables(settings)[MODEL_TABLE.name].set_index("model_version")
+    rows = tables(settings)[MODEL_TABLE.name].query("price_area == 'DK'").set_index("model_version")
     (new,) = set(rows.index) - {old}
     row = rows.loc[new]
     assert (row["trigger"], row["seed"], row["compared_with"]) == ("accuracy fell", 2, old)
@@ -125,7 +145,8 @@ def test_a_damaged_champion_gives_way_to_the_one_before(
     settings = simulated(home, T0 + timedelta(hours=1))
     old = tables(settings)[MODEL_TABLE.name]["model_version"].iloc[0]
     with monkeypatch.context() as patch:
-        patch.setattr(promotion, "judge", lambda *_: Verdict(True, "Said so.", compared_with=old))
+        promoted = Verdict(True, "Said so.", compared_with=old)
+        patch.setattr(promotion, "judge_together", lambda *_: dict.fromkeys(AREAS, promoted))
         assert run(settings, RETRAIN_JOB, training={**SMALL, "seed": 2}).success
     models = folder(settings).models
     champion = load_champion(warehouse(settings), models, "DK", T0 + timedelta(hours=1))
@@ -142,7 +163,7 @@ def test_a_damaged_champion_gives_way_to_the_one_before(
     assert champion.version in caplog.text
     assert "cannot be used" in caplog.text
 
-    (models / f"{old}.json").unlink()
+    (models / f"{old}.DK.json").unlink()
     assert load_champion(warehouse(settings), models, "DK", T0 + timedelta(hours=1)) is None
 
 
@@ -151,4 +172,4 @@ def test_a_model_trained_later_is_no_champion_yet(home: Path) -> None:
     models = folder(settings).models
     assert load_champion(warehouse(settings), models, "DK", T0) is not None
     assert load_champion(warehouse(settings), models, "DK", T0 - timedelta(hours=1)) is None
-    assert load_champion(warehouse(settings), models, "DK1", T0) is None
+    assert load_champion(warehouse(settings), models, "DK9", T0) is None

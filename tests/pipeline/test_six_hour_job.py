@@ -27,6 +27,8 @@ from co2_assets.assets import features, forecasts
 from co2_assets.assets.catalogue import all_assets
 from co2_assets.assets.forecasts import hindcast_marks
 from co2_assets.automation import RETRAIN_JOB
+from co2_assets.contracts import DATASETS
+from co2_assets.contracts.areas import AREAS
 from co2_assets.forecasting.model_file import load_model
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
@@ -43,6 +45,12 @@ def first(first_home: Path) -> Tables:
     return tables(simulated(first_home))
 
 
+@pytest.fixture(scope="module", params=AREAS)
+def area(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
 @pytest.fixture(scope="module")
 def second(second_home: Path) -> Tables:
     return tables(simulated(second_home))
@@ -51,6 +59,10 @@ def second(second_home: Path) -> Tables:
 def rows_kept(before: pd.DataFrame, after: pd.DataFrame) -> bool:
     """Return whether every row of ``before`` is still there, value by value."""
     return len(pd.concat([before, after]).drop_duplicates()) == len(after)
+
+
+def own(rows: pd.DataFrame, area: str) -> pd.DataFrame:
+    return rows[rows["price_area"] == area]
 
 
 def unmeasured(content: Tables) -> Tables:
@@ -63,20 +75,24 @@ def unmeasured(content: Tables) -> Tables:
 def test_the_first_run_fills_every_table(first: Tables) -> None:
     assert {name for name, rows in first.items() if rows.empty} <= {"quarantined_values"}
     hours = first["aggregated_data"]["hour_utc"]
+    assert set(first["aggregated_data"]["price_area"]) == set(AREAS)
     assert hours.max() == T0 - HOUR
     assert hours.min() == T0 - timedelta(days=HISTORY_DAYS)
     assert first["aggregated_data"]["minutes_observed"].between(45, 60).all()
     assert first["power_system_right_now"]["minute_utc"].max() < T0
     assert first["engineered_features"]["hour_utc"].equals(hours)
-    assert first["model_table"]["decision"].tolist() == ["promoted"]
-    assert first["model_table"]["trigger"].tolist() == ["first model"]
-    assert sorted(first["model_training_sets"]["split"]) == ["test", "train", "validation"]
+    assert first["model_table"]["price_area"].tolist() == list(AREAS)
+    assert first["model_table"]["model_version"].nunique() == 1
+    assert set(first["model_table"]["decision"]) == {"promoted"}
+    assert set(first["model_table"]["trigger"]) == {"first model"}
+    assert set(first["model_training_sets"]["split"]) == {"test", "train", "validation"}
+    assert len(first["model_training_sets"]) == 3 * len(AREAS)
     assert set(first["new_data_log"]["outcome"]) == {"ok"}
     assert set(first["model_evaluations"]["kind"]) == {"hindcast", "test"}
 
 
-def test_the_forecast_is_of_the_coming_day(first: Tables) -> None:
-    live = first["predictions"].query("kind == 'live'").sort_values("lead_hours")
+def test_the_forecast_is_of_the_coming_day(first: Tables, area: str) -> None:
+    live = own(first["predictions"], area).query("kind == 'live'").sort_values("lead_hours")
     assert live["lead_hours"].tolist() == list(range(1, 25))
     assert live["target_hour_utc"].tolist() == [T0 + n * HOUR for n in range(24)]
     assert set(live["issue_time_utc"]) == set(live["as_of_utc"]) == {T0}
@@ -121,26 +137,30 @@ def test_the_next_run_appends_and_never_rewrites(first: Tables, second: Tables) 
         assert rows_kept(first[name], second[name]), name
     added = {name: len(second[name]) - len(first[name]) for name in first}
     assert added["power_system_right_now"] <= 6 * 60
-    assert added["aggregated_data"] == added["engineered_features"] == 6
-    assert added["predictions"] == 24
+    assert added["co2_emission"] <= 2 * 6 * 12
+    assert added["aggregated_data"] == added["engineered_features"] == 6 * len(AREAS)
+    assert added["predictions"] == 24 * len(AREAS)
     assert added["model_table"] == added["model_training_sets"] == 0
-    assert added["new_data_log"] == 4
+    assert added["new_data_log"] == len(DATASETS)
     new = second["predictions"].query("issue_time_utc > @T0")
     assert set(new["kind"]) == {"live"}
 
 
-def test_the_next_run_scores_the_six_hours_that_came_true(first: Tables, second: Tables) -> None:
+def test_the_next_run_scores_the_six_hours_that_came_true(first: Tables, second: Tables, area: str) -> None:
     assert first["model_evaluations"].query("kind == 'live'").empty
     (headline,) = (
-        second["model_evaluations"]
+        own(second["model_evaluations"], area)
         .query("kind == 'live' and lead_from_hours == 1 and lead_to_hours == 6")
         .to_dict("records")
     )
     assert (headline["n_hours"], headline["n_forecasts"]) == (6, 6)
     assert (headline["window_from_utc"], headline["window_to_utc"]) == (T0, T0 + 6 * HOUR)
-    issued = second["predictions"].query("kind == 'live' and issue_time_utc == @T0")
+    issued = own(second["predictions"], area).query("kind == 'live' and issue_time_utc == @T0")
     outcome = issued.merge(
-        second["aggregated_data"], left_on="target_hour_utc", right_on="hour_utc", validate="one_to_one"
+        own(second["aggregated_data"], area),
+        left_on="target_hour_utc",
+        right_on="hour_utc",
+        validate="one_to_one",
     )
     errors = (outcome["q50_g_per_kwh"] - outcome["co2_g_per_kwh"]).abs()
     assert headline["mae_g_per_kwh"] == pytest.approx(errors.mean())
@@ -171,7 +191,7 @@ def test_a_run_that_dies_amid_leaves_the_last_good_state_and_the_next_completes(
 ) -> None:
     before = tables(next_tick)
     with monkeypatch.context() as patch:
-        patch.setattr(features, "engineer_features", _die)
+        patch.setattr(features, "features_of", _die)
         result = run(next_tick)
         assert not result.success
         assert list(failures(result)) == ["engineered_features"]
@@ -196,7 +216,7 @@ def test_a_run_that_dies_after_its_forecast_issues_no_other(
         patch.setattr(forecasts, "forecast_picture", _die)
         assert not run(settings, assets=[PREDICTIONS.name]).success
     issued = tables(settings)[PREDICTIONS.name]
-    assert (issued["issue_time_utc"] == T0 + HOUR).sum() == 24
+    assert (issued["issue_time_utc"] == T0 + HOUR).sum() == 24 * len(AREAS)
     assert run(settings, assets=[PREDICTIONS.name]).success
     assert tables(settings)[PREDICTIONS.name].equals(issued)
 
@@ -209,14 +229,14 @@ def test_an_earlier_clock_never_uses_a_model_that_knows_better(home: Path) -> No
     earlier = simulated(home, T0 - 24 * HOUR)
     assert run(earlier).success
     rows = tables(earlier)
-    champion = rows["model_table"].set_index("model_version")["data_to_utc"]
+    champion = rows["model_table"].query("price_area == 'DK'").set_index("model_version")["data_to_utc"]
     live = rows["predictions"].query("kind == 'live'")
     assert (live["model_version"].map(champion) <= live["issue_time_utc"]).all()
     assert live["issue_time_utc"].nunique() == 2
 
 
 def test_a_recorded_model_says_how_it_was_trained(first: Tables) -> None:
-    (row,) = first["model_table"].to_dict("records")
+    (row,) = first["model_table"].query("price_area == 'DK'").to_dict("records")
     assert row["architecture"].startswith("1 x attention LSTM(8)")
     assert len(json.loads(row["training_curve"])) == 1
     assert 1 <= len(json.loads(row["training_curve"])[0]) <= 2

@@ -15,6 +15,7 @@ from resilience_runs import DAY, HOUR, T0, at, differing, everything, folder, ro
 from co2_assets import housekeeping
 from co2_assets.contracts import CO2_EMISSION_PROGNOSIS, POWER_SYSTEM_RIGHT_NOW
 from co2_assets.forecasting.danish_time import hour_of
+from co2_assets.forecasting.model_file import version_of
 from co2_assets.housekeeping import RUNS_KEPT, Tidied, prune_runs, tidy
 from co2_assets.inputs import read_known_data
 from co2_assets.pipeline import open_pipeline
@@ -95,11 +96,11 @@ def test_rejected_models_go_after_a_while_and_champions_never(home: Settings) ->
         )
     models = folder(home).models
     (models / "rejected.safetensors").write_bytes(b"x")
-    (models / "rejected.json").write_text("{}")
+    (models / "rejected.DK.json").write_text("{}")
     assert tidied(home).model_files == 0
     with open_pipeline(home) as pipeline:
         assert tidy(replace(pipeline, now=T0 + 91 * DAY)).model_files == 2
-    assert sorted(path.stem for path in models.iterdir()) == [champion["model_version"]] * 2
+    assert [version_of(path) for path in models.iterdir()] == [champion["model_version"]] * 2
 
 
 def test_files_that_no_row_speaks_of_go_after_a_week(home: Settings) -> None:

@@ -132,7 +132,7 @@ def test_a_leftover_lock_file_holds_nobody_up(home: Settings) -> None:
 def test_without_weights_and_training_a_named_rule_forecasts_and_the_next_run_trains(home: Settings) -> None:
     for weights in folder(home).models.glob("*.safetensors"):
         weights.write_bytes(b"noise" * 1000)
-    with patch("co2_assets.forecasting.training.train", side_effect=MemoryError("no memory left")):
+    with patch("co2_assets.forecasting.training.train_together", side_effect=MemoryError("no memory left")):
         assert tick(at(home, NOW))
     live = rows(home, "predictions").query("issue_time_utc == @NOW and kind == 'live'")
     assert len(live) == 24

@@ -81,7 +81,7 @@ def test_a_run_is_not_held_up_by_a_training(home: Settings) -> None:
     settings = at(home, NOW)
     from co2_assets.forecasting import training
 
-    train = training.train
+    train = training.train_together
     ticked = []
 
     def tick_meanwhile(*arguments: Any, **named: Any) -> Any:
@@ -90,7 +90,7 @@ def test_a_run_is_not_held_up_by_a_training(home: Settings) -> None:
 
     sizes = {name: TRAINING[name] for name in ("ensemble", "hidden", "epochs")}
     config = {"ops": {"trained_model": {"config": {**sizes, "trigger": "by hand"}}}}
-    with patch.object(training, "train", tick_meanwhile):
+    with patch.object(training, "train_together", tick_meanwhile):
         assert materialize(settings, RETRAIN_JOB, **config).success
     assert ticked == [True]
     live = rows(settings, "predictions").query("issue_time_utc == @NOW and kind == 'live'")

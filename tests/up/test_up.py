@@ -123,6 +123,7 @@ def test_first_run_fills_the_whole_lineage(first_run: Any) -> None:
     made = {tuple(event["assetKey"]["path"]) for event in first_run["assetMaterializations"]}
     assert made == {
         ("power_system_right_now",),
+        ("co2_emission",),
         ("forecasts_hour",),
         ("day_ahead_prices",),
         ("co2_emission_prognosis",),

@@ -120,6 +120,7 @@ def test_freshness_tells_how_far_each_dataset_has_come(warehouse: Warehouse) -> 
     freshness = warehouse.read("SELECT * FROM dataset_freshness").set_index("dataset")
     assert set(freshness.index) == {
         "power_system_right_now",
+        "co2_emission",
         "forecasts_hour",
         "day_ahead_prices",
         "co2_emission_prognosis",
