@@ -1,8 +1,11 @@
-"""What a year of history costs: python bench/growth.py [--days 365 730]
+"""What areas and years cost: python bench/growth.py [--areas 1 3 10 30] [--years 1 2 4]
 
-For each number of days a fresh home is filled from the simulator by the real jobs, without training:
-the first fetch, the deepening to all of the history, and the tick six hours later. Printed are
-processor seconds, the size of the database and of a snapshot, and the most memory held so far.
+Each number of areas is measured with a year of history, each number of years with the three areas of
+Denmark. A fresh home is filled from the simulator by the real jobs: the first fetch and the deepening to
+all of the history (ingest), the training of one network for one epoch, and, once a first forecast is out,
+the whole tick six hours later. Areas beyond the three are copies of DK1 and DK2, off by a factor. Printed
+are processor seconds, checks and snapshot included, the size of the database and of a snapshot, and the
+most memory held.
 """
 
 import argparse
@@ -10,28 +13,67 @@ import multiprocessing
 import resource
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
+import pandas as pd
 
-from co2_assets.automation import DEEPEN_JOB, TICK_JOB
-from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW
+from co2_assets.automation import DEEPEN_JOB, RETRAIN_JOB, TICK_JOB
+from co2_assets.contracts import DATASETS
+from co2_assets.contracts.areas import AREAS, MEASUREMENTS, Area
 from co2_assets.definitions import build_definitions
+from co2_assets.energidataservice import sources
+from co2_assets.energidataservice.simulator import SimulatedGrid
 from co2_assets.settings import Settings
+from co2_assets.shutdown import silence_library_reports
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.home import SIMULATOR, Home
 
 NOW = datetime(2024, 6, 1)
 MARK = timedelta(hours=6)
+DAYS_OF_A_YEAR = 365
+USUAL_AREAS = len(AREAS)
 UNTRAINED = [*(dataset.name for dataset in DATASETS), "aggregated_data", "engineered_features"]
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 DEEPEN = {"ops": {dataset.name: {"config": {"deepen": True}} for dataset in DATASETS}}
+ONE_EPOCH = {"ops": {"trained_model": {"config": {"ensemble": 1, "epochs": 1}}}}
 
 
-def run(settings: Settings, job: str, config: dict[str, Any]) -> float:
-    """Run a job without training; return its processor seconds. RuntimeError when it fails."""
+@dataclass(frozen=True)
+class ManyAreas(SimulatedGrid):
+    """The simulated grid, with as many areas measured as are configured."""
+
+    def rows(self, dataset: str, start: datetime, end: datetime, now: datetime) -> pd.DataFrame:
+        rows = super().rows(dataset, start, end, now)
+        if dataset != "CO2Emis":
+            return rows
+        parts = [rows[rows["PriceArea"].isin(AREAS)]]
+        for number, name in enumerate(name for name in AREAS if name.startswith("X")):
+            own = rows[rows["PriceArea"] == ("DK1", "DK2")[number % 2]]
+            dirtier = own["CO2Emission"] * (1 - 0.01 * number)
+            parts.append(own.assign(PriceArea=name, CO2Emission=dirtier))
+        return pd.concat(parts, ignore_index=True)
+
+
+def configure(areas: int) -> None:
+    """Let there be so many areas in this process, the whole country first."""
+    table = cast("dict[str, Area]", AREAS)
+    originals = list(table.values())
+    table.clear()
+    for area in originals[:areas]:
+        table[area.name] = area
+    for number in range(areas - len(originals)):
+        name = f"X{number:02d}"
+        table[name] = replace(originals[1 + number % 2], name=name, title=name)
+    sources.SimulatedGrid = ManyAreas  # type: ignore[misc]
+
+
+def run(settings: Settings, job: str, config: dict[str, Any], assets: Sequence[str] | None = None) -> float:
+    """Run a job, or some of its assets; return its processor seconds. RuntimeError when it fails."""
     started = time.process_time()
     with dg.DagsterInstance.ephemeral() as instance:
         result = (
@@ -40,48 +82,59 @@ def run(settings: Settings, job: str, config: dict[str, Any]) -> float:
             .execute_in_process(
                 instance=instance,
                 run_config={**config, **QUIET},
-                asset_selection=[dg.AssetKey(name) for name in UNTRAINED],
+                asset_selection=None if assets is None else [dg.AssetKey(name) for name in assets],
                 raise_on_error=False,
             )
         )
     if not result.success:
-        raise RuntimeError(f"{job} failed with {settings.history_days} days of history")
+        raise RuntimeError(
+            f"{job} failed with {len(AREAS)} areas and {settings.history_days} days of history"
+        )
     return time.process_time() - started
 
 
-def measure(days: int) -> None:
-    """Fill a home with ``days`` of history and print what it cost."""
+def measure(areas: int, years: int) -> None:
+    """Fill a home with ``years`` of history of ``areas`` and print what it cost."""
+    silence_library_reports()
+    configure(areas)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        first = Settings(home=home, source=SIMULATOR, as_of=NOW, history_days=days)
-        later = Settings(home=home, source=SIMULATOR, as_of=NOW + MARK, history_days=days)
-        seconds = [run(first, TICK_JOB, {}), run(first, DEEPEN_JOB, DEEPEN), run(later, TICK_JOB, {})]
+        first = Settings(home=home, source=SIMULATOR, as_of=NOW, history_days=DAYS_OF_A_YEAR * years)
+        ingest = run(first, TICK_JOB, {}, UNTRAINED) + run(first, DEEPEN_JOB, DEEPEN, UNTRAINED)
+        training = run(first, RETRAIN_JOB, ONE_EPOCH)
+        run(first, TICK_JOB, {})
+        tick = run(replace(first, as_of=NOW + MARK), TICK_JOB, {})
         files = Home(home).source(SIMULATOR)
-        count = f"SELECT count(*) AS n FROM {POWER_SYSTEM_RIGHT_NOW.name}"
-        minutes = int(Warehouse(files.database, SIMULATOR).read(count)["n"].iloc[0])
+        warehouse = Warehouse(files.database, SIMULATOR)
+        rows = sum(
+            int(warehouse.read(f"SELECT count(*) AS n FROM {dataset.name}")["n"].iloc[0])
+            for dataset in MEASUREMENTS
+        )
         snapshot = max(path.stat().st_size for path in files.snapshots.glob("*.duckdb"))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
         print(
-            f"{days:5d} {minutes:10,d} {seconds[0]:8.1f} {seconds[1]:8.1f} {seconds[2]:8.1f} "
-            f"{files.database.stat().st_size / 1e6:9.1f} {snapshot / 1e6:9.1f} {peak:8.0f}",
+            f"{areas:5d} {years:5d} {rows:12,d} {ingest:8.1f} {training:10.1f} {tick:6.1f} "
+            f"{files.database.stat().st_size / 1e6:9.1f} {snapshot / 1e6:9.1f} {peak:8,.0f}",
             flush=True,
         )
 
 
 def main() -> None:
-    """Measure each number of days in a process of its own, so that memory is its own too."""
+    """Measure each size in a process of its own, so that memory is its own too."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--days", type=int, nargs="+", default=[90, 365, 730])
+    parser.add_argument("--areas", type=int, nargs="*", default=[1, 3, 10, 30])
+    parser.add_argument("--years", type=int, nargs="*", default=[1, 2, 4])
     arguments = parser.parse_args()
+    sizes = [(areas, 1) for areas in arguments.areas] + [(USUAL_AREAS, years) for years in arguments.years]
     print(
-        " days    minutes  first s deepen s   tick s  database  snapshot   memory\n"
-        + " " * 46
+        "areas years measurements ingest s training s tick s  database  snapshot   memory\n"
+        + " " * 56
         + "MB        MB       MB"
     )
-    for days in arguments.days:
-        process = multiprocessing.get_context("spawn").Process(target=measure, args=(days,))
+    for size in dict.fromkeys(sizes):
+        process = multiprocessing.get_context("spawn").Process(target=measure, args=size)
         process.start()
         process.join()
         if process.exitcode:
