@@ -11,13 +11,15 @@ import httpx
 import pytest
 import snapshot_data
 from pages_server import now, serving
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error, expect, sync_playwright
 
 from bench.screenshots import CHROMIUM, CHROMIUM_FLAGS
 from co2_assets.warehouse.home import Home
 from co2_dash.settings import Settings
 from co2_dash.store import SnapshotStore, View
 
+# A page that does not draw never will; a slow machine may take its time.
+expect.set_options(timeout=30_000)
 Asked = Callable[..., httpx.Client]
 
 
