@@ -33,7 +33,7 @@ setup-test: .venv/installed-test
 	touch $@
 
 test: setup-test ## Run the whole suite.
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup-test ## Style and types.
 	$(BIN)/ruff check .
