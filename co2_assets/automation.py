@@ -13,7 +13,7 @@ from co2_assets.contracts.areas import DENMARK, MEASUREMENTS
 from co2_assets.energidataservice.sources import FIRST_DAYS
 from co2_assets.ingest import plan
 from co2_assets.pipeline import published_snapshot
-from co2_assets.retraining import RULE_TRIGGERS, Decision, Score, Situation, decide
+from co2_assets.retraining import BACKFILL, RULE_TRIGGERS, Decision, Score, Situation, decide
 from co2_assets.settings import Settings
 from co2_assets.status import clock
 from co2_assets.warehouse import snapshots
@@ -158,6 +158,11 @@ def read_situation(
         """,
         [DENMARK.name, version],
     )
+    trained = snapshots.query(
+        snapshot,
+        "SELECT max(trained_at_utc) AS at FROM model_table WHERE price_area = ? AND trigger <> ?",
+        [DENMARK.name, BACKFILL],
+    )["at"].iloc[0]
     without_model = snapshots.query(
         snapshot,
         "SELECT DISTINCT price_area FROM aggregated_data ANTI JOIN champions USING (price_area) ORDER BY ALL",
@@ -177,6 +182,7 @@ def read_situation(
         ),
         history=(held["last"] - held["first"]).to_pytimedelta() if held["first"] is not None else None,
         history_complete=history_left(snapshot, settings, now) == 0,
+        last_trained_at=None if pd.isna(trained) else trained.to_pydatetime(),
         areas_without_model=tuple(without_model["price_area"]),
     )
 
@@ -198,8 +204,8 @@ def _score(rows: pd.DataFrame) -> Score | None:
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Asks for a new model when the live accuracy of leads 1-6 falls under 65 % (or when "
-    "twice the history the champion knew is held, or an area it does not know); once per evaluation, "
-    "never beside another training, at most once a day.",
+    "twice the history the champion knew is held, an area it does not know, or a month has passed since "
+    "the last training); once per evaluation, never beside another training, at most once a day.",
 )
 def retraining_sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Apply the retraining rule to what is published; the reason for skipping is a sentence."""

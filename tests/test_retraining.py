@@ -68,6 +68,21 @@ def test_history_grown_twofold_asks_for_training_once() -> None:
     assert not decide(replace(grown, fired=frozenset({decision.name}))).train
 
 
+def test_a_month_since_the_last_training_asks_for_another_once_a_day() -> None:
+    good = replace(BAD, accuracy_percent=81.0)
+    old = replace(SITUATION, score=good, last_trained_at=NOW - timedelta(days=30, hours=6))
+    decision = decide(old)
+    assert decision.train
+    assert decision.trigger == "month passed"
+    assert "over 30 days ago" in decision.sentence
+    assert not decide(replace(old, last_trained_at=NOW - timedelta(days=30))).train
+    # Asked for and failed: not twice within a day, and again after it.
+    asked = replace(old, fired=frozenset({decision.name}), last_fired_at=NOW)
+    assert not decide(asked).train
+    assert not decide(replace(asked, now=NOW + timedelta(hours=23))).train
+    assert decide(replace(asked, now=NOW + timedelta(days=1))).train
+
+
 def test_a_year_of_bad_scores_makes_at_most_one_training_a_day() -> None:
     fired: list[datetime] = []
     last_at: datetime | None = None

@@ -189,6 +189,7 @@ def by_rule(replay: Replay) -> tuple[Policy, list[Check]]:
     policy = Policy(RULE, [(since, champion)])
     fired: list[str] = []
     last_fired_at: datetime | None = None
+    last_trained_at = replay.start
     first_hour = replay.data.aggregated["hour_utc"].min().to_pydatetime()
     checks = []
     for now in _every(replay.start, replay.end, MARK):
@@ -203,13 +204,14 @@ def by_rule(replay: Replay) -> tuple[Policy, list[Check]]:
                 champion_history=champion.record.data_to - champion.record.data_from,
                 history=now - timedelta(hours=1) - first_hour,
                 history_complete=True,
+                last_trained_at=last_trained_at,
             )
         )
         checks.append(Check(now, seen, decision))
         if not decision.train:
             continue
         fired.append(decision.name)
-        last_fired_at = now
+        last_fired_at = last_trained_at = now
         challenge, winner = replay.challenge(champion, now, decision.trigger)
         policy.challenges.append(challenge)
         if challenge.promoted:

@@ -250,6 +250,30 @@ def test_a_training_is_asked_for_once_twice_the_history_is_held(
     assert isinstance(look(instance, cursor)[0][0], dg.SkipReason)
 
 
+def test_a_training_is_asked_for_once_a_month_has_passed(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    with warehouse(settings).session() as connection:
+        connection.execute("UPDATE model_table SET trained_at_utc = trained_at_utc - INTERVAL 31 DAY")
+    publish(settings)
+    (request,), _ = look(instance)
+    assert request.run_config["ops"]["trained_model"]["config"]["trigger"] == "month passed"
+
+    # A challenger trained since then counts, promoted or not; one that is to score the past does not.
+    with warehouse(settings).session() as connection:
+        connection.execute(
+            "INSERT INTO model_table BY NAME SELECT * REPLACE ('challenger' AS model_version, 'rejected' AS "
+            "decision, trained_at_utc + INTERVAL 31 DAY AS trained_at_utc, 'backfill' AS trigger) "
+            "FROM model_table"
+        )
+    publish(settings)
+    assert isinstance(look(instance)[0][0], dg.RunRequest)
+    with warehouse(settings).session() as connection:
+        connection.execute("UPDATE model_table SET trigger = 'asked for'")
+    publish(settings)
+    assert isinstance(look(instance)[0][0], dg.SkipReason)
+
+
 def test_the_command_line_asks_the_same_rule(settings: Settings) -> None:
     score_live_forecasts(settings, 40.0)
     decision = decide_now(settings, published(settings))
