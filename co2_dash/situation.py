@@ -8,14 +8,15 @@ import pandas as pd
 
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
 from co2_assets.warehouse.home import ARCHIVE, LIVE, SIMULATOR
+from co2_assets.warehouse.snapshots import Snapshot
 from co2_dash import queries
 from co2_dash.store import View
 
 # A forecast is issued every six hours; an hour's grace for the run itself.
 STALE_AFTER = timedelta(hours=7)
-# The pipeline's clock and the wall clock differ by minutes in an ordinary run. More means that it
-# ran as of another time.
-REPLAY_BEYOND = timedelta(hours=1)
+# A simulated run that was published later than this after its clock ran as of another time: one that
+# is merely slow is ended after two hours (`max_runtime_seconds` in dagster.yaml).
+REPLAY_BEYOND = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Situation:
 
     ``version`` is empty when nothing has been published. ``issue_time_utc`` and ``model_version``
     are None without a forecast, ``measured_until_utc`` (the end of the last measured hour) without
-    measurements.
+    measurements. ``replayed`` data have a clock of their own, which stands still.
     """
 
     now_utc: datetime
@@ -96,8 +97,8 @@ def area_named(name: object) -> str:
 def situation_of(view: View | None, wall_clock_utc: datetime, price_area: str = DENMARK.name) -> Situation:
     """Judge the newest snapshot.
 
-    Now is the wall clock, except for a snapshot whose pipeline ran as of another time: then it is
-    that time, or that of the newest data where the pipeline has stepped back since.
+    Now is the wall clock, except for a replayed snapshot: then it is the time that the pipeline ran as
+    of, or that of the newest data where the pipeline has stepped back since.
     """
     if view is None:
         return Situation(now_utc=wall_clock_utc, price_area=price_area)
@@ -113,21 +114,30 @@ def _facts(view: View, price_area: str) -> Situation:
     last_hour = queries.last_measured_hour(view, price_area)
     issue = None if forecast.empty else forecast["issue_time_utc"].iloc[0].to_pydatetime()
     measured_until = None if last_hour is None else last_hour + timedelta(hours=1)
+    source = snapshot.source.partition(":")[0]
     # A replay may step back to a time before what is already there; now is never before that.
     now = max(time for time in (snapshot.as_of_utc, issue, measured_until) if time is not None)
     return Situation(
         now_utc=now,
         price_area=price_area,
         version=view.version,
-        source=snapshot.source.partition(":")[0],
+        source=source,
         as_of_utc=snapshot.as_of_utc,
         published_at_utc=snapshot.published_at_utc,
-        replayed=abs(snapshot.published_at_utc - snapshot.as_of_utc) > REPLAY_BEYOND,
+        replayed=_is_replayed(source, snapshot),
         issue_time_utc=issue,
         model_version=None if forecast.empty else str(forecast["model_version"].iloc[0]),
         measured_until_utc=measured_until,
         degraded_causes=_causes(forecast),
     )
+
+
+def _is_replayed(source: str, snapshot: Snapshot) -> bool:
+    """Tell by the source: the live service cannot be asked for an earlier time, so however long a run
+    took, its forecast ages by the wall clock; a recording always ends in the past."""
+    if source == SIMULATOR:
+        return abs(snapshot.published_at_utc - snapshot.as_of_utc) > REPLAY_BEYOND
+    return source == ARCHIVE
 
 
 def _causes(forecast: pd.DataFrame) -> tuple[str, ...]:

@@ -34,7 +34,9 @@ class Origin(Answer):
     source: Literal["live", "archive", "simulator"] = Field(
         description="live: the real service. archive: recorded real data. simulator: made up, none is real."
     )
-    replayed: bool = Field(description="True when the pipeline ran as of an earlier time than it was.")
+    replayed: bool = Field(
+        description="True when time stands still at `as_of`: recorded data, or a simulation of another time."
+    )
     as_of: Instant = Field(description="Nothing knowable only after this instant is in the answer.")
     published_at: Instant = Field(description="When the snapshot was published, by the wall clock.")
     snapshot: str = Field(description="Version of the snapshot.")
@@ -248,7 +250,9 @@ class DatasetState(Answer):
     newest: Instant | None = Field(description="Its newest time; null while it is empty.")
     rows: int = Field(description="Number of rows.")
     last_ok_fetch: Instant | None = Field(description="When it was last fetched well.")
-    late: bool = Field(description="True when its newest time is further behind now than it should be.")
+    late: bool = Field(
+        description="True when its newest time is further behind now than it should be, or it never came."
+    )
 
 
 class AreaState(Answer):

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from co2_assets.contracts.areas import DENMARK
+from co2_assets.warehouse.home import ARCHIVE
 from co2_dash.api.cached import reader_of
 from co2_dash.api.models import DatasetState, Health, Readiness, Status
 from co2_dash.api.parameters import PriceAreaParameter
@@ -62,10 +63,16 @@ def _datasets(view: View, situation: Situation) -> list[DatasetState]:
             newest=plain(row["newest_utc"]),
             rows=plain(row["row_count"]),
             last_ok_fetch=plain(row["last_ok_fetch_utc"]),
-            late=row["state"] == "late",
+            late=_is_late(row, situation),
         )
         for row in records(freshness_rows(view, situation, {}))
     ]
+
+
+def _is_late(row: dict[str, Any], situation: Situation) -> bool:
+    # What never came is late too, as for the pipeline's own checks. A recording holds no rows of what it
+    # does not serve; the other sources serve everything.
+    return row["state"] == "late" or (not row["row_count"] and situation.source != ARCHIVE)
 
 
 @router.get("/healthz", response_model=Health)

@@ -1,0 +1,69 @@
+"""Whose clock a snapshot is judged by, and what of it is late."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import snapshot_data
+from snapshot_data import NOW
+
+from co2_assets.contracts import DATASETS
+from co2_assets.warehouse.home import Home
+from co2_dash.reader import Reader
+from co2_dash.settings import Settings
+from co2_dash.situation import Situation
+from co2_dash.store import SnapshotStore
+
+Asked = Callable[..., httpx.Client]
+LATER = NOW + timedelta(hours=9)
+
+
+def looked_at(home: Home, source: str, clock: datetime = LATER) -> Situation:
+    return Reader(SnapshotStore(Settings(home, source=source)), lambda: clock).look()[1]
+
+
+@pytest.mark.parametrize("took", [timedelta(minutes=65), timedelta(hours=5)])
+def test_a_slow_live_run_ages_like_any_other(
+    asked: Asked, tmp_path: Path, archive_dir: Path, took: timedelta
+) -> None:
+    home = Home(tmp_path)
+    snapshot_data.publish(home, archive_dir, published_at=NOW + took)
+    situation = looked_at(home, "live")
+    assert (situation.now_utc, situation.replayed, situation.live) == (LATER, False, True)
+    assert situation.stale
+    client = asked(home, clock=lambda: LATER)
+    assert client.get("/readyz").status_code == 503
+    status = client.get("/api/v1/status").json()
+    assert (status["state"], status["origin"]["replayed"]) == ("stale", False)
+
+
+@pytest.mark.parametrize(
+    ("source", "took", "replayed"),
+    [
+        ("archive", timedelta(0), True),
+        ("archive", timedelta(days=400), True),
+        ("simulator", timedelta(minutes=110), False),
+        ("simulator", timedelta(hours=3), True),
+        ("simulator", -timedelta(days=3), True),
+    ],
+)
+def test_only_recordings_and_simulations_of_another_time_are_replayed(
+    tmp_path: Path, archive_dir: Path, source: str, took: timedelta, replayed: bool
+) -> None:
+    home = Home(tmp_path)
+    snapshot_data.publish(home, archive_dir, source=source, published_at=NOW + took)
+    situation = looked_at(home, source)
+    assert situation.replayed is replayed
+    assert situation.now_utc == (NOW if replayed else LATER)
+
+
+@pytest.mark.parametrize(("source", "late"), [("live", True), ("simulator", True), ("archive", False)])
+def test_what_never_came_is_late_unless_the_source_does_not_have_it(
+    asked: Asked, tmp_path: Path, source: str, late: bool
+) -> None:
+    home = Home(tmp_path)
+    snapshot_data.publish_empty(home, source)
+    datasets = asked(home, source=source).get("/api/v1/status").json()["datasets"]
+    assert {row["dataset"]: row["late"] for row in datasets} == {d.name: late for d in DATASETS}
