@@ -15,8 +15,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from co2_dash import callbacks
-from co2_dash.answers import Compression, SecurityHeaders, TruePageStatus
+from co2_dash.answers import Compression, HeadAsGet, SecurityHeaders, TruePageStatus, Unchanged
 from co2_dash.api.install import install
+from co2_dash.api.page_requests import PageRequests
 from co2_dash.api.problems import problem
 from co2_dash.pages import emissions, frame, home, models, not_found, predictions
 from co2_dash.pages.parts import Part
@@ -114,9 +115,12 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = wall_clock) -
     callbacks.register(app, reader)
     server.add_exception_handler(DependencyException, _no_such_file)
     server.add_middleware(WithReader, reader=reader)
+    server.add_middleware(PageRequests, callbacks=app.callback_map)
     server.add_middleware(TruePageStatus, pages=DOCUMENTS)
     server.add_middleware(SecurityHeaders)
     server.add_middleware(Compression)
+    server.add_middleware(Unchanged)
+    server.add_middleware(HeadAsGet)
     return app
 
 

@@ -2,14 +2,16 @@
 
 import gzip
 import hashlib
+from asyncio import Semaphore
 from collections.abc import Callable, Hashable
-from typing import cast
+from typing import TypeVar, cast
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from co2_dash.answers import QUICKLY, names_tag, takes_gzip
 from co2_dash.api.problems import problem
 from co2_dash.reader import Reader
 from co2_dash.situation import Situation
@@ -17,6 +19,12 @@ from co2_dash.store import View
 
 # As often as the pages ask; after that the ETag decides.
 MAX_AGE_SECONDS = 30
+# An ordinary answer takes some kilobytes; a year of history two megabytes, and few ask for the same.
+MOST_BYTES_KEPT = 256 * 1024
+# Making answers is Python's own work, of which one thread runs at a time: more would only hold up
+# the one that takes the requests.
+WORKERS = 2
+T = TypeVar("T")
 Build = Callable[[View, Situation], BaseModel]
 
 
@@ -47,7 +55,16 @@ async def answer(
     if view is None:
         return problem(503, "Nothing has been published yet.", headers={"Retry-After": "60"})
     moment = f"{situation.token}.{situation.now_utc:%M}" if by_minute else situation.token
-    key = (moment, price_area, question)
+    # Weak, since plain and compressed answers share it.
+    tag = f'W/"{moment}.{hashlib.sha256(repr((price_area, question)).encode()).hexdigest()[:12]}"'
+    headers = {
+        "ETag": tag,
+        "Cache-Control": f"{_audience(request)}, max-age={MAX_AGE_SECONDS}, must-revalidate",
+        "Vary": "Accept-Encoding, Authorization, X-API-Key",
+    }
+    # Only a good answer was ever given this tag, so it need not be made to know that it is unchanged.
+    if names_tag(request.headers, tag):
+        return Response(status_code=304, headers=headers)
 
     def make() -> bytes | Refusal:
         try:
@@ -55,30 +72,27 @@ async def answer(
         except Refusal as refusal:
             return refusal
 
-    made = cast("bytes | Refusal | None", view.remembered(key))
-    if made is None:
-        made = await run_in_threadpool(view.remember, key, make)
+    key = (moment, price_area, question)
+    made = await _kept(request, view, key, make)
     if isinstance(made, Refusal):
         return problem(made.status, made.detail)
-    tag = f'"{moment}.{hashlib.sha256(repr((price_area, question)).encode()).hexdigest()[:12]}"'
-    headers = {
-        "ETag": tag,
-        "Cache-Control": f"{_audience(request)}, max-age={MAX_AGE_SECONDS}, must-revalidate",
-        "Vary": "Accept-Encoding, Authorization, X-API-Key",
-    }
-    if tag in _tags(request.headers.get("if-none-match", "")):
-        return Response(status_code=304, headers=headers)
-    if "gzip" in request.headers.get("accept-encoding", ""):
+    if takes_gzip(request.headers):
         plain = made
-        made = view.remember(("gzip", *key), lambda: gzip.compress(plain, mtime=0))
+        made = await _kept(request, view, ("gzip", *key), lambda: gzip.compress(plain, QUICKLY, mtime=0))
         headers["Content-Encoding"] = "gzip"
     return Response(made, media_type="application/json", headers=headers)
 
 
+async def _kept(request: Request, view: View, key: Hashable, make: Callable[[], T]) -> T:
+    """Return what is remembered for ``key``, or have it made by a worker, so that others are answered
+    meanwhile."""
+    found = cast("T | None", view.remembered(key))
+    if found is not None:
+        return found
+    workers: Semaphore = request.app.state.workers
+    async with workers:
+        return await run_in_threadpool(view.remember, key, make, MOST_BYTES_KEPT)
+
+
 def _audience(request: Request) -> str:
     return "private" if request.app.state.settings.api_keys else "public"
-
-
-def _tags(header: str) -> set[str]:
-    # A cache that compressed the answer may have made the tag a weak one.
-    return {part.strip().removeprefix("W/") for part in header.split(",")}

@@ -1,5 +1,6 @@
 """Puts the API onto the server of the pages."""
 
+from asyncio import Semaphore
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,6 +11,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 from co2_dash.api import carbon_intensity, original, problems, reference, state
 from co2_dash.api.access import PREFIX, Gate
+from co2_dash.api.cached import WORKERS
 from co2_dash.api.problems import Problem
 from co2_dash.pages.frame import tokens
 from co2_dash.reader import Reader
@@ -26,6 +28,7 @@ DESCRIPTION = (
 def install(server: FastAPI, reader: Reader, settings: Settings) -> None:
     """Add routes, problems and access rules to ``server``."""
     server.state.reader, server.state.settings = reader, settings
+    server.state.workers = Semaphore(WORKERS)
     problems.install(server)
     for router in (original.router, carbon_intensity.router, state.router):
         server.include_router(router)
@@ -35,6 +38,7 @@ def install(server: FastAPI, reader: Reader, settings: Settings) -> None:
     async def token() -> JSONResponse:
         return JSONResponse(tokens(reader.look()[1]), headers={"Cache-Control": "no-store"})
 
+    @server.get(PREFIX.rstrip("/"), include_in_schema=False)
     @server.get(PREFIX + "{rest:path}", include_in_schema=False)
     async def unknown() -> None:
         raise HTTPException(404, "There is no such endpoint; /docs lists those there are.")

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from dash.exceptions import PreventUpdate
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)
@@ -73,11 +75,48 @@ def install(server: FastAPI) -> None:
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         # What was sent is not sent back: only the name of the parameter and what it should be.
         errors = [
-            InvalidParameter(parameter=str(e["loc"][-1]), message=str(e["msg"])) for e in error.errors()
+            InvalidParameter(parameter=str(e["loc"][-1]), message=_what_is_wrong(e)) for e in error.errors()
         ]
         return problem(422, "A parameter cannot be used.", errors=errors)
 
+    # Of what lies further out than `Failures`.
     @server.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> JSONResponse:
-        _log.error("%s could not be answered", request.url.path, exc_info=error)
-        return problem(500, "The answer could not be made. It has been logged.")
+        return _failure(request.url.path, error)
+
+    server.add_middleware(Failures)
+
+
+def _what_is_wrong(error: Mapping[str, Any]) -> str:
+    """Return the message of one error; of a check of our own, the words that it was raised with."""
+    return str(error["ctx"]["error"] if error["type"] == "value_error" else error["msg"])
+
+
+def _failure(path: str, error: Exception) -> JSONResponse:
+    _log.error("%s could not be answered", path, exc_info=error)
+    return problem(500, "The answer could not be made. It has been logged.")
+
+
+class Failures:
+    """Logs what a route raises and answers with a problem, before Dash does, which logs nothing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_noted)
+        except PreventUpdate:
+            # Dash's way of saying that nothing changes; it answers by itself.
+            raise
+        except Exception as error:
+            if begun or scope["type"] != "http":
+                raise
+            await _failure(scope["path"], error)(scope, receive, send)

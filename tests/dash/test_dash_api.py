@@ -303,7 +303,7 @@ def test_unknown_endpoints_and_methods_are_problems_too(asked: Asked) -> None:
     client = asked()
     refused(client.get("/api/v2/anything"), 404)
     assert refused(client.post(f"{V1}/forecast"), 405)
-    assert client.post(f"{V1}/forecast").headers["allow"] == "GET"
+    assert client.post(f"{V1}/forecast").headers["allow"] == "GET, HEAD"
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
