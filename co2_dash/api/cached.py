@@ -21,11 +21,19 @@ from co2_dash.store import View
 MAX_AGE_SECONDS = 30
 # An ordinary answer takes some kilobytes; a year of history two megabytes, and few ask for the same.
 MOST_BYTES_KEPT = 256 * 1024
-# Making answers is Python's own work, of which one thread runs at a time: more would only hold up
-# the one that takes the requests.
-WORKERS = 2
 T = TypeVar("T")
 Build = Callable[[View, Situation], BaseModel]
+
+
+class Workers:
+    """Two threads that make answers, one for those that take long, so that others need not wait for them.
+
+    Making answers is Python's own work, of which one thread runs at a time: with two for the long ones a
+    flood of long histories held up /healthz three times as long.
+    """
+
+    def __init__(self) -> None:
+        self.ordinary, self.long = Semaphore(1), Semaphore(1)
 
 
 class Refusal(Exception):  # noqa: N818 -- an answer, not a failure
@@ -43,7 +51,13 @@ def reader_of(request: Request) -> Reader:
 
 
 async def answer(
-    request: Request, price_area: str, question: Hashable, build: Build, *, by_minute: bool = False
+    request: Request,
+    price_area: str,
+    question: Hashable,
+    build: Build,
+    *,
+    by_minute: bool = False,
+    takes_long: bool = False,
 ) -> Response:
     """Answer with what ``build`` makes of the newest snapshot, or with 304 when the asker has it.
 
@@ -72,25 +86,26 @@ async def answer(
         except Refusal as refusal:
             return refusal
 
+    workers: Workers = request.app.state.workers
+    worker = workers.long if takes_long else workers.ordinary
     key = (moment, price_area, question)
-    made = await _kept(request, view, key, make)
+    made = await _kept(worker, view, key, make)
     if isinstance(made, Refusal):
         return problem(made.status, made.detail)
     if takes_gzip(request.headers):
         plain = made
-        made = await _kept(request, view, ("gzip", *key), lambda: gzip.compress(plain, QUICKLY, mtime=0))
+        made = await _kept(worker, view, ("gzip", *key), lambda: gzip.compress(plain, QUICKLY, mtime=0))
         headers["Content-Encoding"] = "gzip"
     return Response(made, media_type="application/json", headers=headers)
 
 
-async def _kept(request: Request, view: View, key: Hashable, make: Callable[[], T]) -> T:
-    """Return what is remembered for ``key``, or have it made by a worker, so that others are answered
-    meanwhile."""
+async def _kept(worker: Semaphore, view: View, key: Hashable, make: Callable[[], T]) -> T:
+    """Return what is remembered for ``key``, or have it made by the worker, so that others are
+    answered meanwhile."""
     found = cast("T | None", view.remembered(key))
     if found is not None:
         return found
-    workers: Semaphore = request.app.state.workers
-    async with workers:
+    async with worker:
         return await run_in_threadpool(view.remember, key, make, MOST_BYTES_KEPT)
 
 

@@ -122,7 +122,7 @@ async def history(
             origin=origin_of(situation),
         )
 
-    return await answer(request, price_area, ("history", start, end), build)
+    return await answer(request, price_area, ("history", start, end), build, takes_long=True)
 
 
 @router.get("/carbon-intensity/forecast", response_model=Forecast)

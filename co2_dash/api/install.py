@@ -1,6 +1,5 @@
 """Puts the API onto the server of the pages."""
 
-from asyncio import Semaphore
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,7 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 from co2_dash.api import carbon_intensity, original, problems, reference, state
 from co2_dash.api.access import PREFIX, Gate
-from co2_dash.api.cached import WORKERS
+from co2_dash.api.cached import Workers
 from co2_dash.api.problems import Problem
 from co2_dash.pages.frame import tokens
 from co2_dash.reader import Reader
@@ -28,7 +27,7 @@ DESCRIPTION = (
 def install(server: FastAPI, reader: Reader, settings: Settings) -> None:
     """Add routes, problems and access rules to ``server``."""
     server.state.reader, server.state.settings = reader, settings
-    server.state.workers = Semaphore(WORKERS)
+    server.state.workers = Workers()
     problems.install(server)
     for router in (original.router, carbon_intensity.router, state.router):
         server.include_router(router)

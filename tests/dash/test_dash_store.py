@@ -2,15 +2,17 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
+import pandas as pd
 import pytest
 import snapshot_data
 from pages_server import now, serving
 
 from co2_assets.warehouse.home import Home
-from co2_dash import store
+from co2_dash import queries, store
 from co2_dash.api.cached import MOST_BYTES_KEPT
 from co2_dash.settings import Settings
 from co2_dash.store import SnapshotStore, View
@@ -111,3 +113,33 @@ def test_long_histories_leave_nothing_behind(
         assert client.get(HISTORY, params=asked_for).content == first.content
         again = client.get(HISTORY, params=asked_for, headers={"If-None-Match": first.headers["etag"]})
         assert again.status_code == 304
+
+
+def test_a_short_answer_does_not_wait_for_a_long_one(
+    tmp_path: Path, archive_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    snapshot_data.publish(home, archive_dir)
+    begun, end = threading.Event(), threading.Event()
+    measured = queries.measured
+
+    def slowly(view: View, area: str, start: datetime, stop: datetime) -> pd.DataFrame:
+        if stop - start > timedelta(days=30):
+            begun.set()
+            assert end.wait(LONG_S)
+        return measured(view, area, start, stop)
+
+    monkeypatch.setattr(queries, "measured", slowly)
+    settings = Settings(home, source="live")
+    with (
+        serving(settings, now) as address,
+        httpx.Client(base_url=address, timeout=LONG_S) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        long = pool.submit(client.get, HISTORY, params={"start": "2024-04-01T00:00:00Z"})
+        assert begun.wait(LONG_S)
+        assert client.get("/api/last-24h-emissions").status_code == 200
+        assert client.get("/healthz").status_code == 200
+        assert not long.done()
+        end.set()
+        assert long.result(LONG_S).status_code == 200
