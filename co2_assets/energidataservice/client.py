@@ -183,6 +183,12 @@ class EnergiDataService:
 
     def _persist(self, asked: Asked, ask: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """Ask, and ask again where that may help, within MOST_ATTEMPTS and LONGEST_FETCH."""
+        ban = self._pace.ban_on(asked.dataset)
+        if ban > LONGEST_WAIT:
+            raise RateLimited(
+                asked, f"the service asked us to wait for another {_minutes(ban)}", retry_after=ban
+            )
+        self._wait(ban)
         deadline = self._monotonic() + LONGEST_FETCH.total_seconds()
         for attempt in range(1, MOST_ATTEMPTS + 1):
             self._wait(self._pace.wait_for(asked.dataset))
@@ -191,6 +197,8 @@ class EnergiDataService:
             except ServiceError as error:
                 wait = self._wait_after(error, attempt)
                 late = self._monotonic() + wait.total_seconds() >= deadline
+                if error.retry_after is not None:
+                    self._pace.ban(asked.dataset, error.retry_after)
                 if not error.retryable or attempt == MOST_ATTEMPTS or wait > LONGEST_WAIT or late:
                     raise
                 self._wait(wait)
@@ -273,3 +281,7 @@ class EnergiDataService:
         # A date without a zone is UTC: the only one HTTP knows.
         utc = date.astimezone(UTC) if date.tzinfo else date
         return max(timedelta(0), utc.replace(tzinfo=None) - self._wall())
+
+
+def _minutes(wait: timedelta) -> str:
+    return f"{-(-wait // timedelta(minutes=1))} minutes"

@@ -1,4 +1,4 @@
-"""When each dataset was last asked for, so that the service is never asked too often."""
+"""When each dataset may be asked for again, so that the service is never asked too often."""
 
 import json
 import os
@@ -8,9 +8,14 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
+# A wait that the service asks for is believed up to this long: a day is the longest ban it was seen to
+# give, and a mistaken header must not end the fetching for ever.
+LONGEST_BAN = timedelta(days=1)
+_NOT_BEFORE = ", not before"
+
 
 class Pace:
-    """At most one request per dataset and ``interval``, across restarts.
+    """At most one request per dataset and ``interval``, none while the service asks to wait, across restarts.
 
     Times are real ones (``wall``, naive UTC), not those of the pipeline's clock: a replay of last
     year asks the service today. ``file`` keeps them (JSON, dataset to ISO time); without it they
@@ -34,6 +39,19 @@ class Pace:
             return timedelta(0)
         # A time in the future means the machine's clock was set back: one whole interval is enough.
         return max(timedelta(0), min(self._interval, last + self._interval - self._wall()))
+
+    def ban_on(self, dataset: str) -> timedelta:
+        """Return for how much longer the service asked not to be asked for ``dataset``."""
+        self._read()
+        until = self._last.get(dataset + _NOT_BEFORE)
+        # As above: no ban is longer than the longest that is ever noted.
+        return timedelta(0) if until is None else min(LONGEST_BAN, max(timedelta(0), until - self._wall()))
+
+    def ban(self, dataset: str, wait: timedelta) -> None:
+        """Note that the service asked to wait so long before it is asked for ``dataset`` again."""
+        if self._interval:
+            self._last[dataset + _NOT_BEFORE] = self._wall() + min(wait, LONGEST_BAN)
+            self._write()
 
     def mark(self, dataset: str) -> None:
         """Note that ``dataset`` is asked for now. Written before the request, so a killed run counts."""

@@ -108,3 +108,31 @@ def test_waits_are_spread_by_chance(make_client: Maker, machine: Machine) -> Non
     with pytest.raises(ServerFault):
         fetch(make_client(Service(httpx.Response(500)), **options))
     assert machine.slept == [1.0, 4.0]
+
+
+def test_a_wait_the_service_asks_for_binds_the_next_runs_too(
+    make_client: Maker, machine: Machine, tmp_path: Path
+) -> None:
+    file = tmp_path / "last_requests.json"
+    limited = Service(httpx.Response(429, headers={"Retry-After": "3600"}))
+    with pytest.raises(RateLimited):
+        fetch(make_client(limited, file))
+    machine.time += timedelta(minutes=10)
+    service = Service(envelope([power_row()]))
+    with pytest.raises(RateLimited, match="another 50 minutes"):
+        fetch(make_client(service, file))
+    assert service.requests == []
+    # What is left of it is waited for once it is short.
+    machine.time += timedelta(minutes=49)
+    assert len(fetch(make_client(service, file))) == 1
+    assert machine.slept == [60.0]
+
+
+def test_a_wait_without_measure_ends_within_a_day(
+    make_client: Maker, machine: Machine, tmp_path: Path
+) -> None:
+    file = tmp_path / "last_requests.json"
+    with pytest.raises(RateLimited):
+        fetch(make_client(Service(httpx.Response(429, headers={"Retry-After": "9" * 30})), file))
+    machine.time += timedelta(days=1)
+    assert len(fetch(make_client(Service(envelope([power_row()])), file))) == 1
