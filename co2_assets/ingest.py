@@ -4,6 +4,7 @@ The plan is worked out anew each time from what `new_data_log` says was fetched,
 or skipped run leaves a hole that the next one sees and fills.
 """
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +13,16 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from co2_assets.contracts import BadRow, Dataset, split_rows
+from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.energidataservice.errors import ServiceError
 from co2_assets.pipeline import Pipeline
 from co2_assets.warehouse.database import Transaction, WriteCount
-from co2_assets.warehouse.tables import NEW_DATA_LOG, QUARANTINED_VALUES
+from co2_assets.warehouse.tables import (
+    AGGREGATED_DATA,
+    ENGINEERED_FEATURES,
+    NEW_DATA_LOG,
+    QUARANTINED_VALUES,
+)
 
 # A window of history that came back empty this often is taken to hold nothing.
 EMPTY_ANSWERS_BELIEVED = 3
@@ -217,6 +224,8 @@ def _fetch_window(pipeline: Pipeline, dataset: Dataset, window: Window, report: 
     with pipeline.warehouse.open_transaction() as transaction:
         count = store_rows(dataset, good.assign(fetched_at_utc=pipeline.now), transaction)
         quarantined = _quarantine(bad, pipeline.now, transaction)
+        if dataset in MEASUREMENTS:
+            _take_back(dataset, [row for row in bad if row.is_stuck], transaction)
         _log(
             pipeline,
             dataset,
@@ -260,6 +269,31 @@ def _quarantine(bad: list[BadRow], now: datetime, transaction: Transaction) -> i
         }
     ).drop_duplicates(subset=list(QUARANTINED_VALUES.key))
     return transaction.insert_missing(QUARANTINED_VALUES, frame).new
+
+
+def _take_back(dataset: Dataset, stuck: list[BadRow], transaction: Transaction) -> None:
+    """Remove measurements that were stored before anyone could tell that they had been stuck.
+
+    The hours made of them go too, and are made anew of what is left. What was released stays.
+    """
+    keys = pd.DataFrame([json.loads(row.row_json) | {"row_key": row.row_key} for row in stuck])
+    if keys.empty:
+        return
+    released = transaction.read(
+        "SELECT row_key FROM quarantined_values WHERE dataset = ? AND released_at_utc IS NOT NULL",
+        [dataset.name],
+    )
+    keys = keys[~keys["row_key"].isin(released["row_key"])]
+    for area, rows in keys.groupby("price_area"):
+        minutes = [pd.Timestamp(text).tz_localize(None).to_pydatetime() for text in rows["minute_utc"]]
+        hours = sorted({minute.replace(minute=0) for minute in minutes})
+        transaction.remove(
+            dataset.table, "price_area = ? AND list_contains(?::TIMESTAMP[], minute_utc)", [area, minutes]
+        )
+        for table in (AGGREGATED_DATA, ENGINEERED_FEATURES):
+            transaction.remove(
+                table, "price_area = ? AND list_contains(?::TIMESTAMP[], hour_utc)", [area, hours]
+            )
 
 
 def _log(

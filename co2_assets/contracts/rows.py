@@ -12,7 +12,8 @@ from co2_assets.contracts.vocabulary import Dataset, Kind
 class BadRow:
     """One value that breaks its contract: what is written to quarantine instead of the table.
 
-    ``row_json`` is the whole row as received, so that it can be released.
+    ``row_json`` is the whole row as received, so that it can be released. ``is_stuck`` says that the value
+    by itself was plausible: earlier rows of the same run may have been taken for good ones.
     """
 
     dataset: str
@@ -21,6 +22,7 @@ class BadRow:
     value: str
     reason: str
     row_json: str = "{}"
+    is_stuck: bool = False
 
 
 def split_rows(
@@ -39,7 +41,7 @@ def split_rows(
     bad: list[BadRow] = []
     is_bad = pd.Series(False, index=rows.index)
 
-    def condemn(mask: pd.Series, column: str, reason: str) -> None:
+    def condemn(mask: pd.Series, column: str, reason: str, *, is_stuck: bool = False) -> None:
         nonlocal is_bad
         if not mask.any():
             return
@@ -48,7 +50,7 @@ def split_rows(
         texts = condemned.to_json(orient="records", lines=True, date_format="iso", date_unit="us")
         for row, text in zip(condemned.to_dict("records"), texts.splitlines(), strict=True):
             row_key = ", ".join(f"{name}={row[name]}" for name in key)
-            bad.append(BadRow(dataset.name, row_key, column, str(row[column]), reason, text))
+            bad.append(BadRow(dataset.name, row_key, column, str(row[column]), reason, text, is_stuck))
 
     for name in key:
         condemn(rows[name].isna(), name, "the key is missing")
@@ -65,7 +67,8 @@ def split_rows(
             condemn(series > column.maximum, column.name, f"above {column.maximum:g} {column.unit}")
         if column.stuck_after is not None:
             stuck = _is_stuck(dataset, rows, column.name, column.stuck_after) & ~is_bad
-            condemn(stuck, column.name, f"the same for {column.stuck_after} or longer: stuck")
+            reason = f"the same for {column.stuck_after} or longer: stuck"
+            condemn(stuck, column.name, reason, is_stuck=True)
     if values:
         condemn(
             rows[[c.name for c in values]].isna().all(axis=1) & ~is_bad,

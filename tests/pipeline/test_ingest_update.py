@@ -16,6 +16,7 @@ from pipeline_runs import (
     differing,
     editing,
     refusing,
+    run,
     simulated,
     tables,
     warehouse,
@@ -193,3 +194,36 @@ def test_deepening_reads_older_history_and_leaves_the_newest_alone(home: Path) -
     assert fetch(deeper, deepen=True).windows == []
     first = warehouse(deeper).read("SELECT min(time_utc) AS t FROM day_ahead_prices")["t"].iloc[0]
     assert first == (T0 - timedelta(days=75)).replace(hour=0)
+
+
+def test_values_stored_before_they_were_known_to_be_stuck_are_taken_back(home: Path, inject: Inject) -> None:
+    first, last = T0 + HOUR, T0 + 13 * HOUR
+
+    def stuck(records: Records) -> Records:
+        return [
+            {**row, "CO2Emission": 123.0}
+            if f"{first:%Y-%m-%dT%H:%M:%S}" <= row.get("Minutes1UTC", "") < f"{last:%Y-%m-%dT%H:%M:%S}"
+            else row
+            for row in records
+        ]
+
+    inject(editing(stuck))
+    during = "SELECT count(*) AS n FROM {} WHERE price_area = 'DK' AND {} >= ? AND {} < ?"
+
+    def count(table: str, time: str) -> int:
+        held = warehouse(simulated(home)).read(during.format(table, time, time), [first, last])
+        return int(held["n"].iloc[0])
+
+    assert run(simulated(home, T0 + 6 * HOUR)).success
+    # Five hours of one value may be true.
+    assert count("power_system_right_now", "minute_utc") > 250
+    assert count("aggregated_data", "hour_utc") == count("engineered_features", "hour_utc") == 5
+
+    assert run(simulated(home, T0 + 18 * HOUR)).success
+    assert count("power_system_right_now", "minute_utc") == 0
+    assert count("aggregated_data", "hour_utc") == count("engineered_features", "hour_utc") == 0
+    kept_apart = warehouse(simulated(home)).read("SELECT * FROM quarantined_values")
+    assert set(kept_apart["reason"]) == {"the same for 6:00:00 or longer: stuck"}
+    assert len(kept_apart) > 700
+    later = warehouse(simulated(home)).read("SELECT max(hour_utc) AS t FROM aggregated_data")["t"].iloc[0]
+    assert later == T0 + 17 * HOUR
