@@ -18,8 +18,7 @@ from co2_assets.assets.evaluations import evaluation_rows
 from co2_assets.assets.features import BEGINNING
 from co2_assets.assets.forecasts import MARK_HOURS
 from co2_assets.assets.metadata import markdown_table
-from co2_assets.assets.raw_energy_data import WRITER_POOL
-from co2_assets.assets.trained_model import TrainingRunConfig, record_models
+from co2_assets.assets.trained_model import LearningConfig, record_models
 from co2_assets.inputs import HISTORY_NEEDED, read_areas, read_known_data
 from co2_assets.pipeline import Pipeline
 from co2_assets.retraining import BACKFILL
@@ -34,9 +33,11 @@ DEFAULT_DAYS = 90
 # Marks issued and kept at a time: a week's.
 MARKS_AT_A_TIME = 28
 MARK = timedelta(hours=MARK_HOURS)
+# One that was stopped longer ago is begun anew.
+RESUMED_WITHIN = timedelta(days=7)
 
 
-class BackfillConfig(TrainingRunConfig):
+class BackfillConfig(LearningConfig):
     """Run configuration of a backfill."""
 
     days: int = Field(
@@ -44,13 +45,13 @@ class BackfillConfig(TrainingRunConfig):
     )
 
 
-@dg.op(name=OP, pool=WRITER_POOL)
+# In no pool: it trains for minutes, and its writes are short and locked like all others.
+@dg.op(name=OP)
 def score_the_past(
     context: dg.OpExecutionContext, config: BackfillConfig, pipeline: dg.ResourceParam[Pipeline]
 ) -> None:
     """Train as of the beginning, issue every mark since, score, and say how it went."""
-    # Marks of midnight: the same stretch however often it is asked for on a day.
-    start = (pipeline.now - timedelta(days=config.days)).replace(hour=0, minute=0, second=0)
+    start = _start(pipeline, config.days)
     for model in _models_as_of(start, config, context, pipeline):
         marks = _marks_left(pipeline, model, start)
         context.log.info(
@@ -76,12 +77,33 @@ def score_the_past(
     name=BACKFILL_JOB,
     description="Score the past quarter as if live: train as of its beginning, forecast at every six-hour "
     "mark since, as of then, and score what came true. A backfill that was stopped goes on where it was.",
-    config={"loggers": {"console": {"config": {"log_level": "INFO"}}}},
+    config={
+        "ops": {OP: {"config": {"days": DEFAULT_DAYS}}},
+        "loggers": {"console": {"config": {"log_level": "INFO"}}},
+    },
     executor_def=dg.in_process_executor,
 )
 def backfill() -> None:
     """One step, which remembers by the tables how far it came."""
     score_the_past()
+
+
+def _start(pipeline: Pipeline, days: int) -> datetime:
+    """Return the midnight, UTC, to begin at: where an equally long backfill was stopped, or ``days`` ago."""
+    start = (pipeline.now - timedelta(days=days)).replace(hour=0, minute=0, second=0)
+    unfinished = pipeline.warehouse.read(
+        f"""
+        SELECT max(data_to_utc) AS start FROM {MODEL_TABLE.name} m
+        WHERE trigger = ? AND data_to_utc BETWEEN ? AND ? AND trained_at_utc <= ?
+            AND date_diff('day', data_to_utc, trained_at_utc) = ?
+            AND NOT EXISTS (
+                SELECT 1 FROM {MODEL_EVALUATIONS.name} e
+                WHERE e.model_version = m.model_version AND e.kind = ?
+            )
+        """,
+        [BACKFILL, start - RESUMED_WITHIN, start, pipeline.now, days, BACKFILL],
+    )["start"].iloc[0]
+    return start if pd.isna(unfinished) else unfinished.to_pydatetime()
 
 
 def _models_as_of(
@@ -93,9 +115,14 @@ def _models_as_of(
     from co2_assets.forecasting.training import EpochReport, train_together
     from co2_assets.promotion import Verdict
 
+    since = BEGINNING if config.window_days is None else start - timedelta(days=config.window_days)
+    # What follows is the test, so none of the history is set aside for one.
+    training = TrainingConfig(test_share=0.0, **config.sizes())
+    seed = pipeline.seed if config.seed is None else config.seed
     known = pipeline.warehouse.read(
         f"SELECT price_area, model_version FROM {MODEL_TABLE.name} WHERE trigger = ? AND data_to_utc = ? "
-        "QUALIFY dense_rank() OVER (ORDER BY trained_at_utc DESC, model_version) = 1 ORDER BY price_area",
+        "QUALIFY dense_rank() OVER (ORDER BY trained_at_utc DESC, model_version DESC) = 1 "
+        "ORDER BY price_area",
         [BACKFILL, start],
     )
     if len(known):
@@ -107,19 +134,18 @@ def _models_as_of(
         except ModelFileError as error:
             context.log.warning(f"{error}: training it again")
         else:
-            context.log.info(f"going on with {loaded[0].version}")
-            return loaded
+            first = loaded[0]
+            if first.config == training and first.seed == seed and first.record.data_from >= since:
+                context.log.info(f"going on with {first.version}")
+                return loaded
+            context.log.info(f"{first.version} was trained otherwise than asked for: training anew")
 
     def progress(report: EpochReport) -> None:
         context.log.info(f"network {report.network}, epoch {report.epoch} of {training.epochs}")
 
-    since = BEGINNING if config.window_days is None else start - timedelta(days=config.window_days)
     data = read_areas(pipeline.warehouse, since=since, until=start)
     if not data:
         raise dg.Failure(f"No hour before {start:%Y-%m-%d} UTC was measured: fewer days, or more history.")
-    # What follows is the test, so none of the history is set aside for one.
-    training = TrainingConfig(test_share=0.0, **config.sizes())
-    seed = pipeline.seed if config.seed is None else config.seed
     context.log.info(f"training on what was known at {start:%Y-%m-%d %H:%M} UTC")
     started = time.perf_counter()
     models = train_together(list(data.values()), until=start, seed=seed, config=training, progress=progress)
@@ -162,7 +188,7 @@ def _issue(
         pipeline.warehouse, since=marks[0] - HISTORY_NEEDED, until=pipeline.now, area=model.area
     )
     try:
-        rows = issue_forecasts(model, data, marks).assign(kind="hindcast")
+        rows = issue_forecasts(model, data, marks).assign(kind=BACKFILL)
     except NoForecastError as error:
         context.log.warning(f"Nothing was issued from {marks[0]} to {marks[-1]}: {error}")
         return
@@ -179,7 +205,7 @@ def _score(pipeline: Pipeline, model: "TrainedModel", start: datetime) -> pd.Dat
     )
     if outcomes.empty:
         raise dg.Failure(f"Nothing that was forecast since {start:%Y-%m-%d} UTC has come true yet.")
-    rows = evaluation_rows(outcomes, model.area.name, model.version, "hindcast", pipeline, name=BACKFILL)
+    rows = evaluation_rows(outcomes, model.area.name, model.version, BACKFILL, pipeline)
     with pipeline.warehouse.open_transaction() as transaction:
         transaction.insert_missing(MODEL_EVALUATIONS, rows)
     return rows

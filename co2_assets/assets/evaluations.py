@@ -35,8 +35,7 @@ def model_evaluations(pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeRes
         """
         SELECT * FROM prediction_outcomes
         WHERE actual_g_per_kwh IS NOT NULL AND target_hour_utc >= ? AND target_hour_utc < ?
-            AND issue_time_utc <= ?
-            AND model_version NOT IN (SELECT model_version FROM model_table WHERE trigger = ?)
+            AND issue_time_utc <= ? AND kind <> ?
         """,
         [pipeline.now - timedelta(days=SCORED_DAYS), pipeline.now, pipeline.now, BACKFILL],
     )
@@ -69,15 +68,12 @@ def model_evaluations(pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeRes
 
 
 def evaluation_rows(
-    outcomes: pd.DataFrame, area: str, model: str, kind: str, pipeline: Pipeline, *, name: str | None = None
+    outcomes: pd.DataFrame, area: str, model: str, kind: str, pipeline: Pipeline
 ) -> pd.DataFrame:
-    """Return the rows of `model_evaluations` for one model's outcomes of one kind.
-
-    ``name`` tells evaluations of one kind and end apart; by default it is the kind.
-    """
+    """Return the rows of `model_evaluations` for one model's outcomes of one kind."""
     end = outcomes["target_hour_utc"].max() + timedelta(hours=1)
     return score(outcomes).assign(
-        evaluation_id=f"{area}:{model}:{name or kind}:{end:%Y%m%dT%H%M}",
+        evaluation_id=f"{area}:{model}:{kind}:{end:%Y%m%dT%H%M}",
         price_area=area,
         model_version=model,
         kind=kind,

@@ -13,7 +13,15 @@ from co2_assets.warehouse.tables import TABLES, VIEWS
 
 # For each version after the first, the SQL that brings a file of the version before to it. A file
 # that is new is made from `tables.TABLES` as they stand, so both ways must end in the same tables.
-MIGRATIONS: Mapping[int, str] = {}
+MIGRATIONS: Mapping[int, str] = {
+    # Forecasts of backfills were once called hindcasts, as those of a champion's first week are.
+    2: """
+        UPDATE predictions SET kind = 'backfill' WHERE kind = 'hindcast'
+            AND model_version IN (SELECT model_version FROM model_table WHERE trigger = 'backfill');
+        UPDATE model_evaluations SET kind = 'backfill' WHERE kind = 'hindcast'
+            AND model_version IN (SELECT model_version FROM model_table WHERE trigger = 'backfill');
+    """,
+}
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,11 @@ PREDICTIONS = Table(
         _time("target_hour_utc", "Start of the hour forecast."),
         _text("model_version", "The model that made it.", nullable=False),
         _count("lead_hours", "1 is the hour that starts at the issue time.", "h"),
-        _text("kind", "live, or hindcast: issued later, as of then.", nullable=False),
+        _text(
+            "kind",
+            "live; hindcast, issued later, as of then; or backfill, the same by a model of then.",
+            nullable=False,
+        ),
         *(
             _co2(name, f"Forecast quantile {level:g}.")
             for name, level in zip(QUANTILE_COLUMNS, QUANTILES, strict=True)
@@ -164,7 +168,7 @@ MODEL_EVALUATIONS = Table(
         _text("evaluation_id", "Area, model, kind and end of the window.", nullable=False),
         PRICE_AREA,
         _text("model_version", "The model.", nullable=False),
-        _text("kind", "live, hindcast or test.", nullable=False),
+        _text("kind", "live, hindcast, backfill or test.", nullable=False),
         _count("lead_from_hours", "First lead.", "h"),
         _count("lead_to_hours", "Last lead; 1-6 is the headline.", "h"),
         _time("window_from_utc", "First hour scored."),

@@ -1,5 +1,7 @@
 """A stretch of the past is scored as if it had been live, and goes on where it was stopped."""
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -70,7 +72,7 @@ def test_a_stopped_backfill_goes_on_where_it_was(home: Settings, monkeypatch: py
 
     assert run(home, BACKFILL_JOB, config)
     rows = published(home, "SELECT * FROM predictions ORDER BY ALL")
-    assert set(rows["kind"]) == {"hindcast"}
+    assert set(rows["kind"]) == {"backfill"}
     assert sorted(set(rows["issue_time_utc"])) == list(pd.date_range(START, NOW, freq="6h", inclusive="left"))
     kept = rows[rows["issue_time_utc"].isin(first["issue_time_utc"])].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, first)
@@ -95,3 +97,39 @@ def test_a_backfill_that_was_done_changes_nothing(home: Settings) -> None:
     assert run(home, BACKFILL_JOB, config)
     for table, content in zip(tables, before, strict=True):
         pd.testing.assert_frame_equal(published(home, f"SELECT * FROM {table} ORDER BY ALL"), content)
+
+
+def test_a_backfill_stopped_before_midnight_goes_on_after_it(home: Settings) -> None:
+    config = {"ops": {OP: {"config": {"days": DAYS, **SIZES}}}}
+    with patch.object(backfill, "_score", side_effect=MemoryError("no memory left")):
+        assert not run(home, BACKFILL_JOB, config)
+    tomorrow = replace(home, as_of=NOW + timedelta(days=1))
+    assert run(tomorrow, BACKFILL_JOB, config)
+    models = published(home, "SELECT data_to_utc FROM model_table")
+    assert models["data_to_utc"].tolist() == [START]
+    issued = published(home, "SELECT max(issue_time_utc) AS t FROM predictions")["t"].iloc[0]
+    assert issued > NOW
+
+    # That one is done: the next is of its own day.
+    assert run(tomorrow, BACKFILL_JOB, config)
+    models = published(home, "SELECT data_to_utc FROM model_table ORDER BY ALL")
+    assert models["data_to_utc"].tolist() == [START, START + timedelta(days=1)]
+
+
+def test_a_backfill_of_another_size_is_another(home: Settings) -> None:
+    for hidden in (4, 3):
+        config = {"ops": {OP: {"config": {"days": 1, **SIZES, "hidden": hidden}}}}
+        assert run(home, BACKFILL_JOB, config)
+    assert published(home, "SELECT * FROM model_table")["model_version"].nunique() == 2
+
+
+def test_nothing_of_a_backfill_counts_as_the_champions(home: Settings) -> None:
+    sizes = {"ops": {"trained_model": {"config": {"only_if_missing": True, **SIZES}}}}
+    assert run(home, "six_hour_tick", sizes)
+    others = "SELECT * FROM model_evaluations WHERE kind <> 'backfill' ORDER BY ALL"
+    before = published(home, others)
+    assert run(home, BACKFILL_JOB, {"ops": {OP: {"config": {"days": DAYS, **SIZES}}}})
+    assert run(home, "six_hour_tick", sizes)
+    pd.testing.assert_frame_equal(published(home, others), before)
+    kinds = published(home, "SELECT DISTINCT kind FROM predictions")["kind"]
+    assert "backfill" in set(kinds)
