@@ -1,16 +1,16 @@
 """When things run: the six-hour job, the deepening of history, the retraining sensor."""
 
 import json
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
-from co2_assets.contracts import DATASETS
+from co2_assets.contracts import DATASETS, Dataset
 from co2_assets.contracts.areas import DENMARK, MEASUREMENTS
-from co2_assets.energidataservice.sources import FIRST_DAYS
+from co2_assets.energidataservice.sources import FIRST_DAYS, earliest_of
 from co2_assets.ingest import plan
 from co2_assets.pipeline import published_snapshot
 from co2_assets.retraining import BACKFILL, RULE_TRIGGERS, Decision, Score, Situation, decide
@@ -24,6 +24,8 @@ TICK_JOB = "six_hour_tick"
 RETRAIN_JOB = "retrain"
 DEEPEN_JOB = "deepen_history"
 REMEMBERED_REQUESTS = 100
+# A stretch of history that could not be had is asked for again after this long.
+RETRIED_AFTER = timedelta(hours=1)
 # The terminal's logger of a run: ours in place of Dagster's, which prints every event.
 SHORT_LINES: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
 
@@ -69,12 +71,22 @@ six_hour_schedule = dg.ScheduleDefinition(
 )
 
 
-def history_left(snapshot: Snapshot, settings: Settings, now: datetime) -> int:
-    """Return how many windows of older measurements are still to be fetched."""
+def history_left(
+    snapshot: Snapshot,
+    settings: Settings,
+    now: datetime,
+    datasets: Sequence[Dataset] = DATASETS,
+    *,
+    patience: timedelta = timedelta(0),
+) -> int:
+    """Return how many windows of older rows of ``datasets`` are still to be fetched.
+
+    Those of a dataset whose last such fetch failed less than ``patience`` before ``now`` do not count.
+    """
     if snapshot.source == ARCHIVE:
         return 0  # read whole at the first run
     left = 0
-    for dataset in MEASUREMENTS:
+    for dataset in datasets:
         log = snapshots.query(snapshot, "SELECT * FROM new_data_log WHERE dataset = ?", [dataset.name])
         windows = plan(
             dataset,
@@ -82,8 +94,12 @@ def history_left(snapshot: Snapshot, settings: Settings, now: datetime) -> int:
             now=now,
             history_days=settings.history_days,
             first_days=FIRST_DAYS,
-            earliest=None,
+            earliest=earliest_of(snapshot.source),
         )
+        history = log[log["purpose"] == "history"].sort_values("fetched_at_utc")
+        failed = history.iloc[-1:].query("outcome != 'ok'")["fetched_at_utc"]
+        if (now - failed < patience).any():
+            continue
         left += sum(window.purpose == "history" for window in windows)
     return left
 
@@ -102,9 +118,15 @@ def deepen_history_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequ
     snapshot = published_snapshot(settings)
     if snapshot is None:
         return dg.SkipReason("Nothing is published yet; the six-hour run fetches the newest days first.")
-    left = history_left(snapshot, settings, clock(snapshot, settings))
+    now = clock(snapshot, settings)
+    left = history_left(snapshot, settings, now, patience=RETRIED_AFTER)
     if not left:
-        return dg.SkipReason(f"All {settings.history_days} days of history are held.")
+        waiting = history_left(snapshot, settings, now)
+        return dg.SkipReason(
+            f"{waiting} pieces of history could not be had; they are asked for again an hour after that."
+            if waiting
+            else f"All {settings.history_days} days of history are held."
+        )
     if _in_progress(context.instance, None):
         return dg.SkipReason(f"Another run is under way; {left} pieces of history are left.")
     return dg.RunRequest()
@@ -138,7 +160,7 @@ def read_situation(
     """Gather from the published tables and the sensor's memory what the retraining rule looks at."""
     champion = snapshots.query(
         snapshot,
-        "SELECT model_version, data_from_utc, data_to_utc FROM champions WHERE price_area = ?",
+        "SELECT model_version FROM champions WHERE price_area = ?",
         [DENMARK.name],
     )
     held = snapshots.query(
@@ -160,9 +182,10 @@ def read_situation(
     )
     trained = snapshots.query(
         snapshot,
-        "SELECT max(trained_at_utc) AS at FROM model_table WHERE price_area = ? AND trigger <> ?",
+        "SELECT max(trained_at_utc) AS at, max(data_to_utc - data_from_utc) AS history FROM model_table "
+        "WHERE price_area = ? AND trigger <> ?",
         [DENMARK.name, BACKFILL],
-    )["at"].iloc[0]
+    ).iloc[0]
     without_model = snapshots.query(
         snapshot,
         "SELECT DISTINCT price_area FROM aggregated_data ANTI JOIN champions USING (price_area) ORDER BY ALL",
@@ -175,14 +198,10 @@ def read_situation(
         training_running=training_running,
         last_fired_at=datetime.fromisoformat(fired_at) if fired_at else None,
         fired=frozenset(memory.get("fired", ())),
-        champion_history=(
-            (champion["data_to_utc"] - champion["data_from_utc"]).iloc[0].to_pytimedelta()
-            if version
-            else None
-        ),
+        learnt_history=None if pd.isna(trained["history"]) else trained["history"].to_pytimedelta(),
         history=(held["last"] - held["first"]).to_pytimedelta() if held["first"] is not None else None,
-        history_complete=history_left(snapshot, settings, now) == 0,
-        last_trained_at=None if pd.isna(trained) else trained.to_pydatetime(),
+        history_complete=history_left(snapshot, settings, now, MEASUREMENTS) == 0,
+        last_trained_at=None if pd.isna(trained["at"]) else trained["at"].to_pydatetime(),
         areas_without_model=tuple(without_model["price_area"]),
     )
 
@@ -204,7 +223,7 @@ def _score(rows: pd.DataFrame) -> Score | None:
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Asks for a new model when the live accuracy of leads 1-6 falls under 65 % (or when "
-    "twice the history the champion knew is held, an area it does not know, or a month has passed since "
+    "twice the history that any model knew is held, an area it does not know, or a month has passed since "
     "the last training); once per evaluation, never beside another training, at most once a day.",
 )
 def retraining_sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:

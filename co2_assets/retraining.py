@@ -11,12 +11,12 @@ ACCURACY_THRESHOLD_PERCENT = 65.0
 # Four six-hour forecasts of six hours each: fewer hours say more about the weather than the model.
 MINIMUM_SCORED_HOURS = 24
 AT_MOST_EVERY = timedelta(days=1)
-# A champion trained on the first weeks is trained anew once this many times more history is held.
+# A model of the first weeks is trained anew once this many times more history is held.
 HISTORY_GROWTH = 2.0
 # Over a recorded year a training each month took 3 to 4 % off the error (docs/accuracy.md): the newest
 # weeks teach most.
 TRAINED_EVERY = timedelta(days=30)
-# What asks for a model that is to score the past and no more.
+# What asks for a model that is to score the past and no more; also the kind of its forecasts.
 BACKFILL = "backfill"
 RULE_TRIGGERS = ("accuracy fell", "history grew", "area added", "month passed")
 ACCURACY_FELL, HISTORY_GREW, AREA_ADDED, MONTH_PASSED = RULE_TRIGGERS
@@ -37,7 +37,7 @@ class Situation:
     """What the rule looks at. Times are UTC; ``None`` where there is nothing yet.
 
     ``fired`` holds the names of the requests made before, ``last_fired_at`` the time of the newest.
-    ``champion_history`` is how much history the champion was trained on, ``history`` how much is
+    ``learnt_history`` is the most history that any model was trained on, ``history`` how much is
     held now; ``history_complete`` says that no more is on its way. ``last_trained_at`` is when the newest
     model was trained, promoted or not. ``areas_without_model`` are measured, but were not when the
     champion was trained.
@@ -49,7 +49,7 @@ class Situation:
     training_running: bool
     last_fired_at: datetime | None
     fired: frozenset[str]
-    champion_history: timedelta | None
+    learnt_history: timedelta | None
     history: timedelta | None
     history_complete: bool
     last_trained_at: datetime | None = None
@@ -105,16 +105,16 @@ def _area_added(situation: Situation) -> Decision | None:
 
 
 def _history_grew(situation: Situation) -> Decision | None:
-    held, trained_on = situation.history, situation.champion_history
+    held, trained_on = situation.history, situation.learnt_history
     if not situation.history_complete or held is None or trained_on is None:
         return None
     if held < HISTORY_GROWTH * trained_on:
         return None
     return Decision(
         True,
-        f"The champion was trained on {trained_on.days} days of history and {held.days} are held now.",
+        f"No model was trained on more than {trained_on.days} days of history and {held.days} are held now.",
         trigger=HISTORY_GREW,
-        name=f"history-{situation.champion}",
+        name=_daily("history", situation),
     )
 
 
@@ -126,9 +126,13 @@ def _month_passed(situation: Situation) -> Decision | None:
         True,
         f"The newest model was trained at {trained:%Y-%m-%d %H:%M} UTC, over {TRAINED_EVERY.days} days ago.",
         trigger=MONTH_PASSED,
-        # By the day, so that a training that failed is asked for again.
-        name=f"month-{situation.now:%Y-%m-%d}",
+        name=_daily("month", situation),
     )
+
+
+def _daily(reason: str, situation: Situation) -> str:
+    """A name by the day, so that a training that failed or was cancelled is asked for again."""
+    return f"{reason}-{situation.now:%Y-%m-%d}"
 
 
 def _accuracy_fell(situation: Situation) -> Decision:

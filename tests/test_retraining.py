@@ -15,7 +15,7 @@ SITUATION = Situation(
     training_running=False,
     last_fired_at=None,
     fired=frozenset(),
-    champion_history=timedelta(days=500),
+    learnt_history=timedelta(days=500),
     history=timedelta(days=510),
     history_complete=True,
 )
@@ -58,7 +58,7 @@ def test_history_grown_twofold_asks_for_training_once() -> None:
     grown = replace(
         SITUATION,
         score=None,
-        champion_history=timedelta(days=60),
+        learnt_history=timedelta(days=60),
         history=timedelta(days=730),
     )
     decision = decide(grown)

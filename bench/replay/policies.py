@@ -201,7 +201,7 @@ def by_rule(replay: Replay) -> tuple[Policy, list[Check]]:
                 training_running=False,
                 last_fired_at=last_fired_at,
                 fired=frozenset(fired),
-                champion_history=champion.record.data_to - champion.record.data_from,
+                learnt_history=last_trained_at - first_hour,
                 history=now - timedelta(hours=1) - first_hour,
                 history_complete=True,
                 last_trained_at=last_trained_at,

@@ -68,6 +68,11 @@ class Connection:
         self.client.close()
 
 
+def earliest_of(kind: str) -> datetime | None:
+    """The first instant that a source of this kind holds, naive UTC, where it is known without opening it."""
+    return EPOCH + timedelta(days=1) if kind == SIMULATOR else None
+
+
 def parse_source(text: str) -> Source:
     """Read ``live``, ``simulator``, ``auto`` or ``archive:DIR``; SourceError for anything else."""
     kind, colon, folder = text.partition(":")
@@ -108,7 +113,7 @@ def connect(
         return Connection(LIVE, client, FIRST_DAYS, unlimited=False)
     if source.kind == SIMULATOR:
         client = _emulated(SimulatedGrid(seed), now, fault)
-        return Connection(SIMULATOR, client, FIRST_DAYS, unlimited=True, earliest=EPOCH + timedelta(days=1))
+        return Connection(SIMULATOR, client, FIRST_DAYS, unlimited=True, earliest=earliest_of(SIMULATOR))
     if source.kind == ARCHIVE:
         grid = _recording(source)
         try:

@@ -18,10 +18,11 @@ from co2_assets.automation import (
     TICK_JOB,
     decide_now,
     deepen_history_schedule,
+    history_left,
     retraining_sensor,
 )
 from co2_assets.backfill import BACKFILL_JOB
-from co2_assets.contracts.areas import MEASUREMENTS
+from co2_assets.contracts import DATASETS
 from co2_assets.definitions import build_definitions
 from co2_assets.ingest import update
 from co2_assets.pipeline import open_pipeline
@@ -293,15 +294,46 @@ def test_deepening_is_asked_for_until_all_is_held(
         deeper = point_to(simulated(settings.home, NOON, history_days=75), monkeypatch)
         assert isinstance(deepen_history_schedule(context), dg.RunRequest)
         other = create_run_for_test(instance, job_name=TICK_JOB, status=dg.DagsterRunStatus.STARTED)
-        assert "Another run is under way; 2 pieces" in deepen_history_schedule(context).skip_message
+        assert "Another run is under way; 5 pieces" in deepen_history_schedule(context).skip_message
         instance.delete_run(other.run_id)
 
         for deepen in (False, True):
             with open_pipeline(deeper) as pipeline:
-                for dataset in MEASUREMENTS:
+                for dataset in DATASETS:
                     update(pipeline, dataset, deepen=deepen)
                 pipeline.publish()
         assert deepen_history_schedule(context).skip_message == "All 75 days of history are held."
+
+
+def test_what_failed_while_deepening_is_asked_for_again_an_hour_later(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deeper = point_to(simulated(settings.home, NOON, history_days=75), monkeypatch)
+    for deepen in (False, True):
+        with open_pipeline(deeper) as pipeline:
+            for dataset in DATASETS:
+                update(pipeline, dataset, deepen=deepen)
+            pipeline.publish()
+    with warehouse(deeper).session() as connection:
+        connection.execute(
+            "UPDATE new_data_log SET outcome = 'refused' WHERE dataset = 'day_ahead_prices' "
+            "AND purpose = 'history'"
+        )
+    publish(deeper)
+    with dg.instance_for_test() as instance, dg.build_schedule_context(instance=instance) as context:
+        assert "could not be had" in deepen_history_schedule(context).skip_message
+        point_to(simulated(settings.home, NOON + HOUR, history_days=75), monkeypatch)
+        assert isinstance(deepen_history_schedule(context), dg.RunRequest)
+
+
+def test_history_from_before_the_source_began_is_not_waited_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The simulated grid begins in 2020: what is asked for of the years before is never left.
+    deepest = point_to(simulated(settings.home, NOON, history_days=3650), monkeypatch)
+    snapshot = published(deepest)
+    begun = history_left(snapshot, deepest, NOON)
+    assert begun == history_left(snapshot, simulated(settings.home, NOON, history_days=2000), NOON) > 0
 
 
 def test_the_schedule_deepens_by_the_job_of_that_name(home: Path) -> None:
