@@ -1,5 +1,6 @@
 """The `co2` command."""
 
+import errno
 import json
 import resource
 import sys
@@ -50,9 +51,12 @@ def clear_errors() -> Iterator[None]:
         raise typer.Exit(FAILED) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        err.print(
-            f"co2: {where}{error.strerror or error}; make room there, or choose a --home that can be written"
-        )
+        remedies = {
+            errno.ENOSPC: "make room there",
+            errno.ENOTDIR: "a file is where a folder should be: move it, or choose another --home",
+        }
+        remedy = remedies.get(error.errno or 0, "choose a --home that can be written")
+        err.print(f"co2: {where}{error.strerror or error}; {remedy}")
         raise typer.Exit(FAILED) from error
 
 
@@ -107,18 +111,18 @@ def up(
 
 
 def resolved(settings: Settings) -> Settings:
-    """Return the settings with ``auto`` resolved, and say what it came to."""
-    from co2_assets.pipeline import resolve_source
+    """Return the settings with ``auto`` resolved for a run that fetches, of a source that is there."""
+    from co2_assets.pipeline import resolve_source, source_label
 
-    if settings.source != "auto":
-        return settings
-    source = resolve_source(settings)
-    if source == "simulator":
-        err.print(
-            "The live service cannot be reached: using the built-in simulator of the Danish grid.\n"
-            "Its numbers are made up and marked so everywhere; they are kept apart from live data."
-        )
-    return replace(settings, source=source)
+    source_label(settings)
+    return replace(settings, source=resolve_source(settings))
+
+
+def resolved_to_held(settings: Settings) -> Settings:
+    """Return the settings with ``auto`` resolved to the source whose data are held."""
+    from co2_assets.pipeline import held_source
+
+    return replace(settings, source=held_source(settings))
 
 
 def require_snapshot(settings: Settings) -> Any:
@@ -180,7 +184,7 @@ def train(
     from co2_assets.terminal import model_summary
 
     with clear_errors():
-        settings = resolved(settings_from(source, as_of, home))
+        settings = resolved_to_held(settings_from(source, as_of, home))
         if seed is not None:
             settings = replace(settings, seed=seed)
         trigger = "asked for"
@@ -206,8 +210,9 @@ def forecast(
     from co2_assets.terminal import forecast_json, forecast_table
 
     with clear_errors():
-        snapshot = require_snapshot(settings_from(source, as_of, home))
-        newest = forecast_json(snapshot, area)
+        settings = settings_from(source, as_of, home)
+        snapshot = require_snapshot(settings)
+        newest = forecast_json(snapshot, area, by=settings.as_of)
         if not newest["hours"]:
             err.print(
                 f"co2: no forecast of {area} has been issued yet; `co2 status` says why, "
@@ -217,7 +222,7 @@ def forecast(
         if as_json:
             out.print_json(json.dumps(newest))
         else:
-            out.print(forecast_table(snapshot, area))
+            out.print(forecast_table(snapshot, area, by=settings.as_of))
 
 
 @app.command()
@@ -254,19 +259,16 @@ def quarantine(
     home: HomeOption = None,
 ) -> None:
     """List the values that broke their contract, with the reason, or release one."""
-    from co2_assets.pipeline import open_pipeline
-    from co2_assets.quarantine import quarantined
-    from co2_assets.quarantine import release as release_row
+    from co2_assets.quarantine import quarantined, release_and_publish
     from co2_assets.terminal import quarantine_table
 
     with clear_errors():
         settings = settings_from(source, as_of, home)
+        snapshot = require_snapshot(settings)
         if release is None:
-            out.print(quarantine_table(quarantined(require_snapshot(settings))))
+            out.print(quarantine_table(quarantined(snapshot)))
             return
-        with open_pipeline(resolved(settings)) as pipeline:
-            count = release_row(pipeline.warehouse, release, now=pipeline.now)
-            pipeline.publish()
+        count = release_and_publish(settings, snapshot, release)
         out.print(f"{count} row(s) of {release} stored; the next run counts them in.")
 
 
@@ -297,7 +299,9 @@ def backtest(
     from co2_assets.terminal import backtest_table
 
     with clear_errors():
-        settings = resolved(settings_from(source, as_of, home))
+        settings = resolved_to_held(settings_from(source, as_of, home))
+        if json_file is not None and not json_file.parent.is_dir():
+            raise SettingsError(f"--json {json_file}: there is no folder {json_file.parent}")
         try:
             report = run_backtest(
                 settings,
@@ -311,10 +315,10 @@ def backtest(
         except BacktestError as error:
             err.print(f"co2: {error}")
             raise typer.Exit(FAILED) from error
+        out.print(backtest_table(report))
         if json_file is not None:
             json_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
             err.print(f"report written to {json_file}")
-        out.print(backtest_table(report))
 
 
 @app.command()
@@ -329,12 +333,12 @@ def backfill(
     """Score the past quarter as if live, and keep it; stopped, it goes on where it was.
 
     A model is trained on what was known at the beginning and forecasts every six-hour mark since, as
-    of then. The pages show the scores as hindcasts.
+    of then. The pages show the scores apart from those of forecasts that were live.
     """
     from co2_assets.backfill import BACKFILL_JOB, OP
 
     with clear_errors():
-        settings = resolved(settings_from(source, as_of, home))
+        settings = resolved_to_held(settings_from(source, as_of, home))
         require_snapshot(settings)
         run_or_leave(settings, BACKFILL_JOB, {"ops": {OP: {"config": {"days": days}}}})
 

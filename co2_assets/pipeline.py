@@ -17,7 +17,7 @@ from co2_assets.energidataservice.sources import (
 from co2_assets.settings import AUTO, Settings, SettingsError, utc_now
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
-from co2_assets.warehouse.home import LIVE, SIMULATOR, Home, SourceFolder
+from co2_assets.warehouse.home import ARCHIVE, LIVE, SIMULATOR, Home, SourceFolder
 from co2_assets.warehouse.recovery import heal
 from co2_assets.warehouse.snapshots import Snapshot
 
@@ -51,11 +51,12 @@ class Pipeline:
         return self.folder.models
 
     def publish(self) -> Snapshot:
-        """Publish what has been committed as a new read-only snapshot."""
+        """Publish what has been committed as a new read-only snapshot; pages turn to this source."""
         snapshot = snapshots.publish(
             self.warehouse, self.folder.snapshots, as_of_utc=self.now, published_at_utc=utc_now()
         )
         self.publications.append(snapshot)
+        Home(self.folder.root.parent).turn_to(self.folder.label)
         return snapshot
 
 
@@ -63,19 +64,38 @@ def resolve_source(settings: Settings) -> str:
     """Return the source to use, ``auto`` resolved.
 
     Once live data are held, ``auto`` stays live: an outage gives degraded forecasts, not made-up
-    ones. Before that, the service is tried once; without it the simulator stands in.
+    ones. Before that, the service is tried once; without it the simulator stands in, as it does for
+    a time of the past, which the service cannot be asked for.
     """
     if settings.source != AUTO:
         return settings.source
     if settings.as_of is not None:
-        return SIMULATOR
-    if Home(settings.home).source(LIVE).holds_data or live_is_reachable():
+        reason = "The live service cannot be asked for an earlier time"
+    elif Home(settings.home).source(LIVE).holds_data or live_is_reachable():
         return LIVE
+    else:
+        reason = "The live service cannot be reached"
     logger.warning(
-        "The live service cannot be reached: using the built-in simulator. Its numbers are made up, "
-        "marked so everywhere, and kept in a database of their own."
+        "%s: using the built-in simulator of the Danish grid. Its numbers are made up, marked so "
+        "everywhere, and kept in a database of their own.",
+        reason,
     )
     return SIMULATOR
+
+
+def held_source(settings: Settings) -> str:
+    """Return the source to use by what works on data that are held: ``auto`` is what was last published.
+
+    Raises SettingsError where that is a recording, whose folder only the caller knows.
+    """
+    label = source_label(settings)
+    if settings.source != AUTO or label is None:
+        return resolve_source(settings)
+    if label == ARCHIVE:
+        raise SettingsError(
+            f"{settings.home} was last filled from a recording: name its folder, --source archive:DIR"
+        )
+    return label
 
 
 @contextmanager
@@ -105,7 +125,6 @@ def open_pipeline(settings: Settings) -> Iterator[Pipeline]:
             clock[0] = min(clock[0], service.latest)
         folder = home.source(service.label)
         folder.root.mkdir(parents=True, exist_ok=True)
-        home.active_source_file.write_text(service.label + "\n", encoding="utf-8")
         warehouse = Warehouse(folder.database, service.label)
         notice = heal(warehouse, folder.snapshots, now=clock[0])
         yield Pipeline(

@@ -7,9 +7,12 @@ import pandas as pd
 
 from co2_assets.contracts import Kind, dataset_named
 from co2_assets.ingest import store_rows
+from co2_assets.settings import Settings, utc_now
+from co2_assets.status import clock
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.errors import WarehouseError
-from co2_assets.warehouse.snapshots import Snapshot, query
+from co2_assets.warehouse.home import Home
+from co2_assets.warehouse.snapshots import Snapshot, publish, query
 from co2_assets.warehouse.tables import QUARANTINED_VALUES
 
 
@@ -22,6 +25,16 @@ def quarantined(snapshot: Snapshot) -> pd.DataFrame:
     return query(
         snapshot, "SELECT * FROM quarantined_values ORDER BY quarantined_at_utc DESC, dataset, row_key"
     )
+
+
+def release_and_publish(settings: Settings, snapshot: Snapshot, row_key: str) -> int:
+    """`release` in the warehouse that ``snapshot`` is of, without its source; pages show what came of it."""
+    folder = Home(settings.home).source(snapshot.source)
+    warehouse = Warehouse(folder.database, snapshot.source)
+    now = clock(snapshot, settings)
+    count = release(warehouse, row_key, now=now)
+    publish(warehouse, folder.snapshots, as_of_utc=now, published_at_utc=utc_now())
+    return count
 
 
 def release(warehouse: Warehouse, row_key: str, *, now: datetime) -> int:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import duckdb
 from pydantic import Field
 
 from co2_assets.pipeline import Pipeline, open_pipeline
-from co2_assets.settings import DEFAULT_HISTORY_DAYS, Settings, parse_instant, utc_now
+from co2_assets.settings import Settings, parse_instant, utc_now
 from co2_assets.warehouse.errors import WarehouseError
 
 logger = logging.getLogger(__name__)
@@ -21,19 +22,23 @@ logger = logging.getLogger(__name__)
 class PipelineResource(dg.ConfigurableResource[Pipeline]):
     """Opens the service, the warehouse and the clock for one run; publishes a snapshot at its end."""
 
-    home: str = Field("data", description="Folder that holds all state.")
-    source: str = Field(
-        "auto",
+    # None, and not a default of our own: a run whose configuration names only one of these must not be
+    # moved to another home or source.
+    home: str | None = Field(None, description="Folder that holds all state; left out: CO2_HOME's.")
+    source: str | None = Field(
+        None,
         description="live, simulator, archive:DIR, or auto: live where it can be reached, "
-        "else the simulator.",
+        "else the simulator. Left out: CO2_SOURCE's.",
     )
-    as_of: str = Field(
-        "",
+    as_of: str | None = Field(
+        None,
         description="Run as if it were this instant, as 2024-06-01T00:00Z; empty for now. "
-        "For a recorded archive, empty means the end of the recording.",
+        "For a recorded archive, empty means the end of the recording. Left out: CO2_AS_OF's.",
     )
-    history_days: int = Field(DEFAULT_HISTORY_DAYS, description="Days of history to hold.")
-    seed: int = Field(1, description="Random seed of training.")
+    history_days: int | None = Field(
+        None, description="Days of history to hold, 30 to 3650; left out: CO2_HISTORY_DAYS'."
+    )
+    seed: int | None = Field(None, description="Random seed of training; left out: CO2_SEED's.")
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "PipelineResource":
@@ -47,14 +52,20 @@ class PipelineResource(dg.ConfigurableResource[Pipeline]):
         )
 
     def settings(self) -> Settings:
-        """Return the settings; raises SettingsError for a value that cannot be used."""
-        settings = Settings(
-            home=Path(self.home),
-            source=self.source,
-            history_days=self.history_days,
-            seed=self.seed,
-        )
-        return replace(settings, as_of=parse_instant(self.as_of, "as_of")) if self.as_of else settings
+        """Return the environment's settings with the given ones over them.
+
+        Raises SettingsError for a value that cannot be used.
+        """
+        given: dict[str, Any] = {
+            "home": None if self.home is None else Path(self.home),
+            "source": self.source,
+            "history_days": self.history_days,
+            "seed": self.seed,
+        }
+        given = {name: value for name, value in given.items() if value is not None}
+        if self.as_of is not None:
+            given["as_of"] = parse_instant(self.as_of, "as_of") if self.as_of else None
+        return replace(Settings.from_environment(), **given)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Pipeline]:

@@ -13,6 +13,8 @@ DEFAULT_HISTORY_DAYS = 730
 # A model needs some weeks to learn from; more than ten years would outrun the service's history.
 MINIMUM_HISTORY_DAYS = 30
 MAXIMUM_HISTORY_DAYS = 3650
+# The column that keeps it is a 32-bit one.
+MAXIMUM_SEED = 2**31 - 1
 
 
 class SettingsError(ValueError):
@@ -36,7 +38,10 @@ def parse_instant(text: str, name: str = "time") -> datetime:
             f"{name} {text!r} is no ISO 8601 instant; write it as 2024-06-01T00:00Z"
         ) from error
     if instant.tzinfo is not None:
-        instant = instant.astimezone(UTC).replace(tzinfo=None)
+        try:
+            instant = instant.astimezone(UTC).replace(tzinfo=None)
+        except OverflowError as error:
+            raise SettingsError(f"{name} {text!r} lies outside of the calendar") from error
     return instant.replace(microsecond=0)
 
 
@@ -59,6 +64,8 @@ class Settings:
                 f"history days must be {MINIMUM_HISTORY_DAYS}..{MAXIMUM_HISTORY_DAYS}, "
                 f"not {self.history_days}"
             )
+        if not 0 <= self.seed <= MAXIMUM_SEED:
+            raise SettingsError(f"the seed must be 0..{MAXIMUM_SEED}, not {self.seed}")
         if self.as_of is not None and self.as_of > utc_now() and self.source != SIMULATOR:
             raise SettingsError(f"as-of {self.as_of:%Y-%m-%dT%H:%MZ} lies in the future")
         if self.as_of is not None and self.source == LIVE:
@@ -95,7 +102,7 @@ class Settings:
         kind, colon, folder = self.source.partition(":")
         variables = {
             "CO2_HOME": str(self.home.resolve()),
-            "CO2_SOURCE": f"{kind}:{Path(folder).resolve()}" if colon else kind,
+            "CO2_SOURCE": f"{kind}:{Path(folder).expanduser().resolve()}" if colon else kind,
             "CO2_HISTORY_DAYS": str(self.history_days),
             "CO2_SEED": str(self.seed),
         }

@@ -99,13 +99,29 @@ def _set_aside(settings: Settings, source: str) -> tuple[str, ...]:
     return tuple(sentences)
 
 
+def newest_forecast(snapshot: Snapshot, area: str, by: datetime | None) -> pd.DataFrame:
+    """Return the rows of `predictions` issued last by ``by`` (naive UTC; None: the newest), by lead."""
+    if by is None:
+        return snapshots.query(
+            snapshot, "SELECT * FROM current_forecast WHERE price_area = ? ORDER BY lead_hours", [area]
+        )
+    return snapshots.query(
+        snapshot,
+        """
+        SELECT p.* FROM predictions p LEFT JOIN model_table m USING (price_area, model_version)
+        WHERE p.kind = 'live' AND p.price_area = ? AND p.issue_time_utc <= ?
+        QUALIFY dense_rank() OVER (
+            ORDER BY p.issue_time_utc DESC, m.trained_at_utc DESC NULLS LAST, p.model_version DESC
+        ) = 1
+        ORDER BY p.lead_hours
+        """,
+        [area, by],
+    )
+
+
 def read_status(snapshot: Snapshot, settings: Settings, area: str = DENMARK.name) -> Status:
     """Read the state of the pipeline, as far as it is about ``area``, from its newest snapshot."""
-    forecast = snapshots.query(
-        snapshot,
-        "SELECT DISTINCT issue_time_utc, degraded_causes FROM current_forecast WHERE price_area = ?",
-        [area],
-    )
+    forecast = newest_forecast(snapshot, area, settings.as_of)
     return Status(
         snapshot=snapshot,
         price_area=area,

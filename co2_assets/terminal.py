@@ -1,6 +1,7 @@
 """What the `co2` command prints, as tables for people and JSON for programs."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from co2_assets.contracts.areas import AREAS, DENMARK
-from co2_assets.status import Status, instant
+from co2_assets.status import Status, instant, newest_forecast
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.home import ARCHIVE, SIMULATOR
 from co2_assets.warehouse.snapshots import Snapshot
@@ -35,19 +36,22 @@ def _number(value: Any, digits: int = 1, suffix: str = "") -> str:
     return "–" if value is None or pd.isna(value) else f"{value:,.{digits}f}{suffix}"
 
 
+def _percent(share: float | None) -> str:
+    return _number(None if share is None else 100 * share)
+
+
 def _time(value: pd.Timestamp) -> str:
     return "–" if pd.isna(value) else f"{value:%Y-%m-%d %H:%M}"
 
 
-def _current_forecast(snapshot: Snapshot, area: str) -> pd.DataFrame:
-    return snapshots.query(
-        snapshot, "SELECT * FROM current_forecast WHERE price_area = ? ORDER BY lead_hours", [area]
-    )
+def forecast_table(
+    snapshot: Snapshot, area: str = DENMARK.name, *, by: datetime | None = None
+) -> RenderableType:
+    """Return the newest forecast of an area: median, bands and a bar for each of the coming hours.
 
-
-def forecast_table(snapshot: Snapshot, area: str = DENMARK.name) -> RenderableType:
-    """Return the newest forecast of an area: median, bands and a bar for each of the coming hours."""
-    forecast = _current_forecast(snapshot, area)
+    ``by`` is until when it may have been issued, naive UTC; None takes the newest of all.
+    """
+    forecast = newest_forecast(snapshot, area, by)
     if forecast.empty:
         return Text("No forecast has been issued yet.")
     issued = forecast["issue_time_utc"].iloc[0]
@@ -85,9 +89,11 @@ def forecast_table(snapshot: Snapshot, area: str = DENMARK.name) -> RenderableTy
     return Group(*lines)
 
 
-def forecast_json(snapshot: Snapshot, area: str = DENMARK.name) -> dict[str, Any]:
-    """Return an area's newest forecast as plain JSON values; ``hours`` is empty when there is none."""
-    forecast = _current_forecast(snapshot, area)
+def forecast_json(
+    snapshot: Snapshot, area: str = DENMARK.name, *, by: datetime | None = None
+) -> dict[str, Any]:
+    """Return `forecast_table`'s forecast as plain JSON values; ``hours`` is empty when there is none."""
+    forecast = newest_forecast(snapshot, area, by)
     head = {
         "source": snapshot.source,
         "as_of_utc": instant(snapshot.as_of_utc),
@@ -269,7 +275,7 @@ def backtest_table(report: dict[str, Any]) -> RenderableType:
                 f"{_number(row[name]['mae'])} ({_number(row[name]['mape'], 0)})" if row[name] else "–"
                 for name in BACKTEST_FORECASTS
             ),
-            _number(100 * (1 - model["mae"] / row["persistence"]["mae"])),
+            _percent(model["skill_persistence"]),
             _number(model["coverage_80"]),
             _number(model["coverage_90"]),
             style="bold" if row["lead"] == "1-6" else None,

@@ -1,5 +1,6 @@
 """`co2 up`: Dagster's webserver and daemon and the pages, started, watched and ended together."""
 
+import errno
 import os
 import signal
 import socket
@@ -17,14 +18,18 @@ import httpx
 import psutil
 
 from co2_assets.automation import TICK_JOB
-from co2_assets.runs import REPOSITORY_ROOT, dagster_instance, export
+from co2_assets.runs import REPOSITORY_ROOT, dagster_instance, end_leftover_runs, export, is_of_home
 from co2_assets.settings import Settings, SettingsError
+from co2_assets.warehouse.errors import WarehouseBusy
 from co2_assets.warehouse.home import Home
+from co2_assets.warehouse.lock import exclusive
 
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 15.0
 POLL_S = 0.25
 WATCH_S = 1.0
+# Weeks of what a process says; the file of before is kept beside it.
+LARGEST_LOG_BYTES = 2_000_000
 UNKNOWN = "UNKNOWN"
 FINISHED = ("SUCCESS", "FAILURE", "CANCELED")
 
@@ -79,10 +84,13 @@ class Supervisor:
         self.interrupted = threading.Event()
 
     def start(self, name: str, command: list[str]) -> None:
-        """Start a process whose output goes to ``name``.log."""
+        """Start a process whose output goes to ``name``.log; what was said before to ``name``.log.1."""
         self.logs.mkdir(parents=True, exist_ok=True)
         log = self.logs / f"{name}.log"
-        with log.open("wb") as output:
+        if log.exists():
+            set_aside(log)
+        # Appended, so that the file can be emptied while the process has it open.
+        with log.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603
                 command,
                 env={**os.environ, **self.environment},
@@ -105,6 +113,9 @@ class Supervisor:
                     f"{service.name} ended with exit code {code}; its log is {service.log}:\n"
                     + "\n".join(tail)
                 )
+            # Somebody may have removed it.
+            if service.log.exists() and service.log.stat().st_size > LARGEST_LOG_BYTES:
+                set_aside(service.log)
 
     def stop(self) -> None:
         """End every process started, and theirs: politely first, then not."""
@@ -129,13 +140,32 @@ class Supervisor:
             service.process.wait()
 
 
+def set_aside(log: Path) -> None:
+    """Put the end of ``log`` into a file beside it, in place of the one there, and empty it.
+
+    Its process goes on writing to the same file; what it says in between, some lines at most, is lost.
+    """
+    # On a full disk there is no room for the copy, and all the more reason to make some.
+    with suppress(OSError), log.open("rb") as said:
+        said.seek(max(log.stat().st_size - LARGEST_LOG_BYTES, 0))
+        log.with_name(f"{log.name}.1").write_bytes(said.read(LARGEST_LOG_BYTES))
+    with suppress(FileNotFoundError):  # somebody removed it
+        os.truncate(log, 0)
+
+
 def require_free_port(host: str, port: int, option: str) -> None:
     """Raise SettingsError when something listens on ``port`` already."""
-    with socket.socket() as probe:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror as error:
+        raise SettingsError(f"--host {host} is no address of this machine ({error.strerror})") from error
+    with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind(address)
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise SettingsError(f"--host {host} is no address of this machine") from error
             raise SettingsError(
                 f"port {port} on {host} cannot be used ({error.strerror}); choose another with {option}"
             ) from error
@@ -199,23 +229,47 @@ def up(
     """Start everything, launch the first run, and watch until Ctrl-C or SIGTERM.
 
     ``first_run_done`` is called once with whether the first run succeeded. Raises SettingsError for
-    a port in use and UpError when a process fails.
+    a port in use and UpError when a process fails or the home is watched by another.
     """
+    if dagster_port == page_port:
+        raise SettingsError(f"--dagster-port and --page-port are both {page_port}: they must differ")
     require_free_port(host, dagster_port, "--dagster-port")
     require_free_port(host, page_port, "--page-port")
-    started = time.monotonic()
+    try:
+        with exclusive(Home(settings.home).root / "up.lock", timeout_s=0):
+            _watch(settings, host, dagster_port, page_port, say, first_run_done)
+    except WarehouseBusy as error:
+        # Two daemons would start every schedule twice.
+        raise UpError(
+            f"another `co2 up` watches {settings.home} already; stop it, or choose another --home"
+        ) from error
 
+
+def _watch(
+    settings: Settings,
+    host: str,
+    dagster_port: int,
+    page_port: int,
+    say: Say,
+    first_run_done: Callable[[bool], None],
+) -> None:
+    started = time.monotonic()
     supervisor = Supervisor(export(settings), Home(settings.home).root / "logs")
     # A flag and no exception: one raised between a start and its being noted would lose a process.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _signal, _frame: supervisor.interrupted.set())
-    dagster_url, page_url = f"http://{host}:{dagster_port}", f"http://{host}:{page_port}"
+    address = f"[{host}]" if ":" in host else host
+    dagster_url, page_url = f"http://{address}:{dagster_port}", f"http://{address}:{page_port}"
     workspace = ["-w", str(REPOSITORY_ROOT / "workspace.yaml")]
     try:
         say("Starting Dagster and the forecast page.")
         # Its tables are made here, by one process: those started next would make them all at once.
-        with dagster_instance(settings):
-            pass
+        with dagster_instance(settings) as instance:
+            # The lock on the home says that no other daemon of ours runs; elsewhere one may.
+            if is_of_home(Path(instance.root_directory), settings) and (
+                ended := end_leftover_runs(instance, launched_anew=[TICK_JOB])
+            ):
+                say(f"{len(ended)} run(s) that were cut off when all ended last are recorded as failed.")
         supervisor.start(
             "webserver",
             [sys.executable, "-m", "dagster_webserver", "-h", host, "-p", str(dagster_port), *workspace],

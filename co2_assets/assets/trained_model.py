@@ -15,6 +15,7 @@ from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import DENMARK, MEASUREMENTS
 from co2_assets.inputs import read_areas
 from co2_assets.pipeline import Pipeline
+from co2_assets.settings import MAXIMUM_SEED
 from co2_assets.warehouse.tables import MODEL_TABLE, MODEL_TRAINING_SETS
 
 if TYPE_CHECKING:
@@ -25,17 +26,14 @@ LISTED = ["price_area", "model_version", "decision", "test_mae_g_per_kwh", "reas
 CHECK_NAME = "model_usable"
 
 
-class TrainingRunConfig(dg.Config):
-    """Run configuration of a training."""
+class LearningConfig(dg.Config):
+    """Run configuration of whatever trains: what to learn from, and how large a model."""
 
-    only_if_missing: bool = Field(
-        default=False,
-        description="Train only when there is no champion, as the six-hour job does.",
+    seed: int | None = Field(
+        default=None, ge=0, le=MAXIMUM_SEED, description="Random seed; empty takes the pipeline's."
     )
-    trigger: str = Field(default="asked for", description="What asked for the training; kept with the model.")
-    seed: int | None = Field(default=None, description="Random seed; empty takes the pipeline's.")
     window_days: int | None = Field(
-        default=None, description="Days of history to learn from; empty takes all that is held."
+        default=None, ge=1, description="Days of history to learn from; empty takes all that is held."
     )
     ensemble: int | None = Field(
         default=None, ge=1, description="Networks to average; empty takes 4, as measured."
@@ -51,6 +49,16 @@ class TrainingRunConfig(dg.Config):
         """Return the fields of TrainingConfig that are set here."""
         given = {"ensemble": self.ensemble, "hidden": self.hidden, "epochs": self.epochs}
         return {name: number for name, number in given.items() if number is not None}
+
+
+class TrainingRunConfig(LearningConfig):
+    """Run configuration of a training."""
+
+    only_if_missing: bool = Field(
+        default=False,
+        description="Train only when there is no champion, as the six-hour job does.",
+    )
+    trigger: str = Field(default="asked for", description="What asked for the training; kept with the model.")
 
 
 @dg.asset(
@@ -116,6 +124,11 @@ def _train(
         since = pipeline.now - timedelta(days=config.window_days)
     until = pipeline.now.replace(minute=0, second=0)
     data = read_areas(pipeline.warehouse, since=since, until=until)
+    if not data:
+        raise dg.Failure(
+            f"No hour since {since:%Y-%m-%d} UTC is held, so there is nothing to learn from: run the "
+            "six-hour job first (`co2 tick`), or choose a longer window."
+        )
     training = TrainingConfig(**config.sizes())
 
     def progress(report: EpochReport) -> None:

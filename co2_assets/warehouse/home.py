@@ -70,11 +70,19 @@ class Home:
 
     @property
     def active_source_file(self) -> Path:
-        """Holds the label that ``auto`` last resolved to: what the pages show."""
+        """Holds the label of the source that was last published: what the pages show."""
         return self.root / "active_source"
 
+    def turn_to(self, label: str) -> None:
+        """Let the pages show ``label``; swapped in whole, for they may look at any time."""
+        if self.active_source() == label:
+            return
+        unfinished = self.active_source_file.with_suffix(".unfinished")
+        unfinished.write_text(label + "\n", encoding="utf-8")
+        unfinished.replace(self.active_source_file)
+
     def active_source(self) -> str | None:
-        """Return the label that ``auto`` last resolved to, or None before the first run."""
+        """Return the label of the source that was last published, or None before the first run."""
         try:
             label = self.active_source_file.read_text(encoding="utf-8").strip()
         except FileNotFoundError:

@@ -1,17 +1,27 @@
 """The `co2` command: exit codes, messages with a remedy, JSON and nothing else on standard output."""
 
 import json
+import socket
+import subprocess
+import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import Result
-from pipeline_runs import HISTORY_DAYS, HOUR, T0, published, simulated
+from pipeline_runs import HISTORY_DAYS, HOUR, SMALL, T0, failures, published, run, simulated
+from rich.table import Table
 from typer.testing import CliRunner
 
+from co2_assets.automation import RETRAIN_JOB
 from co2_assets.cli import app
 from co2_assets.contracts import DATASETS
+from co2_assets.pipeline import held_source, open_pipeline
 from co2_assets.settings import utc_now
+from co2_assets.terminal import BACKTEST_FORECASTS, backtest_table
+from co2_assets.warehouse.home import Home
+from co2_assets.warehouse.lock import exclusive
 
 COMMANDS = ("up", "tick", "train", "forecast", "status", "backtest")
 DONE, FAILED, USAGE = 0, 1, 2
@@ -135,6 +145,111 @@ def test_status_is_good_in_time_and_fails_when_overdue(second_home: Path) -> Non
     table = co2("status", *in_home(second_home), "--as-of", "2024-06-01T13:01Z")
     assert table.exit_code == FAILED
     assert "OVERDUE: issued 2024-06-01 06:00 UTC" in table.stdout
+
+
+def test_status_and_forecast_speak_of_the_time_they_are_asked_for(second_home: Path) -> None:
+    then = ("--as-of", "2024-06-01T05:00Z", "--json")
+    state = json.loads(co2("status", *in_home(second_home), *then).stdout)
+    assert state["forecast"]["issue_time_utc"] == "2024-06-01T00:00:00Z"
+    answer = json.loads(co2("forecast", *in_home(second_home), *then).stdout)
+    assert answer["issue_time_utc"] == "2024-06-01T00:00:00Z"
+    assert len(answer["hours"]) == 24
+    before = co2("status", *in_home(second_home), "--as-of", "2024-05-20T00:00Z")
+    assert before.exit_code == FAILED
+    assert "OVERDUE: none was ever issued" in before.stdout
+    assert co2("forecast", *in_home(second_home), "--as-of", "2024-05-20T00:00Z").exit_code == FAILED
+
+
+def test_what_is_not_published_does_not_turn_the_pages(home: Path, tmp_path: Path) -> None:
+    """A run of another source counts once it has something to show."""
+    assert Home(home).active_source() == "simulator"
+    empty = tmp_path / "empty"
+    with open_pipeline(simulated(empty)):
+        assert Home(empty).active_source() is None
+    Home(home).turn_to("archive")
+    run(simulated(home, T0 + 6 * HOUR), assets=["day_ahead_prices"])
+    assert Home(home).active_source() == "simulator"
+
+
+def test_commands_on_held_data_take_the_source_last_published(home: Path) -> None:
+    settings = replace(simulated(home), source="auto")
+    assert held_source(settings) == "simulator"
+    Home(home).turn_to("archive")
+    result = co2("train", "--home", home)
+    assert result.exit_code == USAGE
+    assert "--source archive:DIR" in result.stderr
+
+
+def test_release_needs_no_source(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("co2_assets.pipeline.connect", None)
+    result = co2("quarantine", "--home", home, "--release", "nothing of that name")
+    assert result.exit_code == FAILED
+    assert "`co2 quarantine` lists the keys" in result.stderr
+
+
+def test_a_report_that_could_not_be_written_is_refused_before_the_work(home: Path, tmp_path: Path) -> None:
+    nowhere = tmp_path / "missing" / "report.json"
+    times = ("--from", "2024-05-30", "--to", "2024-05-31", "--json", str(nowhere))
+    result = co2("backtest", *in_home(home), *times)
+    assert result.exit_code == USAGE
+    assert str(nowhere.parent) in result.stderr
+
+
+@pytest.mark.parametrize("seed", ["-1", "9999999999"])
+def test_a_seed_that_cannot_be_kept_is_refused(home: Path, seed: str) -> None:
+    result = co2("train", *in_home(home), f"--seed={seed}")
+    assert result.exit_code == USAGE
+    assert "the seed must be 0..2147483647" in result.stderr
+
+
+def test_training_on_nothing_says_what_to_do_first(tmp_path: Path) -> None:
+    result = run(simulated(tmp_path), RETRAIN_JOB, training=SMALL)
+    assert "`co2 tick`" in failures(result)["trained_model"]
+
+
+def test_a_backtest_too_short_for_a_lead_says_nothing_of_it() -> None:
+    nothing = {"mae": None, "mape": None, "skill_persistence": None, "coverage_80": None, "coverage_90": None}
+    entry = {"n": 0, **dict.fromkeys(BACKTEST_FORECASTS, nothing)}
+    table = backtest_table({"leads": [{"lead": 24, **entry}], "headline": entry})
+    assert isinstance(table, Table)
+    assert [next(iter(column.cells)) for column in table.columns][-3:] == ["–", "–", "–"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--source", "windmill"), "no source 'windmill'"),
+        (("--source", "archive:/nowhere"), "nowhere"),
+        (("--source", "simulator", "--dagster-port", "8050"), "must differ"),
+        (("--source", "simulator", "--host", "no.such.host.invalid"), "no address of this machine"),
+        (("--source", "simulator", "--host", "192.0.2.1"), "no address of this machine"),
+    ],
+)
+def test_up_refuses_what_cannot_come_up(tmp_path: Path, options: tuple[str, ...], words: str) -> None:
+    result = co2("up", "--home", tmp_path / "home", *options)
+    assert result.exit_code == USAGE, result.output
+    assert words in result.stderr
+    assert not (tmp_path / "home" / "logs").exists()
+
+
+def test_a_home_is_watched_once(tmp_path: Path) -> None:
+    with exclusive(tmp_path / "up.lock", timeout_s=0):
+        ports = ("--dagster-port", str(free_port()), "--page-port", str(free_port()))
+        done = subprocess.run(
+            [sys.executable, "-m", "co2_assets", "up", *map(str, in_home(tmp_path)), *ports],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == FAILED
+    assert "another `co2 up` watches" in done.stderr
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def test_tick_is_recorded_and_closes_with_a_summary(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
