@@ -118,7 +118,11 @@ def complete_hours(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
         WHERE minutes_observed < {LEAST_MINUTES} OR hour_utc <> date_trunc('hour', hour_utc)
         """,
     )
-    return dg.AssetCheckResult(passed=broken == 0, description=f"{broken} hours are not whole.")
+    return dg.AssetCheckResult(
+        passed=broken == 0,
+        description=f"{broken} hours are not whole.",
+        metadata={"hours_broken": broken, "least_minutes": LEAST_MINUTES},
+    )
 
 
 @dg.asset_check(
@@ -134,7 +138,11 @@ def features_for_every_hour(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetChe
         ANTI JOIN {ENGINEERED_FEATURES.name} f USING (price_area, hour_utc)
         """,
     )
-    return dg.AssetCheckResult(passed=missing == 0, description=f"{missing} hours have no features.")
+    return dg.AssetCheckResult(
+        passed=missing == 0,
+        description=f"{missing} hours have no features.",
+        metadata={"hours_without_features": missing},
+    )
 
 
 @dg.asset_check(
@@ -154,7 +162,12 @@ def forecast_contract(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResu
         WHERE {disorder} OR {unusable} OR target_hour_utc < issue_time_utc OR issue_time_utc > as_of_utc
         """,
     ) + _count(pipeline, repeated_keys(PREDICTIONS))
-    return dg.AssetCheckResult(passed=broken == 0, description=f"{broken} forecast rows are unusable.")
+    rows = _count(pipeline, "SELECT count(*) FROM predictions")
+    return dg.AssetCheckResult(
+        passed=broken == 0,
+        description=f"{broken:,} of {rows:,} forecast rows are unusable.",
+        metadata={"rows": rows, "rows_broken": broken},
+    )
 
 
 @dg.asset_check(
@@ -171,6 +184,12 @@ def forecast_on_time(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResul
         late.empty,
         "; ".join(f"That of {area} is of {at:%Y-%m-%d %H:%M} UTC" for area, at in late.items())
         or f"The newest were issued at {newest.max():%Y-%m-%d %H:%M} UTC.",
+        **{
+            f"hours_since_issue_{area}": dg.MetadataValue.float(
+                round((pipeline.now - at) / timedelta(hours=1), 2)
+            )
+            for area, at in newest.items()
+        },
     )
 
 
@@ -181,7 +200,11 @@ def forecast_not_degraded(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheck
         "WHERE degraded_causes <> '[]' ORDER BY price_area"
     )
     degraded = [f"{row.price_area}: {row.degraded_causes}" for row in rows.itertuples()]
-    return _warning(not degraded, "; ".join(degraded) or "Nothing is missing.")
+    return _warning(
+        not degraded,
+        "; ".join(degraded) or "Nothing is missing.",
+        areas_degraded=dg.MetadataValue.int(len(degraded)),
+    )
 
 
 def _skill_check(
@@ -191,7 +214,8 @@ def _skill_check(
     def check(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
         newest = pipeline.warehouse.read(
             f"""
-            SELECT kind, n_hours, {column} AS value FROM model_evaluations
+            SELECT kind, n_hours, {column} AS value, mae_g_per_kwh, persistence_mae_g_per_kwh
+            FROM model_evaluations
             WHERE price_area = '{DENMARK.name}' AND kind IN ('live', 'hindcast')
                 AND lead_from_hours = 1 AND lead_to_hours = 6
             ORDER BY window_to_utc DESC, kind DESC LIMIT 1
@@ -203,8 +227,13 @@ def _skill_check(
         return _warning(
             low <= row["value"] <= high,
             f"{row['value']:.2f}{unit} over {row['n_hours']} hours ({row['kind']}, leads 1-6).",
-            value=dg.MetadataValue.float(float(row["value"])),
-            hours=dg.MetadataValue.int(int(row["n_hours"])),
+            **{
+                column: dg.MetadataValue.float(float(row["value"])),
+                "passes_from": dg.MetadataValue.float(low),
+                "hours": dg.MetadataValue.int(int(row["n_hours"])),
+                "mae_g_per_kwh": dg.MetadataValue.float(float(row["mae_g_per_kwh"])),
+                "persistence_mae_g_per_kwh": dg.MetadataValue.float(float(row["persistence_mae_g_per_kwh"])),
+            },
         )
 
     return check

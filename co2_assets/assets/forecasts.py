@@ -1,5 +1,6 @@
 """Forecasts: issued once for each hour, never rewritten."""
 
+import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,7 @@ def _area_metadata(live: pd.DataFrame, recent: pd.DataFrame) -> dict[str, dg.Met
     newest = live.iloc[0]
     return {
         "model_version": dg.MetadataValue.text(newest["model_version"]),
-        "degraded_causes": dg.MetadataValue.text(newest["degraded_causes"]),
+        "degraded_causes": dg.MetadataValue.text("; ".join(json.loads(newest["degraded_causes"])) or "none"),
         "forecast": dg.MetadataValue.md(forecast_picture(recent, live)),
     }
 

@@ -24,7 +24,12 @@ SOLAR_MAXIMUM = 12000.0
 PRODUCTION_MINIMUM = -200.0
 EXCHANGE_MAXIMUM = 12000.0
 
-PRICE_AREA = Column("price_area", Kind.TEXT, "Price area: DK is the whole of Denmark.", nullable=False)
+PRICE_AREA = Column(
+    "price_area",
+    Kind.TEXT,
+    "Price area: DK1 is western Denmark, DK2 eastern; DK stands for both.",
+    nullable=False,
+)
 
 
 def _power(
