@@ -108,8 +108,9 @@ def scored_hours(view: View, price_area: str) -> dict[str, int]:
 def errors_by_lead(view: View, price_area: str, kind: str, start: datetime, end: datetime) -> pd.DataFrame:
     """Return mean absolute errors in g/kWh by lead, over target hours in ``[start, end)``.
 
-    Columns: lead_hours, n_forecasts, mae_g_per_kwh, persistence_mae_g_per_kwh, n_prognosis,
-    prognosis_mae_g_per_kwh (over the n_prognosis values that had one).
+    Columns: lead_hours, n_forecasts, mae_g_per_kwh, persistence_mae_g_per_kwh; and over the
+    n_prognosis values for which Energinet had a prognosis, its prognosis_mae_g_per_kwh and ours,
+    mae_with_prognosis_g_per_kwh: these two can be compared.
     """
     return view.frame(
         """
@@ -117,7 +118,9 @@ def errors_by_lead(view: View, price_area: str, kind: str, start: datetime, end:
                avg(abs(q50_g_per_kwh - actual_g_per_kwh)) AS mae_g_per_kwh,
                avg(abs(persistence_g_per_kwh - actual_g_per_kwh)) AS persistence_mae_g_per_kwh,
                count(energinet_prognosis_g_per_kwh) AS n_prognosis,
-               avg(abs(energinet_prognosis_g_per_kwh - actual_g_per_kwh)) AS prognosis_mae_g_per_kwh
+               avg(abs(energinet_prognosis_g_per_kwh - actual_g_per_kwh)) AS prognosis_mae_g_per_kwh,
+               avg(abs(q50_g_per_kwh - actual_g_per_kwh))
+                   FILTER (WHERE energinet_prognosis_g_per_kwh IS NOT NULL) AS mae_with_prognosis_g_per_kwh
         FROM prediction_outcomes
         WHERE price_area = ? AND kind = ? AND target_hour_utc >= ? AND target_hour_utc < ?
           AND actual_g_per_kwh IS NOT NULL

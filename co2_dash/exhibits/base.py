@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any, Literal
 
 import pandas as pd
@@ -22,20 +23,28 @@ class Exhibit:
 
     ``table`` gives what is shown, a row per mark, under names that tell unit and zone; the same
     frame is drawn, read as a table and downloaded. ``summary`` says in a sentence what there is to
-    see, for who cannot. ``nothing`` are the words when the frame is empty. ``options`` come from a
-    browser: ``table`` takes unknown values for its default. ``follows_clock`` redraws it as time
-    passes, not only on new data.
+    see, for who cannot. ``nothing`` are the words when the frame is empty; they may depend on the
+    situation. ``columns`` are the frame's, there even when it has no row; ``foremost`` of them stand
+    first where it is read, for a phone shows the first three. ``options`` come from a browser:
+    ``table`` takes unknown values for its default. ``follows_clock`` redraws it as time passes, not
+    only on new data.
     """
 
     key: str
     title: str
     explanation: str
     table: Callable[[View, Situation, Options], pd.DataFrame]
-    nothing: str
+    columns: tuple[str, ...]
+    nothing: str | Callable[[Situation], str]
+    foremost: tuple[str, ...] = ()
     figure: Callable[[pd.DataFrame, Situation, Options, Theme], Figure] | None = None
     summary: Callable[[pd.DataFrame], str] | None = None
     height: int = 360
     follows_clock: bool = False
+
+    def why_nothing(self, situation: Situation) -> str:
+        """Return the words that stand where an empty frame would."""
+        return self.nothing if isinstance(self.nothing, str) else self.nothing(situation)
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,7 @@ INKS: dict[Theme, Ink] = {
         faint="#5b6866",
         grid="#e6ebea",
         forecast="#0b6e8a",
-        bands=("#e1eef2", "#c3dde6", "#98c3d1"),
+        bands=("#d5e8ee", "#b3d6e1", "#8abccd"),
         measured="#24302e",
         other="#a3620a",
         third="#7a4fa3",
@@ -75,7 +84,7 @@ INKS: dict[Theme, Ink] = {
         faint="#a5b3b0",
         grid="#30403d",
         forecast="#5cc2dd",
-        bands=("#20363b", "#274a54", "#316b7a"),
+        bands=("#274046", "#29545f", "#32707f"),
         measured="#f2f6f5",
         other="#e8ae56",
         third="#c3a1e6",
@@ -200,24 +209,55 @@ class DanishAxis:
         return ticks
 
 
-def hour_texts(hours_utc: Sequence[datetime] | pd.Series) -> list[str]:
-    """Return for each hour when it is, in Danish time and in UTC, for the hover."""
+def hour_texts(
+    hours_utc: Sequence[datetime] | pd.Series, measured: Sequence[bool] | None = None
+) -> list[str]:
+    """Return for each hour when it is, in Danish time and in UTC, for the hover.
+
+    Where it is told which hours were ``measured``, the others say that there is no measurement.
+    """
     texts = []
-    for start in hours_utc:
+    for index, start in enumerate(hours_utc):
         utc = pd.Timestamp(start).to_pydatetime()
         end = utc + timedelta(hours=1)
+        missing = "" if measured is None or measured[index] else " · no measurement"
         texts.append(
-            f"{danish(utc):%H:%M}–{danish(end):%H:%M} {zone_name(utc)} · {utc:%H:%M}–{end:%H:%M} UTC"
+            f"{danish(utc):%H:%M}–{danish(end):%H:%M} {zone_name(utc)} · {utc:%H:%M}–{end:%H:%M} UTC{missing}"
         )
     return texts
 
 
+def unbroken(there: Sequence[bool]) -> list[slice]:
+    """Return where values are there one after another: a slice per run."""
+    runs, begin = [], 0
+    for is_there, members in groupby(there):
+        end = begin + len(list(members))
+        if is_there:
+            runs.append(slice(begin, end))
+        begin = end
+    return runs
+
+
+def broken_line(values: Sequence[float | None], colour: str) -> Figure:
+    """Return what makes a line break where nothing is known, and shows a value that stands alone."""
+    lone = {run.start for run in unbroken([v is not None for v in values]) if run.stop - run.start == 1}
+    line: Figure = {"mode": "lines", "y": list(values), "connectgaps": False}
+    if lone:
+        sizes = [5 if index in lone else 0 for index in range(len(values))]
+        line |= {"mode": "lines+markers", "marker": {"size": sizes, "color": colour, "opacity": 1}}
+    return line
+
+
 def time_line(x: Sequence[str], y: Sequence[float | None], texts: Sequence[str]) -> Figure:
-    """Return an unseen trace that puts the times into a unified hover."""
+    """Return an unseen trace that puts the times into a unified hover, above all else.
+
+    Plotly lists traces in their order, but from the last to the first where areas are stacked or
+    filled to one another: there it belongs behind them all.
+    """
     return {
         "type": "scatter",
         "x": list(x),
-        "y": list(y),
+        "y": [0 if value is None else value for value in y],
         "mode": "lines",
         "line": {"width": 0, "color": "rgba(0,0,0,0)"},
         "customdata": list(texts),
@@ -250,26 +290,6 @@ def vertical_mark(x: str, text: str, ink: Ink, *, y: float = 1.0) -> tuple[Figur
         "font": {"size": 11, "color": ink.faint},
     }
     return line, label
-
-
-def words_instead(text: str, theme: Theme) -> Figure:
-    """Return an empty figure that says why there is nothing to see."""
-    ink = INKS[theme]
-    figure = layout(ink, y_title="", key="nothing", hovermode=False, dragmode=False)
-    for axis in ("xaxis", "yaxis"):
-        figure[axis] = {"visible": False, "fixedrange": True}
-    figure["annotations"] = [
-        {
-            "text": text,
-            "xref": "paper",
-            "yref": "paper",
-            "x": 0.5,
-            "y": 0.5,
-            "showarrow": False,
-            "font": {"size": 14, "color": ink.faint},
-        }
-    ]
-    return {"data": [], "layout": figure}
 
 
 def numbers(values: pd.Series, digits: int = 1) -> list[float | None]:

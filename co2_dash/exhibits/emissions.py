@@ -1,9 +1,11 @@
 """What was measured: the carbon intensity, and the production and exchange that made it."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pandas as pd
 
+from co2_assets.contracts.areas import DENMARK
 from co2_dash import queries
 from co2_dash.danish_time import iso_danish
 from co2_dash.exhibits.base import (
@@ -17,6 +19,7 @@ from co2_dash.exhibits.base import (
     layout,
     numbers,
     time_line,
+    unbroken,
 )
 from co2_dash.situation import Situation
 from co2_dash.store import View
@@ -93,62 +96,66 @@ def production_summary(rows: pd.DataFrame) -> str:
 
 
 def intensity_figure(rows: pd.DataFrame, _situation: Situation, _options: Options, theme: Theme) -> Figure:
-    """Return the line of measured carbon intensity; a missing hour breaks it."""
+    """Return the line of measured carbon intensity; a missing hour breaks it and what it stands on."""
     ink = INKS[theme]
     axis = _axis(rows)
-    x = axis.places(rows["hour_utc"] + MIDDLE)
     values = numbers(rows["co2_g_per_kwh"])
-    trace = {
-        "type": "scatter",
-        "mode": "lines",
-        "x": x,
-        "y": values,
-        "line": {"color": ink.forecast, "width": 2.5},
-        "fill": "tozeroy",
-        "fillcolor": ink.bands[1],
-        "connectgaps": False,
-        "hovertemplate": "%{y:.0f} " + UNIT + "<extra></extra>",
-    }
+    measured = [value is not None for value in values]
+    # Plotly breaks a line at a gap, but fills across it: so each run is a trace of its own.
+    runs = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            **_drawn(rows[run], values[run], axis),
+            "line": {"color": ink.forecast, "width": 2.5},
+            "fill": "tozeroy",
+            "fillcolor": ink.bands[1],
+            "hovertemplate": "%{y:.0f} " + UNIT + "<extra></extra>",
+        }
+        for run in unbroken(measured)
+    ]
+    times = time_line(axis.places(rows["hour_utc"] + MIDDLE), values, hour_texts(rows["hour_utc"], measured))
     base = layout(
         ink,
         y_title=f"{UNIT}, Danish time ({axis.zone})",
         key=f"intensity-{len(rows)}",
         xaxis=axis.axis(hoverformat="%a %-d %b"),
     )
-    return {"data": [time_line(x, values, hour_texts(rows["hour_utc"])), trace], "layout": base}
+    return {"data": [times, *runs], "layout": base}
 
 
 def production_figure(rows: pd.DataFrame, _situation: Situation, _options: Options, theme: Theme) -> Figure:
-    """Return production and import stacked upwards from zero, export downwards."""
+    """Return production and import stacked upwards from zero, export downwards.
+
+    A sum lacks what was not measured, so only hours with every kind are drawn. Plotly takes a gap in
+    a stack for nought: so each unbroken run of hours is a stack of its own.
+    """
     ink = INKS[theme]
     axis = _axis(rows)
-    x = axis.places(rows["hour_utc"] + MIDDLE)
     parts = rows.assign(
         **{"import": rows["net_exchange_mw"].clip(lower=0), "export": rows["net_exchange_mw"].clip(upper=0)}
     )
-    area = {"type": "scatter", "mode": "lines", "x": x, "hovertemplate": "%{y:,.0f} MW"}
-    traces = [time_line(x, [0.0] * len(rows), hour_texts(rows["hour_utc"]))]
-    traces += [
+    kinds = [kind for kind in STACK if parts[kind[0]].notna().any()]
+    measured = list(parts[[column for column, _, _ in kinds]].notna().all(axis=1))
+    traces = [
         {
-            **area,
-            "y": numbers(parts[column].clip(lower=0), 0),
+            "type": "scatter",
+            "mode": "lines",
+            "hovertemplate": "%{y:,.0f} MW",
+            **_drawn(parts[run], numbers(values[run], 0), axis),
             "name": name,
-            "stackgroup": "up",
+            "stackgroup": f"{way}-{number}",
             "line": {"width": 0.5, "color": colour},
             "fillcolor": colour,
         }
-        for column, name, colour in STACK
+        for number, run in enumerate(unbroken(measured))
+        for way, values, name, colour in (
+            *(("up", parts[column].clip(lower=0), name, colour) for column, name, colour in kinds),
+            ("down", parts["export"].fillna(0), "Export", EXPORT_COLOUR),
+        )
     ]
-    traces.append(
-        {
-            **area,
-            "y": numbers(parts["export"], 0),
-            "name": "Export",
-            "stackgroup": "down",
-            "line": {"width": 0.5, "color": EXPORT_COLOUR},
-            "fillcolor": EXPORT_COLOUR,
-        }
-    )
+    x = axis.places(rows["hour_utc"] + MIDDLE)
+    traces.append(time_line(x, [0.0] * len(rows), hour_texts(rows["hour_utc"], measured)))
     base = layout(
         ink,
         y_title=f"MW, Danish time ({axis.zone})",
@@ -157,6 +164,21 @@ def production_figure(rows: pd.DataFrame, _situation: Situation, _options: Optio
         yaxis={"zeroline": True, "zerolinecolor": ink.faint, "tickformat": ",d"},
     )
     return {"data": traces, "layout": base}
+
+
+def _drawn(run: pd.DataFrame, values: Sequence[float | None], axis: DanishAxis) -> Figure:
+    """Return where a run of hours is drawn: at their middles, an hour that stands alone over its length."""
+    hours = run["hour_utc"]
+    if len(run) > 1:
+        return {"x": axis.places(hours + MIDDLE), "y": list(values)}
+    return {"x": axis.places([hours.iloc[0] + MIDDLE * part for part in range(3)]), "y": [*values] * 3}
+
+
+def no_production(situation: Situation) -> str:
+    """Return why there is no production to see: none is measured of a part of the country."""
+    if situation.area.measured_in != DENMARK.measured_in:
+        return "No production here: it is measured for the whole of Denmark only."
+    return "No production was measured in these hours."
 
 
 def _axis(rows: pd.DataFrame) -> DanishAxis:
@@ -169,6 +191,8 @@ INTENSITY = Exhibit(
     title="Carbon intensity of the power used",
     explanation="Hourly means of what Energinet measured. A break in the line is an hour without data.",
     table=intensity_table,
+    columns=("hour_utc", "hour_danish", "co2_g_per_kwh"),
+    foremost=("hour_danish", "co2_g_per_kwh"),
     figure=intensity_figure,
     summary=intensity_summary,
     nothing="Nothing has been measured yet.",
@@ -178,10 +202,12 @@ PRODUCTION = Exhibit(
     key="production",
     title="What made it",
     explanation="Production by kind of plant, with import on top; export is drawn below zero. Central "
-    "plants have 100 MW and more, decentral ones less.",
+    "plants have 100 MW and more, decentral ones less. A gap is an hour without data.",
     table=production_table,
+    columns=("hour_utc", "hour_danish", *queries.POWER),
+    foremost=("hour_danish", *queries.POWER),
     figure=production_figure,
     summary=production_summary,
-    nothing="No production here: it is measured for the whole of Denmark only.",
+    nothing=no_production,
     height=420,
 )

@@ -15,6 +15,7 @@ from co2_dash.exhibits.base import (
     Ink,
     Options,
     Theme,
+    broken_line,
     hour_texts,
     layout,
     numbers,
@@ -35,6 +36,16 @@ BANDS = (
     ("80 %", "q10_g_per_kwh", "q90_g_per_kwh"),
     ("50 %", "q25_g_per_kwh", "q75_g_per_kwh"),
 )
+COLUMNS = (
+    "hour_utc",
+    "hour_danish",
+    MEASURED,
+    "lead_hours",
+    *QUANTILE_COLUMNS,
+    PROGNOSIS,
+    "issue_time_utc",
+    "model_version",
+)
 MIDDLE = timedelta(minutes=30)
 
 
@@ -50,16 +61,29 @@ def coming_hours(view: View, situation: Situation) -> pd.DataFrame:
 
 
 def table(view: View, situation: Situation, _options: Options) -> pd.DataFrame:
-    """Return a row per hour: measured ones of the last 24 h, then the forecast ones."""
+    """Return a row for every hour of the last 24 and as far as the forecast reaches.
+
+    What was not measured or not forecast is null.
+    """
     forecast = queries.current_forecast(view, situation.price_area).rename(
         columns={"target_hour_utc": "hour_utc"}
     )
-    start = full_hour(situation.now_utc) - PAST_HOURS * HOUR
+    now = full_hour(situation.now_utc)
+    start = now - PAST_HOURS * HOUR
     measured = queries.measured(view, situation.price_area, start, situation.now_utc)
     measured = measured[["hour_utc", "co2_g_per_kwh"]].rename(columns={"co2_g_per_kwh": MEASURED})
-    rows = measured.merge(
-        forecast[["hour_utc", "lead_hours", *QUANTILE_COLUMNS, PROGNOSIS]], on="hour_utc", how="outer"
-    ).sort_values("hour_utc", ignore_index=True)
+    if forecast.empty and measured.empty:
+        return pd.DataFrame(columns=list(COLUMNS))
+    ends = [hour.max() for hour in (measured["hour_utc"], forecast["hour_utc"]) if len(hour)]
+    hours = pd.DataFrame(
+        {"hour_utc": pd.date_range(start, max(now - HOUR, *ends), freq="h").astype("datetime64[us]")}
+    )
+    rows = hours.merge(measured, on="hour_utc", how="left").merge(
+        forecast[[name for name in COLUMNS if name in forecast]], on="hour_utc", how="left"
+    )
+    if rows[[MEASURED, "q50_g_per_kwh"]].isna().all(axis=None):
+        return pd.DataFrame(columns=list(COLUMNS))
+    rows["lead_hours"] = rows["lead_hours"].astype("Int64")
     rows.insert(1, "hour_danish", [iso_danish(hour.to_pydatetime()) for hour in rows["hour_utc"]])
     return rows
 
@@ -83,12 +107,11 @@ def figure(rows: pd.DataFrame, situation: Situation, _options: Options, theme: T
     ink = INKS[theme]
     first = rows["hour_utc"].iloc[0].to_pydatetime()
     axis = DanishAxis(first, rows["hour_utc"].iloc[-1].to_pydatetime() + HOUR)
-    shown = rows.assign(x=axis.places(rows["hour_utc"] + MIDDLE), when=hour_texts(rows["hour_utc"]))
+    shown = rows.assign(x=axis.places(rows["hour_utc"] + MIDDLE), when=_when(rows, situation))
     measured = shown.dropna(subset=[MEASURED])
     ahead = shown.dropna(subset=["q50_g_per_kwh"])
     either = shown["q50_g_per_kwh"].fillna(shown[MEASURED])
-    traces = [time_line(list(shown["x"]), numbers(either), list(shown["when"]))]
-    traces += _bands(ahead, ink)
+    traces = _bands(ahead, ink)
     if len(measured) and len(ahead):
         traces.append(_join(measured.iloc[-1], ahead, ink))
     traces.append(
@@ -96,6 +119,7 @@ def figure(rows: pd.DataFrame, situation: Situation, _options: Options, theme: T
     )
     traces.append(_line(ahead, "q50_g_per_kwh", "Forecast", {"color": ink.forecast, "width": 3}))
     traces.append(_line(shown, MEASURED, "Measured", {"color": ink.measured, "width": 2.5}))
+    traces.append(time_line(list(shown["x"]), numbers(either), list(shown["when"])))
     base = layout(
         ink,
         y_title=f"{UNIT}, Danish time ({axis.zone})",
@@ -110,15 +134,19 @@ def figure(rows: pd.DataFrame, situation: Situation, _options: Options, theme: T
     return {"data": traces, "layout": base}
 
 
+def _when(rows: pd.DataFrame, situation: Situation) -> list[str]:
+    """Return the hover's times; an hour that is over and has no measurement says so."""
+    ahead = rows["hour_utc"] + HOUR > situation.now_utc
+    return hour_texts(rows["hour_utc"], list(rows[MEASURED].notna() | ahead))
+
+
 def _line(rows: pd.DataFrame, column: str, name: str, style: Figure) -> Figure:
     return {
         "type": "scatter",
-        "mode": "lines",
+        **broken_line(numbers(rows[column]), style["color"]),
         "name": name,
         "x": list(rows["x"]),
-        "y": numbers(rows[column]),
         "line": style,
-        "connectgaps": False,
         "hovertemplate": "%{y:.0f}",
     }
 
@@ -160,26 +188,27 @@ def _join(last: pd.Series, ahead: pd.DataFrame, ink: Ink) -> Figure:
 def _mark_headline(
     base: Figure, situation: Situation, ahead: pd.DataFrame, axis: DanishAxis, ink: Ink
 ) -> None:
-    """Shade the next six hours, as far as the forecast covers them."""
+    """Bracket the next six hours, as far as the forecast covers them.
+
+    No shade: the lightest band would vanish in it.
+    """
     start = max(full_hour(situation.now_utc), ahead["hour_utc"].iloc[0].to_pydatetime())
     end = min(start + HEADLINE_HOURS * HOUR, ahead["hour_utc"].iloc[-1].to_pydatetime() + HOUR)
     if end <= start:
         return
-    base["shapes"].append(
-        {
-            "type": "rect",
-            "xref": "x",
-            "yref": "paper",
-            "x0": axis.place(start),
-            "x1": axis.place(end),
-            "y0": 0,
-            "y1": 1,
-            "fillcolor": ink.grid,
-            "opacity": 0.55,
-            "line": {"width": 0},
-            "layer": "below",
-        }
-    )
+    for begin, low, width in ((start, 1, 4.0), (end, 0, 1.0)):
+        base["shapes"].append(
+            {
+                "type": "line",
+                "xref": "x",
+                "yref": "paper",
+                "x0": axis.place(begin),
+                "x1": axis.place(end),
+                "y0": low,
+                "y1": 1,
+                "line": {"color": ink.mark, "width": width},
+            }
+        )
     base["annotations"].append(
         {
             "text": "next 6 h",
@@ -201,6 +230,8 @@ FORECAST = Exhibit(
     explanation="The line is the middle of what is expected. The truth should fall inside the darkest "
     "band half of the time, inside the middle one 8 times in 10, inside the lightest 9 times in 10.",
     table=table,
+    columns=COLUMNS,
+    foremost=("hour_danish", MEASURED, "q50_g_per_kwh", "q10_g_per_kwh", "q90_g_per_kwh", PROGNOSIS),
     figure=figure,
     summary=summary,
     nothing="No forecast and no measurements yet.",

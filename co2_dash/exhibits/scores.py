@@ -30,11 +30,21 @@ def lead_summary(rows: pd.DataFrame) -> str:
 
 
 def lead_figure(rows: pd.DataFrame, _situation: Situation, options: Options, theme: Theme) -> Figure:
-    """Return three lines of mean absolute error over the lead."""
+    """Return lines of mean absolute error over the lead.
+
+    Where Energinet had no prognosis for some of the hours, a line of ours on the others stands
+    beside its own.
+    """
     ink = INKS[theme]
+    apart = (rows["n_prognosis"] != rows["n_forecasts"]) & (rows["n_prognosis"] > 0)
     series = (
         ("persistence_mae_g_per_kwh", "Persistence", ink.third, "dash"),
         ("prognosis_mae_g_per_kwh", "Energinet", ink.other, "dot"),
+        *(
+            (("mae_with_prognosis_g_per_kwh", "This forecast, on Energinet’s hours", ink.forecast, "dot"),)
+            if apart.any()
+            else ()
+        ),
         ("mae_g_per_kwh", "This forecast", ink.forecast, "solid"),
     )
     traces = [
@@ -228,9 +238,21 @@ def rolling_figure(rows: pd.DataFrame, _situation: Situation, options: Options, 
 LEADS = Exhibit(
     key="leads",
     title="Error by lead",
-    explanation="Mean absolute error on the same hours. Persistence says that the last measured value "
-    "stays. Energinet’s prognosis is taken as it was known when ours was issued, usually about a day old.",
+    explanation="Mean absolute error. Persistence says that the last measured value stays; it is scored on "
+    "the same hours as ours. Energinet’s prognosis is taken as it was known when ours was issued, usually "
+    "about a day old; where it had none for some hours, a dotted line gives our error on its hours alone.",
     table=lead_table,
+    columns=(
+        "lead_hours",
+        "n_forecasts",
+        "mae_g_per_kwh",
+        "persistence_mae_g_per_kwh",
+        "n_prognosis",
+        "prognosis_mae_g_per_kwh",
+        "mae_with_prognosis_g_per_kwh",
+        "kind",
+    ),
+    foremost=("lead_hours", "mae_g_per_kwh", "persistence_mae_g_per_kwh", "prognosis_mae_g_per_kwh"),
     figure=lead_figure,
     summary=lead_summary,
     nothing=NOTHING,
@@ -242,6 +264,8 @@ CALIBRATION = Exhibit(
     explanation="How often the truth fell inside the band. A bar under its line: the forecast was too sure "
     "of itself; above: too careful.",
     table=calibration_table,
+    columns=("leads", "n_forecasts", *(column for _, column, _ in PROMISED), "kind"),
+    foremost=("leads", *(column for _, column, _ in PROMISED)),
     figure=calibration_figure,
     summary=calibration_summary,
     nothing=NOTHING,
@@ -253,6 +277,16 @@ ROLLING = Exhibit(
     explanation="Accuracy is 100 minus the mean percentage error of the first six hours. Persistence on "
     "the same hours shows whether the days were hard. Below the limit a retraining is asked for.",
     table=rolling_table,
+    columns=(
+        "day_end_utc",
+        "n_forecasts",
+        "n_hours",
+        "accuracy_percent",
+        "persistence_accuracy_percent",
+        "retrained",
+        "kind",
+    ),
+    foremost=("day_end_utc", "accuracy_percent", "persistence_accuracy_percent", "retrained"),
     figure=rolling_figure,
     summary=rolling_summary,
     nothing=NOTHING,
