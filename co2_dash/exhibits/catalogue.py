@@ -1,5 +1,7 @@
 """Every exhibit by its key, and what may be asked of any of them."""
 
+import hashlib
+
 import pandas as pd
 
 from co2_dash.exhibits import emissions, forecast, models, predictions, scores
@@ -29,8 +31,16 @@ EXHIBITS: dict[str, Exhibit] = {
 
 
 def rows_of(exhibit: Exhibit, view: View | None, situation: Situation, options: Options) -> pd.DataFrame:
-    """Return what an exhibit shows; an empty frame when nothing has been published."""
-    return pd.DataFrame() if view is None else exhibit.table(view, situation, options)
+    """Return what an exhibit shows; no row, but its columns, when there is nothing."""
+    rows = pd.DataFrame() if view is None else exhibit.table(view, situation, options)
+    return rows if len(rows) else pd.DataFrame(columns=list(exhibit.columns))
+
+
+def fingerprint(rows: pd.DataFrame, *beside: object) -> str:
+    """Return what is equal exactly when rows and whatever else decides a picture are equal."""
+    digest = hashlib.sha256(repr((list(rows), *beside)).encode())
+    digest.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def readable(rows: pd.DataFrame, times: str = "%Y-%m-%dT%H:%M:%SZ") -> pd.DataFrame:

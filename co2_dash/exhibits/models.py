@@ -8,6 +8,7 @@ from itertools import cycle
 import pandas as pd
 
 from co2_assets.contracts import DATASETS
+from co2_assets.warehouse import tables
 from co2_dash import queries
 from co2_dash.exhibits.base import INKS, Exhibit, Figure, Options, Theme, layout, numbers
 from co2_dash.exhibits.predictions import KINDS
@@ -15,7 +16,7 @@ from co2_dash.exhibits.scores import ACCURACY_LIMIT
 from co2_dash.situation import Situation
 from co2_dash.store import View
 
-_MODEL_COLUMNS = [
+_MODEL_COLUMNS = (
     "model_version",
     "trained_at_utc",
     "decision",
@@ -35,20 +36,27 @@ _MODEL_COLUMNS = [
     "data_to_utc",
     "training_seconds",
     "seed",
-]
+)
+_CURVE_COLUMNS = ("model_version", "network", "epoch", "training_loss", "validation_loss")
+# Without the keys that say nothing to a reader.
+_EVALUATION_COLUMNS = (
+    "leads",
+    *(name for name in tables.MODEL_EVALUATIONS.column_names if name not in ("evaluation_id", "price_area")),
+)
 DASHES = ("solid", "dot", "dash", "dashdot", "longdash")
 
 
 def model_rows(view: View, situation: Situation, _options: Options) -> pd.DataFrame:
     """Return every model with its decision and reason, newest first."""
-    return queries.models(view, situation.price_area)[_MODEL_COLUMNS]
+    return queries.models(view, situation.price_area)[list(_MODEL_COLUMNS)]
 
 
 def evaluation_rows(view: View, situation: Situation, _options: Options) -> pd.DataFrame:
-    """Return every evaluation, newest first, without its key; the times stand last."""
-    rows = queries.evaluations(view, situation.price_area).drop(columns=["evaluation_id", "price_area"])
-    times = [name for name in rows if str(name).endswith("_utc")]
-    return rows[[name for name in rows if name not in times] + times]
+    """Return every evaluation, newest first, without its key."""
+    rows = queries.evaluations(view, situation.price_area)
+    first, last = rows["lead_from_hours"].astype(str), rows["lead_to_hours"].astype(str)
+    rows["leads"] = first.where(first == last, first + "–" + last)
+    return rows[list(_EVALUATION_COLUMNS)]
 
 
 def data_log_rows(view: View, _situation: Situation, _options: Options) -> pd.DataFrame:
@@ -86,7 +94,7 @@ def curve_rows(view: View, situation: Situation, options: Options) -> pd.DataFra
         champion = queries.champion(view, situation.price_area)
         chosen = models[models["model_version"] == (champion or {}).get("model_version")]
     if chosen.empty or pd.isna(chosen["training_curve"].iloc[0]):
-        return pd.DataFrame()
+        return pd.DataFrame(columns=list(_CURVE_COLUMNS))
     # By network, by epoch: the pair of training and validation loss.
     networks: Sequence[Sequence[tuple[float, float]]] = json.loads(chosen["training_curve"].iloc[0])
     return pd.DataFrame(
@@ -95,7 +103,7 @@ def curve_rows(view: View, situation: Situation, options: Options) -> pd.DataFra
             for network, losses in enumerate(networks, start=1)
             for epoch, (training, validation) in enumerate(losses, start=1)
         ],
-        columns=["model_version", "network", "epoch", "training_loss", "validation_loss"],
+        columns=list(_CURVE_COLUMNS),
     )
 
 
@@ -157,7 +165,8 @@ def monthly_figure(rows: pd.DataFrame, _situation: Situation, _options: Options,
     """Return a line per model and kind over the months, with persistence on the same hours."""
     ink = INKS[theme]
     colours = (ink.forecast, ink.other, ink.third, ink.faint)
-    symbols: dict[Hashable, str] = {"live": "circle", "hindcast": "circle-open"}
+    symbols: dict[Hashable, str] = {"live": "circle", "hindcast": "circle-open", "backfill": "square-open"}
+    crosses: dict[Hashable, str] = {"live": "x-thin-open", "hindcast": "cross-thin-open"}
     colour_of: dict[Hashable, str] = dict(zip(rows["model_version"].unique(), cycle(colours), strict=False))
     traces = []
     for (version, kind), months in rows.groupby(["model_version", "kind"]):
@@ -167,23 +176,24 @@ def monthly_figure(rows: pd.DataFrame, _situation: Situation, _options: Options,
             "hovertemplate": "%{y:.1f} %",
         }
         colour = colour_of[version]
+        kind_words = KINDS.get(str(kind), str(kind)).lower()
         traces.append(
             {
                 **mark,
                 "mode": "lines+markers",
-                "name": f"{version} ({KINDS[str(kind)].lower()})",
+                "name": f"{version} ({kind_words})",
                 "y": numbers(months["accuracy_percent"]),
                 "line": {"color": colour, "width": 2.5},
-                "marker": {"size": 9, "symbol": symbols[kind], "color": colour},
+                "marker": {"size": 9, "symbol": symbols.get(kind, "square-open"), "color": colour},
             }
         )
         traces.append(
             {
                 **mark,
                 "mode": "markers",
-                "name": "persistence, same hours",
+                "name": f"persistence on the same hours ({kind_words})",
                 "y": numbers(months["persistence_accuracy_percent"]),
-                "marker": {"size": 9, "symbol": "x-thin-open", "color": ink.measured},
+                "marker": {"size": 9, "symbol": crosses.get(kind, "asterisk-open"), "color": ink.measured},
             }
         )
     least = min(rows["accuracy_percent"].min(), rows["persistence_accuracy_percent"].min(), ACCURACY_LIMIT)
@@ -209,6 +219,8 @@ CURVES = Exhibit(
     title="How it learned",
     explanation="Loss by epoch, for each network on what it learned from and on what it was not shown.",
     table=curve_rows,
+    columns=_CURVE_COLUMNS,
+    foremost=("network", "epoch", "training_loss", "validation_loss"),
     figure=curve_figure,
     summary=curve_summary,
     nothing="No training curve is on record for this model.",
@@ -220,6 +232,16 @@ MONTHLY = Exhibit(
     explanation="Accuracy is 100 minus the mean percentage error of the first six hours, by UTC month. "
     "A model that drifts loses ground to persistence from month to month.",
     table=monthly_rows,
+    columns=(
+        "month_utc",
+        "model_version",
+        "kind",
+        "n_forecasts",
+        "n_hours",
+        "accuracy_percent",
+        "persistence_accuracy_percent",
+    ),
+    foremost=("month_utc", "accuracy_percent", "persistence_accuracy_percent", "kind"),
     figure=monthly_figure,
     summary=monthly_summary,
     nothing="No forecast has come true yet.",
@@ -230,6 +252,8 @@ MODELS = Exhibit(
     title="Every model",
     explanation="Promoted or rejected, and why. A challenger must beat the champion on the same later hours.",
     table=model_rows,
+    columns=_MODEL_COLUMNS,
+    foremost=("decision", "reason", "trained_at_utc", "model_version", "trigger"),
     nothing="No model has been trained yet.",
 )
 EVALUATIONS = Exhibit(
@@ -237,6 +261,18 @@ EVALUATIONS = Exhibit(
     title="Every evaluation",
     explanation="Live forecasts, hindcasts and the test window are scored apart, by lead and over leads 1–6.",
     table=evaluation_rows,
+    columns=_EVALUATION_COLUMNS,
+    foremost=(
+        "kind",
+        "leads",
+        "mae_g_per_kwh",
+        "accuracy_percent",
+        "persistence_mae_g_per_kwh",
+        "coverage_80_percent",
+        "n_hours",
+        "window_to_utc",
+        "model_version",
+    ),
     nothing="Nothing has been evaluated yet.",
 )
 FRESHNESS = Exhibit(
@@ -244,6 +280,8 @@ FRESHNESS = Exhibit(
     title="How fresh each dataset is",
     explanation="Forecasts and prices reach past now, so a negative number of hours is good.",
     table=freshness_rows,
+    columns=("dataset", "newest_utc", "row_count", "last_ok_fetch_utc", "hours_behind_now", "state"),
+    foremost=("dataset", "state", "hours_behind_now", "newest_utc"),
     nothing="No dataset has been fetched yet.",
 )
 DATA_LOG = Exhibit(
@@ -251,6 +289,8 @@ DATA_LOG = Exhibit(
     title="Data log",
     explanation="The last 500 fetches: what was asked for and what became of it.",
     table=data_log_rows,
+    columns=tables.NEW_DATA_LOG.column_names,
+    foremost=("dataset", "outcome", "fetched_at_utc", "rows_new", "message"),
     nothing="Nothing has been fetched yet.",
 )
 QUARANTINE = Exhibit(
@@ -258,5 +298,7 @@ QUARANTINE = Exhibit(
     title="Quarantine",
     explanation="The last 500 values that were kept out because they cannot be true.",
     table=quarantine_rows,
+    columns=tables.QUARANTINED_VALUES.column_names,
+    foremost=("value", "reason", "column_name", "dataset", "row_key", "quarantined_at_utc"),
     nothing="No value has been kept out.",
 )
