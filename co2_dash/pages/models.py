@@ -8,6 +8,7 @@ import pandas as pd
 from co2_dash import queries
 from co2_dash.components import html
 from co2_dash.danish_time import date_and_clock
+from co2_dash.exhibits.forecast import HEADLINE_HOURS
 from co2_dash.exhibits.models import (
     CURVES,
     DATA_LOG,
@@ -46,45 +47,81 @@ def layout(view: View | None, situation: Situation) -> Part:
 
 
 def model_choices(view: View | None, situation: Situation) -> list[tuple[str, str]]:
-    """Return the models, the champion first: pairs of version and words."""
-    champion = None if view is None else queries.champion(view, situation.price_area)
+    """Return the models, the champion first: pairs of version and words that fit on a phone."""
     if view is None:
         return []
+    champion = queries.champion(view, situation.price_area)
     crowned = None if champion is None else champion["model_version"]
-    versions = [str(version) for version in queries.models(view, situation.price_area)["model_version"]]
-    ordered = sorted(versions, key=lambda version: version != crowned)
-    return [(v, f"{v} (champion)" if v == crowned else v) for v in ordered]
+    models = queries.records(queries.models(view, situation.price_area))
+    return [
+        (
+            str(model["model_version"]),
+            f"{'Champion' if model['model_version'] == crowned else str(model['decision']).capitalize()}"
+            f", trained {_instant(model['trained_at_utc']):%Y-%m-%d %H:%M} UTC",
+        )
+        for model in sorted(models, key=lambda model: model["model_version"] != crowned)
+    ]
 
 
 def champion_parts(view: View | None, situation: Situation) -> list[Part]:
-    """Return what the champion is, what it was made from and how it did."""
+    """Return what the champion is, how it did on its test, and what it was made from."""
     model = None if view is None else queries.champion(view, situation.price_area)
     if view is None or model is None:
         return [heading("The champion"), dmc.Text("No model has been promoted yet.")]
+    version = str(model["model_version"])
     return [
         heading("The champion", str(model["reason"])),
         facts(
-            fact("Version", html.Code(str(model["model_version"]))),
-            fact("Architecture", str(model["architecture"])),
-            fact("Trained", _moment(model["trained_at_utc"])),
-            fact("On data", f"{_day(model['data_from_utc'])} to {_day(model['data_to_utc'])}"),
-            fact("Error on its test part", _grams(model["test_mae_g_per_kwh"])),
-            fact("Persistence there", _grams(model["test_persistence_mae_g_per_kwh"])),
-            fact("Error on validation", _grams(model["validation_mae_g_per_kwh"])),
-            fact("Weights", f"{model['parameters']:,.0f}"),
-            fact("Training took", f"{model['training_seconds']:.0f} s"),
-            *_windows(view, situation, str(model["model_version"])),
+            *_test_facts(view, situation, version),
+            fact("Version", html.Code(version)),
+            fact("Architecture", f"{model['architecture']}, {model['parameters']:,.0f} weights"),
+            fact("Trained", f"{_moment(model['trained_at_utc'])}, in {model['training_seconds']:.0f} s"),
+            *_windows(view, situation, version),
         ),
     ]
 
 
+def _test_facts(view: View, situation: Situation, version: str) -> list[Part]:
+    """The champion's test evaluation, the same row that `Every evaluation` has."""
+    rows = queries.newest_evaluations(view, situation.price_area)
+    rows = rows[(rows["model_version"] == version) & (rows["kind"] == "test")]
+    rows = rows[(rows["lead_from_hours"] == 1) & (rows["lead_to_hours"] == HEADLINE_HOURS)]
+    if rows.empty:
+        return [fact("Test, leads 1–6", "not evaluated yet")]
+    test = rows.iloc[0]
+    skill = 100 * test["skill_persistence"]
+    return [
+        fact("Test error, leads 1–6", _said(test["mae_g_per_kwh"], ".1f", UNIT)),
+        fact("Test accuracy, leads 1–6", _said(test["accuracy_percent"], ".1f", "%")),
+        fact(
+            "Against persistence",
+            f"{abs(skill):.0f} % {'less' if skill >= 0 else 'more'} error than its "
+            f"{_said(test['persistence_mae_g_per_kwh'], '.1f', UNIT)} on the same hours"
+            if pd.notna(skill)
+            else "not known",
+        ),
+        fact("Inside its 80 % band", f"{_said(test['coverage_80_percent'], '.0f', '%')} of test hours"),
+    ]
+
+
+PARTS = {
+    "train": "Learned from",
+    "validation": "Stopped and calibrated by",
+    "test": "Tested on",
+}
+# The validation windows lie within those learned from (`forecasting.splits`).
+OWN_BLOCKS = "; of those learned from: each network leaves out its own block"
+
+
 def _windows(view: View, situation: Situation, version: str) -> list[Part]:
+    rows = queries.records(queries.training_sets(view, situation.price_area, version))
     return [
         fact(
-            f"{row['split'].capitalize()} windows",
-            f"{row['windows']:,}, {_day(row['from_utc'])} to {_day(row['to_utc'])}",
+            PARTS.get(row["split"], str(row["split"]).capitalize()),
+            f"{row['windows']:,} windows, {_day(row['from_utc'])} to {_day(row['to_utc'])}"
+            f"{OWN_BLOCKS if row['split'] == 'validation' else ''}",
         )
-        for row in queries.records(queries.training_sets(view, situation.price_area, version))
+        for row in sorted(rows, key=lambda row: list(PARTS).index(row["split"]))
     ]
 
 
@@ -100,6 +137,5 @@ def _instant(value: object) -> datetime:
     return pd.Timestamp(str(value)).to_pydatetime()
 
 
-def _grams(value: object) -> str:
-    number = float(str(value))
-    return "not measured" if pd.isna(number) else f"{number:.1f} {UNIT} (leads 1–6)"
+def _said(value: float, form: str, unit: str) -> str:
+    return "not known" if pd.isna(value) else f"{value:{form}} {unit}"
