@@ -88,14 +88,16 @@ def _origin(situation: Situation) -> tuple[Notice, ...]:
 
 
 def origin(situation: Situation) -> str:
-    """Return two or three words on where the data come from, for a badge."""
+    """Return one to three words for a badge: where the data come from, or that live ones are old."""
     if not situation.version:
         return "No data yet"
     if situation.simulated:
         return "Simulated"
     if situation.replayed:
         return "Replay"
-    return "Recorded" if situation.source == ARCHIVE else "Live"
+    if situation.source == ARCHIVE:
+        return "Recorded"
+    return "Out of date" if situation.stale else "Live"
 
 
 def advice_sentence(advice: Advice, start: str, hours: str, deadline: str) -> str:
