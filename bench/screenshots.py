@@ -85,7 +85,7 @@ def settled(page: Page) -> None:
             const open = sections.filter(s => s.querySelector('[id*="table-button"]'))
                 .filter(s => s.querySelector('[aria-expanded="true"]') || !s.querySelector('.chart'));
             return document.querySelector('main h1')
-                && charts.every(c => !c.ariaLabel.endsWith(': loading') && c.querySelector('.main-svg'))
+                && charts.every(c => !c.ariaLabel.endsWith(': loading') && (c.hidden || c.querySelector('.main-svg')))
                 && open.every(s => s.querySelector('.table .ag-row, .table p'));
         }"""
     )

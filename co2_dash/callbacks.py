@@ -6,21 +6,19 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import dash
-import dash_ag_grid as dag
 import dash_mantine_components as dmc
-import pandas as pd
 from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
-from co2_dash.exhibits.base import Exhibit, Theme, words_instead
-from co2_dash.exhibits.catalogue import EXHIBITS, csv_of, readable, rows_of
+from co2_dash.exhibits.base import Exhibit, Theme
+from co2_dash.exhibits.catalogue import EXHIBITS, csv_of, fingerprint, rows_of
 from co2_dash.pages import emissions, frame, home, models, predictions
-from co2_dash.pages.parts import Part, legend, listed
+from co2_dash.pages.grid import grid
+from co2_dash.pages.parts import legend, listed
 from co2_dash.reader import Reader
 from co2_dash.situation import area_named
 
 _log = logging.getLogger(__name__)
-PAGE_SIZE = 10
 # Where Dash keeps the address's query: the area is read there, so that a link to a page keeps it.
 LOCATION = ("_pages_location", "search")
 ADDRESS = State(*LOCATION)
@@ -63,6 +61,7 @@ def in_browser(app: Any, function: str, *arguments: Any, **more: Any) -> None:
 
 def _register_refresh(app: Dash) -> None:
     in_browser(app, "theme", Output("theme", "data"), Input("theme", "id"))
+    in_browser(app, "markTitle", Output("title-mark", "data"), Input("origin", "children"))
     in_browser(
         app,
         "poll",
@@ -84,9 +83,9 @@ def _register_area(app: Dash) -> None:
     in_browser(
         app,
         "keepArea",
-        Output({"type": "nav", "path": ALL}, "href"),
+        Output({"type": "nav", "path": ALL, "place": ALL}, "href"),
         Input(*LOCATION),
-        State({"type": "nav", "path": ALL}, "id"),
+        State({"type": "nav", "path": ALL, "place": ALL}, "id"),
     )
 
 
@@ -120,12 +119,16 @@ def _register_exhibits(app: Dash, reader: Reader) -> None:
         Output(mine("figure"), "relayoutData"),
         Output(mine("legend"), "children"),
         Output(mine("chart"), "aria-label"),
+        Output(mine("chart"), "hidden"),
+        Output(mine("nothing"), "children"),
+        Output(mine("shown"), "data"),
         Input("data-token", "data"),
         Input("clock-token", "data"),
         Input("theme", "data"),
         Input(mine("options"), "data"),
         State(mine("figure"), "relayoutData"),
         State(mine("figure"), "id"),
+        State(mine("shown"), "data"),
         ADDRESS,
     )
     def draw(
@@ -135,26 +138,32 @@ def _register_exhibits(app: Dash, reader: Reader) -> None:
         options: dict[str, Any] | None,
         view_changes: dict[str, Any] | None,
         identity: dict[str, str],
+        shown: str | None,
         address: str | None,
-    ) -> tuple[Any, Any, Any, Any]:
+    ) -> tuple[Any, ...]:
+        as_it_is = (no_update,) * 7
         exhibit = _exhibit_of(identity)
         triggers = set(ctx.triggered_prop_ids)
         only_the_clock = triggers == {"clock-token.data"}
         if scheme is None or exhibit.figure is None or (only_the_clock and not exhibit.follows_clock):
-            return no_update, no_update, no_update, no_update
+            return as_it_is
         theme: Theme = "dark" if scheme == "dark" else "light"
         view, situation = reader.look(area_in(address))
         rows = rows_of(exhibit, view, situation, options or {})
+        time = frame.clock_token(situation.now_utc) if exhibit.follows_clock else None
+        drawn = fingerprint(rows, situation.price_area, sorted((options or {}).items()), theme, time)
+        if drawn == shown:
+            return as_it_is
         if rows.empty:
-            nothing = exhibit.nothing
-            return words_instead(nothing, theme), None, [], f"{exhibit.title}: {nothing}"
+            nothing = exhibit.why_nothing(situation)
+            return no_update, None, [], f"{exhibit.title}: {nothing}", True, nothing, drawn
         label = exhibit.summary(rows) if exhibit.summary else exhibit.title
         figure = exhibit.figure(rows, situation, options or {}, theme)
         # Other choices give another chart, which begins unzoomed.
         same_chart = triggers <= {"data-token.data", "clock-token.data", "theme.data"}
         if same_chart:
             figure["layout"]["xaxis"] |= kept_zoom(view_changes)
-        return figure, no_update if same_chart else None, legend(figure), label
+        return figure, no_update if same_chart else None, legend(figure), label, False, [], drawn
 
     in_browser(
         app,
@@ -167,10 +176,12 @@ def _register_exhibits(app: Dash, reader: Reader) -> None:
 
     @app.callback(
         Output(mine("table"), "children"),
+        Output(mine("table-shown"), "data"),
         Input(mine("table-open"), "data"),
         Input("data-token", "data"),
         Input(mine("options"), "data"),
         State(mine("table"), "id"),
+        State(mine("table-shown"), "data"),
         ADDRESS,
         prevent_initial_call=True,
     )
@@ -179,15 +190,20 @@ def _register_exhibits(app: Dash, reader: Reader) -> None:
         _data: str,
         options: dict[str, Any] | None,
         identity: dict[str, str],
+        shown: str | None,
         address: str | None,
-    ) -> Any:
+    ) -> tuple[Any, Any]:
         if not is_open:
-            return []
+            return [], None
         exhibit = _exhibit_of(identity)
-        rows = rows_of(exhibit, *reader.look(area_in(address)), options or {})
+        view, situation = reader.look(area_in(address))
+        rows = rows_of(exhibit, view, situation, options or {})
+        listed_rows = fingerprint(rows, situation.price_area)
+        if listed_rows == shown:
+            return no_update, no_update
         if rows.empty:
-            return dmc.Text(exhibit.nothing, size="sm", c="dimmed")
-        return grid(rows)
+            return dmc.Text(exhibit.why_nothing(situation), size="sm", c="dimmed"), listed_rows
+        return grid(exhibit, rows), listed_rows
 
     @app.callback(
         Output(mine("download"), "data"),
@@ -211,63 +227,6 @@ def _register_exhibits(app: Dash, reader: Reader) -> None:
         source = situation.source or "nothing"
         name = f"{exhibit.key}-{source}-{situation.price_area}-{situation.now_utc:%Y%m%dT%H%MZ}.csv"
         return {"content": csv_of(rows, situation), "filename": name, "type": "text/csv"}
-
-
-# Columns of whole sentences: they are broken into lines instead of making the table wide.
-_PROSE = {"reason", "message", "trigger", "architecture", "row_key", "retrained"}
-
-
-def grid(rows: pd.DataFrame) -> Part:
-    """Return rows as a table that can be sorted, filtered and paged."""
-    shown = readable(rows, times="%Y-%m-%d %H:%M")
-    records = shown.astype(object).where(shown.notna(), None).to_dict("records")
-    return dag.AgGrid(
-        rowData=records,
-        columnDefs=[_column(str(name), rows[name]) for name in shown],
-        defaultColDef={"sortable": True, "resizable": True, "filter": True, "minWidth": 90},
-        columnSize="autoSize",
-        dashGridOptions={
-            "pagination": len(records) > PAGE_SIZE,
-            "paginationPageSize": PAGE_SIZE,
-            "paginationPageSizeSelector": False,
-            "domLayout": "autoHeight",
-            "enableCellTextSelection": True,
-            "ensureDomOrder": True,
-        },
-        style={"height": None},
-    )
-
-
-def _column(name: str, values: pd.Series) -> dict[str, Any]:
-    column: dict[str, Any] = {"field": name, "headerName": heading_of(name), "headerTooltip": name}
-    if pd.api.types.is_numeric_dtype(values):
-        column["type"] = "rightAligned"
-    if name in _PROSE:
-        column |= {"wrapText": True, "autoHeight": True, "width": 340, "suppressAutoSize": True}
-        column["cellStyle"] = {"lineHeight": "1.4", "paddingTop": "0.6rem", "paddingBottom": "0.6rem"}
-    return column
-
-
-_UNITS = (
-    ("_g_per_kwh", "g/kWh"),
-    ("_percent", "%"),
-    ("_hours", "h"),
-    ("_mw", "MW"),
-    ("_utc", "UTC"),
-    ("_danish", "Danish time"),
-    ("_seconds", "s"),
-    ("_s", "s"),
-)
-
-
-def heading_of(column: str) -> str:
-    """Return a column's name in words, its unit or zone in brackets."""
-    for ending, unit in _UNITS:
-        if column.endswith(ending) and column != f"n{ending}":
-            name = column.removesuffix(ending).replace("_", " ")
-            return f"{name[:1].upper()}{name[1:]} ({unit})"
-    name = column.replace("_", " ")
-    return f"{name[:1].upper()}{name[1:]}"
 
 
 def _register_parts(app: Dash, reader: Reader) -> None:
@@ -318,9 +277,9 @@ def _register_parts(app: Dash, reader: Reader) -> None:
     ) -> tuple[Any, Any, Any]:
         view, situation = reader.look(area_in(address))
         length = int(duration) if str(duration).isdecimal() else home.DEFAULT_DURATION
-        deadlines = home.deadline_choices(view, situation, length)
-        chosen = before if before in dict(deadlines) else deadlines[-1][0]
-        return listed(deadlines), chosen, home.window_parts(view, situation, duration, chosen)
+        deadlines = home.deadline_choices(view, situation, length, before)
+        chosen = before if before in dict(deadlines) else home.FORECAST_END
+        return listed(deadlines), chosen, home.window_parts(view, situation, duration, before)
 
     @app.callback(
         Output("tiles", "children"),

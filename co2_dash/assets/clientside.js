@@ -41,6 +41,21 @@
     }
   }).observe(document.documentElement, { attributeFilter: [SCHEME] });
 
+  // The document's title begins with the badge's words, unless the data are live: the badge of a tab.
+  let mark = "";
+
+  function markTitle() {
+    const badge = document.querySelector("#origin .origin");
+    const plain = document.title.startsWith(mark) ? document.title.slice(mark.length) : document.title;
+    mark = badge && badge.dataset.live !== "true" ? badge.textContent + " · " : "";
+    if (document.title !== mark + plain) {
+      document.title = mark + plain;
+    }
+    return mark;
+  }
+
+  new MutationObserver(markTitle).observe(document.head, { childList: true, subtree: true, characterData: true });
+
   const unchanged = function (value, old) {
     return value === old ? window.dash_clientside.no_update : value;
   };
@@ -48,6 +63,7 @@
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     pages: {
       theme: scheme,
+      markTitle: markTitle,
 
       poll: async function (_count, dataToken, clockToken) {
         const keep = window.dash_clientside.no_update;

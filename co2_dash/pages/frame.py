@@ -1,7 +1,6 @@
 """The frame around every page: name, navigation, state of the data, and what keeps it fresh."""
 
 from datetime import datetime
-from typing import Any
 
 import dash
 import dash_mantine_components as dmc
@@ -47,7 +46,9 @@ def frame(situation: Situation) -> Part:
     return dmc.MantineProvider(
         [
             html.A("Skip to the content", href="#main", className="skip-link"),
-            html.Header(_header(situation), className="top"),
+            # It stays in sight as one scrolls, so that a replay is never taken for live.
+            html.Header(html.Div(_header(situation), className="top-row"), className="top"),
+            html.Nav(_links(), className="nav", **{"aria-label": "Pages"}),
             html.Div(
                 [
                     html.Div(banners(situation), id="notices", role="status"),
@@ -60,6 +61,7 @@ def frame(situation: Situation) -> Part:
             ),
             html.Footer(_footer(), className="bottom"),
             dcc.Store(id="theme"),
+            dcc.Store(id="title-mark"),
             dcc.Store(id="data-token", data=now["data"]),
             dcc.Store(id="clock-token", data=now["clock"]),
             dcc.Interval(id="poll", interval=POLL_SECONDS * 1000),
@@ -71,7 +73,8 @@ def frame(situation: Situation) -> Part:
 
 def origin_badge(situation: Situation) -> Part:
     """Return the badge that says on every page where its data come from."""
-    return html.Span(origin(situation), className="origin", **{"data-live": str(situation.live).lower()})
+    believable = situation.live and not situation.stale
+    return html.Span(origin(situation), className="origin", **{"data-live": str(believable).lower()})
 
 
 def banners(situation: Situation) -> list[Part]:
@@ -91,9 +94,29 @@ def banners(situation: Situation) -> list[Part]:
 
 
 def _header(situation: Situation) -> list[Part]:
-    links: list[Any] = [
+    return [
+        html.A(
+            [html.Img(src="/assets/favicon.svg", alt="", width=28, height=28), html.Span(NAME)],
+            id={"type": "nav", "path": "/", "place": "brand"},
+            href="/",
+            className="brand",
+        ),
+        html.Span(origin_badge(situation), id="origin"),
+        dmc.ColorSchemeToggle(
+            id="scheme",
+            lightIcon=html.Span("☀", className="scheme-icon"),
+            darkIcon=html.Span("☾", className="scheme-icon"),
+            variant="subtle",
+            size="lg",
+            **{"aria-label": "Switch between light and dark"},
+        ),
+    ]
+
+
+def _links() -> list[Part]:
+    return [
         dmc.NavLink(
-            id={"type": "nav", "path": path},
+            id={"type": "nav", "path": path, "place": "bar"},
             label=name,
             href=path,
             active="exact",
@@ -101,28 +124,6 @@ def _header(situation: Situation) -> list[Part]:
             className="nav-link",
         )
         for path, name in NAVIGATION
-    ]
-    return [
-        html.Div(
-            [
-                html.A(
-                    [html.Img(src="/assets/favicon.svg", alt="", width=28, height=28), html.Span(NAME)],
-                    href="/",
-                    className="brand",
-                ),
-                html.Span(origin_badge(situation), id="origin"),
-                dmc.ColorSchemeToggle(
-                    id="scheme",
-                    lightIcon=html.Span("☀", className="scheme-icon"),
-                    darkIcon=html.Span("☾", className="scheme-icon"),
-                    variant="subtle",
-                    size="lg",
-                    **{"aria-label": "Switch between light and dark"},
-                ),
-            ],
-            className="top-row",
-        ),
-        html.Nav(links, className="nav", **{"aria-label": "Pages"}),
     ]
 
 

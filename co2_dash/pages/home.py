@@ -1,6 +1,5 @@
 """Next 6h forecast: how clean power is, how clean it will be, and when best to use it."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import dash_mantine_components as dmc
@@ -20,6 +19,8 @@ from co2_dash.wording import UNIT, advice_sentence, certainty_sentence, saving_p
 HOUR = timedelta(hours=1)
 DURATIONS = (1, 2, 3, 4, 5, 6, 8)
 DEFAULT_DURATION = 3
+# The deadline of who has chosen none: it moves on with every forecast.
+FORECAST_END = "end"
 
 
 def layout(view: View | None, situation: Situation) -> Part:
@@ -209,17 +210,25 @@ def forecast_hours(rows: pd.DataFrame) -> list[ForecastHour]:
     ]
 
 
-def deadline_choices(view: View | None, situation: Situation, duration_h: int) -> list[tuple[str, str]]:
+def deadline_choices(
+    view: View | None, situation: Situation, duration_h: int, chosen: str = FORECAST_END
+) -> list[tuple[str, str]]:
     """Return the deadlines that leave room for the duration: pairs of ISO instant and words.
 
-    The last, the end of the forecast, is there even when no other is.
+    What the reader has chosen stays among them, with room or without, until it is past. The last,
+    the end of the forecast, is there even when no other is.
     """
     hours = [] if view is None else forecast_hours(coming_hours(view, situation))
     if not hours:
-        return [("", "the forecast ends")]
-    ends = [hour.start_utc + HOUR for hour in hours]
-    fitting = [end for end in ends if end - situation.now_utc >= duration_h * HOUR] or ends[-1:]
-    return [(end.isoformat(), day_and_clock(end, situation.now_utc)) for end in fitting]
+        return [(FORECAST_END, "the forecast ends")]
+    now = situation.now_utc
+    *earlier, last = [hour.start_utc + HOUR for hour in hours]
+    fitting = [
+        (end.isoformat(), day_and_clock(end, now))
+        for end in earlier
+        if end - now >= duration_h * HOUR or (end.isoformat() == chosen and end > now)
+    ]
+    return [*fitting, (FORECAST_END, day_and_clock(last, now))]
 
 
 def window_parts(view: View | None, situation: Situation, duration: str, before: str) -> list[Part]:
@@ -228,20 +237,30 @@ def window_parts(view: View | None, situation: Situation, duration: str, before:
     if not hours:
         return [dmc.Text("There is no forecast to choose a time by.", mt="md")]
     length = int(duration) if duration in {str(h) for h in DURATIONS} else DEFAULT_DURATION
-    deadline = _deadline(before, hours)
+    now, end, chosen = situation.now_utc, hours[-1].start_utc + HOUR, _chosen_deadline(before)
+    deadline, said = end if chosen is None else min(chosen, end), ""
+    if chosen is not None and chosen - now < length * HOUR:
+        too_late = f"{day_and_clock(chosen, now)} has passed"
+        no_room = f"{hours_phrase(length)} from now end after {day_and_clock(chosen, now)}"
+        said = f"{too_late if chosen <= now else no_room}, so this is for the whole forecast."
+        deadline = end
     try:
-        advice = advise(hours, situation.now_utc, length * HOUR, deadline)
+        advice = advise(hours, now, length * HOUR, deadline)
     except NoWindow as error:
         return [dmc.Text(f"No time to give: {error}.", mt="md")]
-    return _advice_parts(advice, situation, hours_phrase(length), deadline)
+    return [
+        *([dmc.Text(said, className="unmet", mt="sm")] if said else []),
+        *_advice_parts(advice, situation, hours_phrase(length), deadline),
+    ]
 
 
-def _deadline(before: str, hours: Sequence[ForecastHour]) -> datetime:
-    end = hours[-1].start_utc + HOUR
+def _chosen_deadline(before: str) -> datetime | None:
+    """The instant that the page sent; None for the end of the forecast and for anything unknown."""
     try:
-        return min(datetime.fromisoformat(before), end)
+        instant = datetime.fromisoformat(before)
     except (ValueError, TypeError):
-        return end
+        return None
+    return None if instant.tzinfo else instant
 
 
 def _advice_parts(advice: Advice, situation: Situation, length: str, deadline: datetime) -> list[Part]:

@@ -95,6 +95,7 @@ def exhibit_card(exhibit: Exhibit, options: Mapping[str, Any] | None = None, *co
             dcc.Store(id=part_id("options", key), data=dict(options or {})),
             # True once the table is wanted and the grid's library has been loaded.
             dcc.Store(id=part_id("table-open", key), data=False),
+            dcc.Store(id=part_id("table-shown", key)),
             dcc.Download(id=part_id("download", key)),
         ),
         **{"aria-label": exhibit.title},
@@ -127,11 +128,23 @@ def _chart(exhibit: Exhibit) -> Part:
         className="chart",
         **{"aria-label": f"{exhibit.title}: loading"},
     )
-    return html.Div([html.Ul(id=part_id("legend", exhibit.key), className="legend"), drawn])
+    # Why there is nothing to see is said in words of the page, which wrap, and takes no more room.
+    nothing = html.P(id=part_id("nothing", exhibit.key), className="nothing")
+    # What is shown, so that only what has changed is drawn again; a table has one too.
+    shown = dcc.Store(id=part_id("shown", exhibit.key))
+    return html.Div([html.Ul(id=part_id("legend", exhibit.key), className="legend"), drawn, nothing, shown])
 
 
 _BORDERS = {"solid": "solid", "dash": "dashed", "dot": "dotted"}
-_SIGNS = {"diamond": "◆", "x-thin-open": "×", "circle": "●", "circle-open": "○"}
+_SIGNS = {
+    "diamond": "◆",
+    "circle": "●",
+    "circle-open": "○",
+    "square-open": "□",
+    "x-thin-open": "×",
+    "cross-thin-open": "+",
+    "asterisk-open": "✳",
+}
 
 
 def legend(figure: Figure) -> list[Part]:

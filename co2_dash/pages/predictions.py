@@ -52,12 +52,13 @@ def layout(view: View | None, situation: Situation) -> Part:
 
 
 def scored_parts(view: View | None, situation: Situation) -> Part:
-    """Return how many hours have been scored, live and hindcast apart."""
+    """Return how many hours have been scored, each kind apart."""
     scored = {} if view is None else queries.scored_hours(view, situation.price_area)
+    backfilled = f", {scored['backfill']} by a model of then" if "backfill" in scored else ""
     return dmc.Text(
-        f"Scored so far: {scored.get('live', 0)} hours of live forecasts, {scored.get('hindcast', 0)} hours "
-        "of hindcasts. A hindcast was made later with only what was known at its issue time; the two are "
-        "never counted together.",
+        f"Scored so far: {scored.get('live', 0)} hours of live forecasts, {scored.get('hindcast', 0)} of "
+        f"those issued later, as of then{backfilled}. What was issued later was made with only what was "
+        "known at its issue time; the kinds are never counted together.",
         size="sm",
         c="dimmed",
         mt="sm",

@@ -1,6 +1,7 @@
 """The pages in a browser: with data, without, in every state; nothing in the console."""
 
 import csv
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import snapshot_data
 from pages_server import now, serving
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.home import Home
@@ -78,12 +79,13 @@ def opened(browser: Browser, desktop: BrowserContext, home: Home, site: str) -> 
 
 
 def expect_charts(page: Page, number: int) -> None:
-    """Wait until every chart of the page is drawn."""
+    """Wait until every chart of the page is drawn, or words stand in its place."""
     charts = page.locator(".chart")
     expect(charts).to_have_count(number)
     for index in range(number):
         expect(charts.nth(index)).not_to_have_attribute("aria-label", re.compile(": loading$"))
-        expect(charts.nth(index).locator(".main-svg").first).to_be_visible()
+        place = charts.nth(index).locator("xpath=..")
+        expect(place.locator(".main-svg:visible, .nothing:visible").first).to_be_visible()
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -116,9 +118,13 @@ def test_an_empty_snapshot_is_said_in_plain_words_on_every_page(opened: Opened) 
     for _path in walk(page):
         expect(page.locator("#notice-simulated")).to_contain_text("None is real")
         expect(page.locator("#notice-empty")).to_contain_text("this page fills by itself")
-        expect(page.locator(".chart").first).to_have_attribute(
-            "aria-label", re.compile("yet|No forecast of this kind|No training curve")
-        )
+        words = page.locator(".nothing").first
+        expect(words).to_have_text(re.compile("yet|No forecast of this kind|No training curve"))
+        # Words take the room of words, not that of a chart.
+        expect(page.locator(".chart").first).to_be_hidden()
+        box = words.bounding_box()
+        assert box is not None
+        assert box["height"] < 60
 
 
 def test_before_anything_is_published_the_page_says_so(opened: Opened, tmp_path: Path) -> None:
@@ -132,6 +138,9 @@ def test_before_anything_is_published_the_page_says_so(opened: Opened, tmp_path:
 def test_a_replay_is_told_apart_from_live(opened: Opened) -> None:
     page = opened("/emissions", source="archive")
     expect(page.locator("#origin")).to_have_text("Replay")
+    expect(page).to_have_title("Replay · Last 24h emissions · CO₂ in the socket")
+    page.get_by_role("link", name="Model performance").click()
+    expect(page).to_have_title("Replay · Model performance · CO₂ in the socket")
     expect(page.locator("#notice-replayed")).to_contain_text(
         "Replay of recorded data as of Sat 1 Jun 2024 15:20 CEST"
     )
@@ -160,6 +169,25 @@ def test_the_cleanest_time_follows_length_and_deadline(opened: Opened) -> None:
     expect(page.locator("#window")).to_contain_text("before 22:00")
     expect(page.locator("#window")).to_contain_text("saves")
     expect(page.locator("#window")).to_contain_text("80 % sure")
+
+
+def test_a_deadline_that_leaves_no_room_is_kept_and_said(opened: Opened) -> None:
+    page = opened("/")
+    deadline = page.get_by_role("textbox", name="and be done before")
+    window = page.locator("#window")
+    expect(window).to_contain_text("before 14:00 tomorrow")
+    deadline.click()
+    page.get_by_role("option", name="19:00", exact=True).click()
+    expect(window).to_contain_text("before 19:00")
+    page.get_by_role("textbox", name="Use power for").click()
+    page.get_by_role("option", name="8 hours").click()
+    expect(window).to_contain_text("8 hours from now end after 19:00, so this is for the whole forecast.")
+    expect(window).to_contain_text("cleanest 8 hours before 14:00 tomorrow")
+    expect(deadline).to_have_value("19:00")
+    page.get_by_role("textbox", name="Use power for").click()
+    page.get_by_role("option", name="2 hours").click()
+    expect(window).to_contain_text("before 19:00")
+    expect(window).not_to_contain_text("whole forecast")
 
 
 def test_a_chart_can_be_read_as_a_table_and_put_away_again(opened: Opened) -> None:
@@ -232,7 +260,12 @@ def test_the_area_chosen_is_kept_from_page_to_page_and_back(opened: Opened) -> N
         assert page.url.endswith(f"{path}?area=DK1")
         expect(chooser).to_have_value("Western Denmark (DK1)")
     page.get_by_role("navigation").get_by_role("link", name="Last 24h emissions").click()
-    expect(page.locator(".chart").nth(1)).to_have_attribute("aria-label", re.compile("No production here"))
+    expect(page.locator(".nothing").nth(1)).to_contain_text("No production here")
+    page.locator(".brand").click()
+    expect(page).to_have_url(re.compile(r"/\?area=DK1$"))
+    expect(number).to_have_text(west)
+    page.get_by_role("navigation").get_by_role("link", name="Last 24h emissions").click()
+    expect(page.locator(".nothing").nth(1)).to_contain_text("No production here")
     page.goto(page.url.replace("/emissions", "/"))
     expect(number).to_have_text(west)
     chooser.click()
@@ -249,6 +282,130 @@ def test_no_page_is_wider_than_a_phone(opened: Opened) -> None:
         if path == "/models":
             expect(page.locator(".table .ag-row").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") == 375, path
+
+
+def test_a_phone_shows_whose_data_they_are_however_far_one_scrolls(opened: Opened) -> None:
+    page = opened(
+        "/",
+        source="simulator",
+        viewport={"width": 375, "height": 500},
+        is_mobile=True,
+        has_touch=True,
+    )
+    for path in walk(page):
+        page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+        expect(page.locator("#origin")).to_have_text("Simulated")
+        expect(page.locator("#origin")).to_be_in_viewport()
+        expect(page).to_have_title(re.compile("^Simulated · "))
+        # The name stays on one line beside it.
+        assert (page.locator(".brand").bounding_box() or {})["height"] < 40, path
+
+
+def test_a_table_on_a_phone_shows_when_what_was_measured_and_what_was_forecast(opened: Opened) -> None:
+    page = opened("/", viewport={"width": 375, "height": 812}, is_mobile=True, has_touch=True)
+    expect_charts(page, 1)
+    page.get_by_role("button", name="Read as table").click()
+    headings, table = page.locator(".ag-header-cell:visible"), page.locator(".ag-root-wrapper").bounding_box()
+    assert table is not None
+    for index, words in enumerate(["Danish time", "Measured", "Forecast"]):
+        expect(headings.nth(index)).to_contain_text(words)
+        box = headings.nth(index).bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= table["x"] + table["width"]
+
+
+# For all words on a page: how far their colour stands out from what lies behind, against what WCAG 2.2
+# asks of words of their size (1.4.3). Words of charts are held in `test_dash_words`.
+FAINT_WORDS = """() => {
+    const parts = c => c.match(/[\\d.]+/g).map((v, i) => v * (c.startsWith('color') && i < 3 ? 255 : 1));
+    const over = (top, under) => {
+        const a = top.length > 3 ? top[3] : 1;
+        return [0, 1, 2].map(i => a * top[i] + (1 - a) * under[i]);
+    };
+    const behind = e => {
+        const layers = [];
+        for (; e; e = e.parentElement) layers.push(parts(getComputedStyle(e).backgroundColor));
+        return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255]);
+    };
+    const light = c => {
+        const [r, g, b] = c.map(v => v / 255).map(
+            v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const faint = [];
+    for (const e of document.querySelectorAll('body *')) {
+        const words = [...e.childNodes].filter(n => n.nodeType === 3).map(n => n.data).join(' ').trim();
+        if (!words || e.closest('svg, script, style, [aria-hidden=true]') || !e.checkVisibility()) continue;
+        const style = getComputedStyle(e), ground = behind(e);
+        const [a, b] = [light(over(parts(style.color), ground)), light(ground)].sort((x, y) => y - x);
+        const size = parseFloat(style.fontSize);
+        const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+        const ratio = (a + 0.05) / (b + 0.05);
+        if (ratio < (large ? 3 : 4.5)) faint.push(`${words.slice(0, 40)}: ${ratio.toFixed(2)}`);
+    }
+    return faint;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_words_can_be_read_on_what_lies_behind_them(opened: Opened, scheme: str) -> None:
+    page = opened("/", color_scheme=scheme, reduced_motion="reduce")
+    for path in walk(page):
+        expect(page.locator(".nav-link[data-active]")).to_have_text(PAGES[path])
+        if path == "/models":
+            expect(page.locator(".table .ag-row").first).to_be_visible()
+        assert page.evaluate(FAINT_WORDS) == [], path
+
+
+def test_only_what_has_changed_is_drawn_again(opened: Opened) -> None:
+    page = opened("/emissions")
+    expect_charts(page, 2)
+    page.get_by_role("button", name="Read as table").first.click()
+    expect(page.locator(".ag-row").first).to_be_visible()
+    page.evaluate(
+        """() => {
+            window.drawn = 0;
+            for (const graph of document.querySelectorAll('.js-plotly-plot')) {
+                graph.on('plotly_afterplot', () => { window.drawn += 1; });
+            }
+            document.querySelector('.ag-row').dataset.old = 'yes';
+        }"""
+    )
+
+    def answered(part: str, exhibit: str) -> Callable[[Response], bool]:
+        """Recognize the answer to what asks for a part of an exhibit."""
+        identity = json.dumps({"exhibit": exhibit, "type": part}, separators=(",", ":"))
+        return lambda answer: identity in (answer.request.post_data or "").partition('"inputs"')[0]
+
+    with (
+        page.expect_response(answered("figure", "intensity")) as first,
+        page.expect_response(answered("figure", "production")) as second,
+        page.expect_response(answered("table", "intensity")) as listed,
+    ):
+        # The token of a snapshot with the same measurements.
+        page.evaluate("window.dash_clientside.set_props('data-token', {data: 'another'})")
+    assert [answer.value.json()["response"] for answer in (first, second, listed)] == [{}, {}, {}]
+    assert page.evaluate("window.drawn") == 0
+    assert page.locator(".ag-row[data-old=yes]").count() == 1
+    page.get_by_text("7 d", exact=True).click()
+    expect(page.locator(".chart").first).to_have_attribute("aria-label", re.compile("over 168 hours"))
+    page.wait_for_function("window.drawn > 0")
+
+
+def test_a_hover_says_first_when_it_is(opened: Opened) -> None:
+    page = opened("/emissions")
+    expect_charts(page, 2)
+    for index in range(2):
+        chart = page.locator(".chart").nth(index)
+        chart.scroll_into_view_if_needed()
+        box = chart.locator(".nsewdrag").first.bounding_box()
+        assert box is not None
+        for step in (0.5, 0.52):
+            page.mouse.move(box["x"] + box["width"] * step, box["y"] + box["height"] / 2)
+        # The first line is the day.
+        expect(chart.locator(".hoverlayer text").nth(1)).to_have_text(
+            re.compile(r"^\d\d:\d\d–\d\d:\d\d CEST · .* UTC$")
+        )
 
 
 def test_the_reader_chooses_light_or_dark_and_charts_follow(opened: Opened) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_live_and_fresh_data_need_no_words() -> None:
         ({"replayed": True}, ["replayed"], "Replay"),
         ({"source": "archive"}, ["replayed"], "Recorded"),
         ({"source": "archive", "replayed": True}, ["replayed"], "Replay"),
-        ({"issue_time_utc": datetime(2024, 6, 1, 6)}, ["stale"], "Live"),
+        ({"issue_time_utc": datetime(2024, 6, 1, 6)}, ["stale"], "Out of date"),
         ({"issue_time_utc": None}, ["no-forecast"], "Live"),
         ({"degraded_causes": ("no prices",)}, ["degraded"], "Live"),
         ({"version": "", "issue_time_utc": None, "measured_until_utc": None}, ["empty"], "No data yet"),
@@ -161,6 +162,14 @@ def test_text_and_lines_of_charts_stand_out(ink: Ink) -> None:
         assert contrast(text, ink.ground) >= 4.5
     for line in (ink.forecast, ink.measured, ink.other, ink.third):
         assert contrast(line, ink.ground) >= 3
+
+
+@pytest.mark.parametrize("ink", INKS.values(), ids=list(INKS))
+def test_the_bands_stand_out_from_one_another_and_the_ground(ink: Ink) -> None:
+    # No line of text: enough to see where one ends. The lines within are held to the ground above.
+    for outer, inner in pairwise((ink.ground, *ink.bands)):
+        assert contrast(outer, inner) >= 1.2
+    assert contrast(ink.forecast, ink.bands[-1]) >= 2.5
 
 
 @pytest.mark.parametrize("step", STEPS, ids=[step.word for step in STEPS])
