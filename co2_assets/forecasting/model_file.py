@@ -3,16 +3,17 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load
 
-from co2_assets.contracts.areas import AREAS, DENMARK
+from co2_assets.contracts.areas import AREAS, DENMARK, Area
 from co2_assets.forecasting.model import (
     Part,
     TrainedModel,
@@ -29,6 +30,11 @@ from co2_assets.forecasting.windows import PAST_HOURS, future_inputs, past_input
 FORMAT: Final = 1
 WEIGHTS_SUFFIX: Final = ".safetensors"
 SIDECAR_SUFFIX: Final = ".json"
+# Within the sidecar, so that one rename puts both in place.
+_OWN_HASH: Final = "content_sha256"
+
+
+T = TypeVar("T")
 
 
 class ModelFileError(RuntimeError):
@@ -64,18 +70,17 @@ def load_model(folder: Path, version: str, area: str = DENMARK.name) -> TrainedM
     sidecar_path = _sidecar_path(folder, version, area)
     weights_path = folder / f"{version}{WEIGHTS_SUFFIX}"
     try:
-        sidecar: dict[str, Any] = json.loads(sidecar_path.read_bytes())
+        content = sidecar_path.read_bytes()
         weights = weights_path.read_bytes()
     except FileNotFoundError as error:
         raise ModelFileError(
             f"model {version} is not complete: {error.filename} is missing; restore it or train anew"
         ) from error
-    except ValueError as error:
-        raise ModelFileError(f"{sidecar_path} is not JSON ({error}); restore it or train anew") from error
-    if sidecar.get("format") != FORMAT:
+    except OSError as error:
         raise ModelFileError(
-            f"{sidecar_path} has format {sidecar.get('format')!r} and this program reads {FORMAT}; train anew"
-        )
+            f"model {version} cannot be read: {error}; see to the disk and to who may read it, or train anew"
+        ) from error
+    sidecar = _parsed(content, sidecar_path)
     if sha256(weights) != sidecar.get("weights_sha256"):
         raise ModelFileError(
             f"{weights_path} is not the file that was trained: its SHA-256 is {sha256(weights)}, "
@@ -83,16 +88,57 @@ def load_model(folder: Path, version: str, area: str = DENMARK.name) -> TrainedM
         )
     try:
         model = _model(sidecar, weights)
-    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ModelFileError(f"{sidecar_path} does not describe its weights ({error}); train anew") from error
-    if model.version != version:
-        raise ModelFileError(f"{sidecar_path} describes {model.version}; restore it or train anew")
+    except MemoryError as error:
+        raise ModelFileError(f"there is no memory for model {version}: make some, or train anew") from error
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        RuntimeError,
+        SafetensorError,
+    ) as error:
+        raise ModelFileError(
+            f"{sidecar_path} does not describe its weights ({error!r}); train anew"
+        ) from error
+    if model.version != version or model.area.name != area:
+        raise ModelFileError(
+            f"{sidecar_path} describes {model.version} of {model.area.name}; restore it or train anew"
+        )
     return model
+
+
+def _parsed(content: bytes, path: Path) -> dict[str, Any]:
+    """Return what a sidecar says; ModelFileError when it is none of ours or not as it was written."""
+    try:
+        sidecar = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{path} is not JSON ({error}); restore it or train anew") from error
+    if not isinstance(sidecar, dict):
+        raise ModelFileError(f"{path} holds no JSON object; restore it or train anew")
+    if sidecar.get("format") != FORMAT:
+        raise ModelFileError(
+            f"{path} has format {sidecar.get('format')!r} and this program reads {FORMAT}; train anew"
+        )
+    # Sidecars of before have none.
+    if _OWN_HASH in sidecar and sidecar[_OWN_HASH] != _content_sha256(sidecar):
+        raise ModelFileError(
+            f"{path} is not as it was written: its content does not have the SHA-256 that it names; "
+            "restore it or train anew"
+        )
+    return sidecar
+
+
+def _content_sha256(sidecar: Mapping[str, Any]) -> str:
+    """SHA-256 of all that a sidecar says but this; how it is laid out does not count."""
+    said = {name: value for name, value in sidecar.items() if name != _OWN_HASH}
+    return sha256(json.dumps(said, sort_keys=True).encode())
 
 
 def _sidecar(model: TrainedModel) -> dict[str, Any]:
     record = model.record
-    return {
+    said = {
         "format": FORMAT,
         "version": model.version,
         "area": model.area.name,
@@ -116,10 +162,12 @@ def _sidecar(model: TrainedModel) -> dict[str, Any]:
         "weights_sha256": model.weights_sha256,
         "trained_together": list(model.trained_together),
     }
+    # As a reader will find them: tuples are lists there.
+    return {**said, _OWN_HASH: _content_sha256(json.loads(json.dumps(said)))}
 
 
 def _model(sidecar: Mapping[str, Any], weights: bytes) -> TrainedModel:
-    """Put the model together; KeyError, TypeError, ValueError or RuntimeError when it does not fit."""
+    """Put the model together; LookupError, TypeError, ValueError or RuntimeError when it does not fit."""
     area = AREAS[sidecar["area"]]
     expected = [
         *(f"past.{i.name}" for i in past_inputs(area)),
@@ -130,11 +178,15 @@ def _model(sidecar: Mapping[str, Any], weights: bytes) -> TrainedModel:
     windows = {"past_hours": PAST_HOURS, "horizon_hours": HORIZON_HOURS, "quantiles": list(QUANTILES)}
     if sidecar["windows"] != windows:
         raise ValueError("the windows are not those of this program")
-    config = TrainingConfig(**sidecar["config"])
-    scaler = Scaler.from_json(sidecar["scaler"])
+    config = _config(sidecar["config"])
+    scaler = _scaler(sidecar["scaler"], area)
     layer = InputLayer(area, scaler)
-    together = tuple(sidecar["trained_together"])
+    together = tuple(
+        _a(str, name, "trained_together") for name in _a(list, sidecar["trained_together"], "it")
+    )
     tensors = load(weights)
+    if {name.partition(".")[0] for name in tensors} != {str(number) for number in range(config.ensemble)}:
+        raise ValueError(f"the weights are not those of {config.ensemble} networks")
     networks = []
     for number in range(config.ensemble):
         network = AttentionLstm(
@@ -143,38 +195,90 @@ def _model(sidecar: Mapping[str, Any], weights: bytes) -> TrainedModel:
         own = f"{number}."
         network.load_state_dict({n.removeprefix(own): t for n, t in tensors.items() if n.startswith(own)})
         networks.append(network.double().eval())
-    parts = tuple(
-        Part(
-            part["split"],
-            datetime.fromisoformat(part["from_utc"]),
-            datetime.fromisoformat(part["to_utc"]),
-            part["windows"],
-        )
-        for part in sidecar["parts"]
-    )
-    record = TrainingRecord(
-        data_from=datetime.fromisoformat(sidecar["data_from_utc"]),
-        data_to=datetime.fromisoformat(sidecar["data_to_utc"]),
-        parts=parts,
-        metrics=sidecar["metrics"],
-        curves=tuple(tuple((a, b) for a, b in curve) for curve in sidecar["training_curves"]),
-    )
-    offsets = np.array(sidecar["offsets"], np.float64)
-    if offsets.shape != (HORIZON_HOURS, len(QUANTILES)):
-        raise ValueError(f"the offsets have the shape {offsets.shape}")
     return TrainedModel(
-        version=sidecar["version"],
+        version=_a(str, sidecar["version"], "version"),
         area=area,
         config=config,
-        seed=sidecar["seed"],
+        seed=_a(int, sidecar["seed"], "seed"),
         scaler=scaler,
         networks=tuple(networks),
-        offsets=offsets,
-        widening=sidecar["widening"],
-        record=record,
+        offsets=_array(sidecar["offsets"], (HORIZON_HOURS, len(QUANTILES)), "offsets"),
+        widening=_numbers(sidecar["widening"], "widening"),
+        record=_record(sidecar),
         weights_sha256=sidecar["weights_sha256"],
         trained_together=together,
     )
+
+
+def _config(said: Any) -> TrainingConfig:
+    config = TrainingConfig(**said)
+    for field in fields(TrainingConfig):
+        _a(type(field.default), getattr(config, field.name), field.name)
+    return config
+
+
+def _scaler(said: Any, area: Area) -> Scaler:
+    widths = {
+        "past": (len(past_inputs(area)),),
+        "future": (len(future_inputs(area)),),
+        "change": (HORIZON_HOURS,),
+    }
+    for name, values in _a(dict, said, "scaler").items():
+        array = _array(values, widths[name.partition("_")[0]], name)
+        if name.endswith("_scale") and not (array > 0).all():
+            raise ValueError(f"{name} holds what nothing can be divided by")
+    return Scaler.from_json(said)
+
+
+def _record(sidecar: Mapping[str, Any]) -> TrainingRecord:
+    parts = tuple(
+        Part(
+            _a(str, part["split"], "split"),
+            _instant(part["from_utc"]),
+            _instant(part["to_utc"]),
+            _a(int, part["windows"], "windows"),
+        )
+        for part in sidecar["parts"]
+    )
+    if all(part.split == "test" for part in parts):
+        raise ValueError("no part says what the weights were fitted to")
+    return TrainingRecord(
+        data_from=_instant(sidecar["data_from_utc"]),
+        data_to=_instant(sidecar["data_to_utc"]),
+        parts=parts,
+        metrics=_numbers(sidecar["metrics"], "metrics"),
+        curves=tuple(
+            tuple((_a(float, a, "a loss"), _a(float, b, "a loss")) for a, b in curve)
+            for curve in sidecar["training_curves"]
+        ),
+    )
+
+
+def _a(kind: type[T], value: Any, what: str) -> T:
+    """Return ``value``, which JSON must have given as ``kind``; a whole number may stand for a float."""
+    if isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool):
+        return cast(T, value)
+    raise TypeError(f"{what} is {value!r}, not of type {kind.__name__}")
+
+
+def _numbers(said: Any, what: str) -> dict[str, float]:
+    return {name: _a(float, value, f"{what} {name}") for name, value in _a(dict, said, what).items()}
+
+
+def _instant(said: Any) -> datetime:
+    instant = datetime.fromisoformat(said)
+    if instant.tzinfo is not None:
+        raise ValueError(f"{said} is not in naive UTC")
+    return instant
+
+
+def _array(said: Any, shape: tuple[int, ...], what: str) -> NDArray[np.float64]:
+    array = np.array(said, np.float64)
+    if array.shape != shape:
+        raise ValueError(f"the {what} have the shape {array.shape}, not {shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"the {what} are not all numbers")
+    return array
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from co2_assets.forecasting import model_file
 from co2_assets.forecasting.forecast import issue_forecasts
 from co2_assets.forecasting.known import KnownData
 from co2_assets.forecasting.model import TrainedModel
@@ -75,6 +76,15 @@ def test_a_missing_file_is_named(model: TrainedModel, tmp_path: Path, suffix: st
         load_model(tmp_path, model.version)
 
 
+def rewritten(folder: Path, version: str, changes: dict[str, object], *, as_before: bool = True) -> None:
+    """Change what a sidecar says; ``as_before``: one without a hash of itself, which has to be read."""
+    path = folder / f"{version}.DK.json"
+    content = json.loads(path.read_text()) | changes
+    if as_before:
+        del content["content_sha256"]
+    path.write_text(json.dumps(content))
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -82,23 +92,105 @@ def test_a_missing_file_is_named(model: TrainedModel, tmp_path: Path, suffix: st
         ("features", ["past.something_else"], "feature list"),
         ("windows", {"past_hours": 48}, "windows"),
         ("config", {"hidden": 8}, "does not describe its weights"),
+        ("config", {"ensemble": 1, "hidden": 8}, "not those of 1 networks"),
+        ("config", {"ensemble": 2, "hidden": "8"}, "hidden is '8'"),
+        ("config", None, "does not describe its weights"),
         ("area", "SE3", "does not describe its weights"),
+        ("area", ["DK"], "does not describe its weights"),
+        ("area", "DK1", "does not describe its weights"),
         ("offsets", [[0.0]], "offsets"),
+        ("offsets", [[None] * 7] * 24, "offsets are not all numbers"),
         ("version", "another", "describes another"),
+        ("version", 3, "version is 3"),
+        ("seed", "3", "seed is '3'"),
+        ("scaler", [], "does not describe its weights"),
+        ("scaler", {"past_center": [1.0]}, "past_center have the shape"),
+        ("widening", [1.5], "does not describe its weights"),
+        ("widening", {"power_system_right_now": "wide"}, "does not describe its weights"),
+        ("metrics", [], "does not describe its weights"),
+        ("parts", [], "no part says"),
+        ("parts", 7, "does not describe its weights"),
+        ("parts", [{"split": "train"}], "does not describe its weights"),
+        ("data_from_utc", 20240101, "does not describe its weights"),
+        ("data_from_utc", "2024-01-01T00:00:00+01:00", "not in naive UTC"),
+        ("training_curves", [[1.0]], "does not describe its weights"),
+        ("trained_together", "DK", "does not describe its weights"),
+        ("trained_together", [["DK"]], "does not describe its weights"),
+        ("weights_sha256", 5, "is not the file that was trained"),
     ],
 )
 def test_a_sidecar_that_does_not_fit_is_refused(
     model: TrainedModel, tmp_path: Path, key: str, value: object, message: str
 ):
     save_model(model, tmp_path)
-    path = tmp_path / f"{model.version}.DK.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    rewritten(tmp_path, model.version, {key: value})
     with pytest.raises(ModelFileError, match=message):
         load_model(tmp_path, model.version)
 
 
-def test_a_broken_sidecar_is_refused(model: TrainedModel, tmp_path: Path):
+def test_no_field_can_be_missing(model: TrainedModel, tmp_path: Path):
     save_model(model, tmp_path)
-    (tmp_path / f"{model.version}.DK.json").write_text("{")
-    with pytest.raises(ModelFileError, match="is not JSON"):
+    path = tmp_path / f"{model.version}.DK.json"
+    whole = json.loads(path.read_text())
+    # What it says of itself for people to read.
+    told = {"content_sha256", "architecture", "parameters"}
+    for name in set(whole) - told:
+        path.write_text(json.dumps({n: v for n, v in whole.items() if n not in (name, "content_sha256")}))
+        with pytest.raises(ModelFileError):
+            load_model(tmp_path, model.version)
+
+
+def test_a_sidecar_that_was_changed_is_told_by_its_hash(model: TrainedModel, tmp_path: Path):
+    save_model(model, tmp_path)
+    # Another number of the same kind, which nothing else would tell.
+    rewritten(tmp_path, model.version, {"widening": {"day_ahead_prices": 9.5}}, as_before=False)
+    with pytest.raises(ModelFileError, match=r"\.DK\.json is not as it was written.*train anew"):
+        load_model(tmp_path, model.version)
+
+
+def test_a_sidecar_of_before_is_read_without_its_hash(model: TrainedModel, tmp_path: Path):
+    save_model(model, tmp_path)
+    rewritten(tmp_path, model.version, {})
+    assert load_model(tmp_path, model.version).version == model.version
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "is not JSON"),
+        (b"", "is not JSON"),
+        (b"\xff\x00\xfe", "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
+        (b"[1]", "holds no JSON object"),
+        (b"null", "holds no JSON object"),
+        (b"{}", "format None"),
+    ],
+)
+def test_a_broken_sidecar_is_refused(model: TrainedModel, tmp_path: Path, content: bytes, message: str):
+    save_model(model, tmp_path)
+    (tmp_path / f"{model.version}.DK.json").write_bytes(content)
+    with pytest.raises(ModelFileError, match=message):
+        load_model(tmp_path, model.version)
+
+
+@pytest.mark.parametrize("suffix", [".DK.json", ".safetensors"])
+def test_a_file_that_cannot_be_read_is_refused(model: TrainedModel, tmp_path: Path, suffix: str):
+    save_model(model, tmp_path)
+    # Refused to root as well.
+    (tmp_path / f"{model.version}{suffix}").unlink()
+    (tmp_path / f"{model.version}{suffix}").mkdir()
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        load_model(tmp_path, model.version)
+
+
+def test_no_memory_for_a_model_is_a_model_that_cannot_be_used(
+    model: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    save_model(model, tmp_path)
+
+    def full(_: bytes) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(model_file, "load", full)
+    with pytest.raises(ModelFileError, match="no memory for model"):
         load_model(tmp_path, model.version)
