@@ -77,7 +77,7 @@ def served(home: Path, source: str, **environment: str) -> Iterator[str]:
 
 
 def settled(page: Page) -> None:
-    """Wait until every chart is drawn and every table that stands open has its rows."""
+    """Wait until every chart is drawn, or words stand in its place, and every table that stands open has its rows."""
     page.wait_for_function(
         """() => {
             const sections = [...document.querySelectorAll('main section')];
@@ -85,7 +85,8 @@ def settled(page: Page) -> None:
             const open = sections.filter(s => s.querySelector('[id*="table-button"]'))
                 .filter(s => s.querySelector('[aria-expanded="true"]') || !s.querySelector('.chart'));
             return document.querySelector('main h1')
-                && charts.every(c => !c.ariaLabel.endsWith(': loading') && (c.hidden || c.querySelector('.main-svg')))
+                && charts.every(c => !c.ariaLabel.endsWith(': loading'))
+                && charts.every(c => c.hidden || c.querySelector('.main-svg'))
                 && open.every(s => s.querySelector('.table .ag-row, .table p'));
         }"""
     )
