@@ -77,7 +77,7 @@ def served(home: Path, source: str, **environment: str) -> Iterator[str]:
 
 
 def settled(page: Page) -> None:
-    """Wait until every chart is drawn, or words stand in its place, and every table that stands open has its rows."""
+    """Wait until every chart is drawn, or words stand there, and every open table has its rows."""
     page.wait_for_function(
         """() => {
             const sections = [...document.querySelectorAll('main section')];

@@ -224,17 +224,23 @@ def _mark_headline(
     )
 
 
+def _why_nothing(situation: Situation) -> str:
+    if situation.empty:
+        return "No forecast and no measurements yet."
+    return "Nothing was measured in the last 24 hours, and no forecast reaches this far."
+
+
 FORECAST = Exhibit(
     key="forecast",
     title="The last and the coming 24 hours",
-    explanation="The line is the middle of what is expected. The truth should fall inside the darkest "
-    "band half of the time, inside the middle one 8 times in 10, inside the lightest 9 times in 10.",
+    explanation="The line is the middle of what is expected. The truth should fall inside the narrowest "
+    "band half of the time, inside the middle one 8 times in 10, inside the widest 9 times in 10.",
     table=table,
     columns=COLUMNS,
     foremost=("hour_danish", MEASURED, "q50_g_per_kwh", "q10_g_per_kwh", "q90_g_per_kwh", PROGNOSIS),
     figure=figure,
     summary=summary,
-    nothing="No forecast and no measurements yet.",
+    nothing=_why_nothing,
     height=420,
     follows_clock=True,
 )

@@ -25,7 +25,7 @@ _PROSE = {
 _TEXT_WIDTH = 340
 # Numbers are short: a longer heading is broken into lines, without a button for a filter beside it.
 # Pixels: two such columns beside a time fit on a phone; a letter of a heading takes about eight.
-_NUMBER_WIDTH, _LETTER_WIDTH, _PADDING = 84, 8, 14
+_NUMBER_WIDTH, _LETTER_WIDTH, _PADDING = 84, 8, 20
 
 
 def grid(exhibit: Exhibit, rows: pd.DataFrame) -> Part:

@@ -1,6 +1,7 @@
 """What the charts and tables show: no hour that was not measured, no number without its meaning."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any, cast
@@ -130,6 +131,13 @@ def test_the_24_hours_stand_though_the_oldest_were_not_measured(view: View, situ
     start = forecast.full_hour(now()) - 24 * HOUR
     late = cast("View", Holed(view, [start + n * HOUR for n in range(5)]))
     assert rows_of(forecast.FORECAST, late, situation, {})["hour_utc"][0] == start
+
+
+def test_an_archive_of_old_data_is_not_called_empty(view: View, situation: Situation) -> None:
+    later = replace(situation, now_utc=now() + timedelta(days=3))
+    assert rows_of(forecast.FORECAST, view, later, {}).empty
+    assert "no forecast reaches this far" in forecast.FORECAST.why_nothing(later)
+    assert "yet" in forecast.FORECAST.why_nothing(Situation(now()))
 
 
 def test_the_hover_begins_with_the_time(view: View, situation: Situation) -> None:
