@@ -2,25 +2,37 @@
 
 import json
 import logging
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
 
+from co2_assets.contracts import CO2_MAXIMUM
 from co2_assets.contracts.areas import Area
 from co2_assets.forecasting import fallback
-from co2_assets.forecasting.forecast import issue_forecasts
+from co2_assets.forecasting.forecast import NoForecastError, issue_forecasts
 from co2_assets.forecasting.known import KnownData
 from co2_assets.forecasting.model import TrainedModel
 from co2_assets.forecasting.vocabulary import QUANTILE_COLUMNS
 from co2_assets.inputs import HISTORY_NEEDED, read_known_data
 from co2_assets.pipeline import Pipeline
-from co2_assets.promotion import newest_promoted
+from co2_assets.promotion import champions_before, newest_promoted
 
 logger = logging.getLogger(__name__)
 
 # What the rule without a model looks back to: its errors of some weeks, each from weeks before.
 _FALLBACK_HISTORY = fallback.ERRORS_WINDOW + timedelta(days=fallback.USUAL_DAYS + 1)
+
+# No measurement above CO2_MAXIMUM is believed. The widest band of a model that works may reach past
+# it when all feeds are missing; twice of it is a model that does not.
+HIGHEST_G_PER_KWH = 2 * CO2_MAXIMUM
+# Of an error's words: torch's go on for a page.
+LONGEST_REASON = 200
+
+
+class ImpossibleForecastError(ValueError):
+    """A model's numbers cannot come true; the message says what it gives."""
 
 
 def read_for_issue(
@@ -36,23 +48,59 @@ def issue_live(
 ) -> pd.DataFrame:
     """Return the live forecast from ``issue_time``, columns of `predictions`.
 
-    Without a champion, or where it gives no numbers, the rule of `forecasting.fallback` stands in; a
-    model that is not the newest promoted says so among the causes. NoForecastError when there is
-    nothing to go on.
+    A champion that fails, or gives what cannot be, makes way for the model before it, and the last of
+    them for the rule of `forecasting.fallback`, which also stands in without a champion; which model
+    failed and how is said among the causes, as is that a model is not the newest promoted.
+    NoForecastError when there is nothing to go on.
     """
+    failed: list[str] = []
+    for model in _models(pipeline, champion):
+        try:
+            live = issue_forecasts(model, data, [issue_time], as_of=pipeline.now)
+            _require_possible(live)
+        except NoForecastError:
+            raise
+        except Exception as error:
+            # Whatever it is, of memory, of torch, of a file half right: a worse forecast beats none.
+            logger.exception("%s fails and is passed over; train another with `co2 train`", model.version)
+            failed.append(f"model: {model.version} failed ({_in_short(error)})")
+            continue
+        promoted = newest_promoted(pipeline.warehouse, model.area.name, pipeline.now)
+        if promoted != model.version:
+            failed.append(f"model: {promoted} cannot be used, {model.version} forecasts in its place")
+        return _with_causes(live, failed).assign(kind="live")
+    live = fallback.issue_fallback(data, issue_time, as_of=pipeline.now)
+    return _with_causes(live, failed).assign(kind="live")
+
+
+def _models(pipeline: Pipeline, champion: TrainedModel | None) -> Iterator[TrainedModel]:
+    """Yield the models to try: the champion and, each only once it is needed, those before it."""
     if champion is not None:
-        live = issue_forecasts(champion, data, [issue_time], as_of=pipeline.now)
-        if np.isfinite(live[list(QUANTILE_COLUMNS)].to_numpy()).all():
-            promoted = newest_promoted(pipeline.warehouse, champion.area.name, pipeline.now)
-            if promoted != champion.version:
-                cause = f"model: {promoted} cannot be used, {champion.version} forecasts in its place"
-                live["degraded_causes"] = _with_cause(live["degraded_causes"].iloc[0], cause)
-            return live.assign(kind="live")
-        logger.error(
-            "%s gives no numbers, so it is passed over; train another with `co2 train`", champion.version
-        )
-    return fallback.issue_fallback(data, issue_time, as_of=pipeline.now).assign(kind="live")
+        yield champion
+        yield from champions_before(pipeline.warehouse, pipeline.models, champion, pipeline.now)
 
 
-def _with_cause(causes: str, cause: str) -> str:
-    return json.dumps([cause, *json.loads(causes)], ensure_ascii=False)
+def _require_possible(live: pd.DataFrame) -> None:
+    """Raise ImpossibleForecastError for quantiles that are no numbers, or of no power system."""
+    quantiles = live[list(QUANTILE_COLUMNS)].to_numpy(np.float64)
+    if not np.isfinite(quantiles).all():
+        raise ImpossibleForecastError("it gives no numbers")
+    lowest, highest = quantiles.min(), quantiles.max()
+    if lowest < 0 or highest > HIGHEST_G_PER_KWH:
+        raise ImpossibleForecastError(f"it gives {lowest:.0f} to {highest:.0f} g/kWh")
+
+
+def _in_short(error: Exception) -> str:
+    """Return an error's kind and the begin of what it says, as one line."""
+    said = " ".join(str(error).split())[:LONGEST_REASON]
+    if isinstance(error, ImpossibleForecastError):
+        return said
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def _with_causes(live: pd.DataFrame, causes: Sequence[str]) -> pd.DataFrame:
+    """Return the forecast of one issue time with ``causes`` named before its own."""
+    if not causes:
+        return live
+    own = json.loads(live["degraded_causes"].iloc[0])
+    return live.assign(degraded_causes=json.dumps([*causes, *own], ensure_ascii=False))

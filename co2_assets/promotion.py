@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -56,12 +56,27 @@ def load_champion(warehouse: Warehouse, folder: Path, area: str, now: datetime) 
     A model trained later knows what came after ``now``. A champion with missing or damaged files is
     passed over for the one before it, with a warning.
     """
-    for version in _promoted(warehouse, area, now):
+    return next(_usable(folder, area, _promoted(warehouse, area, now)), None)
+
+
+def champions_before(
+    warehouse: Warehouse, folder: Path, champion: TrainedModel, now: datetime
+) -> Iterator[TrainedModel]:
+    """Yield the models whose place ``champion`` took, newest first, each loaded when it is asked for.
+
+    As in `load_champion`, those whose files cannot be used are passed over.
+    """
+    versions = _promoted(warehouse, champion.area.name, now)
+    older = versions[versions.index(champion.version) + 1 :] if champion.version in versions else []
+    return _usable(folder, champion.area.name, older)
+
+
+def _usable(folder: Path, area: str, versions: Iterable[str]) -> Iterator[TrainedModel]:
+    for version in versions:
         try:
-            return load_model(folder, version, area)
+            yield load_model(folder, version, area)
         except ModelFileError as error:
             logger.warning("Champion %s cannot be used, taking the one before it: %s", version, error)
-    return None
 
 
 def load_champions(warehouse: Warehouse, folder: Path, now: datetime) -> dict[str, TrainedModel]:
