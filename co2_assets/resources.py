@@ -1,7 +1,6 @@
 """What assets are given by Dagster: the opened pipeline, configurable at launch."""
 
 import logging
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
 from pydantic import Field
 
 from co2_assets.pipeline import Pipeline, open_pipeline
 from co2_assets.settings import Settings, parse_instant, utc_now
-from co2_assets.warehouse.errors import WarehouseError
+from co2_assets.shutdown import silence_library_reports
 
 logger = logging.getLogger(__name__)
+
+# Every process that loads the definitions loads this. The daemon replaces its code location's each
+# minute, and each would end with forty lines of leaks that are none in the daemon's log.
+silence_library_reports()
 
 
 class PipelineResource(dg.ConfigurableResource[Pipeline]):
@@ -88,13 +90,15 @@ class PipelineResource(dg.ConfigurableResource[Pipeline]):
 
 def _keep_house(pipeline: Pipeline, instance: dg.DagsterInstance | None) -> None:
     """Remove what is no longer needed; where that fails, the forecast counts, and the next run tries."""
-    # What it needs to know of models takes torch's second and a half to import.
-    from co2_assets.housekeeping import prune_runs, tidy
-
     try:
+        # What it needs to know of models takes torch's second and a half to import.
+        from co2_assets.housekeeping import prune_runs, tidy
+
         tidied = tidy(pipeline)
         pruned = prune_runs(instance, utc_now()) if instance else 0
-    except (WarehouseError, duckdb.IOException, sqlite3.OperationalError, OSError) as error:
-        logger.warning("Housekeeping was not finished, the next run tries again: %s", error)
+    except Exception:
+        # All kinds of them, for what may fail is not ours to list: the disk, DuckDB, Dagster's records
+        # in SQLite or PostgreSQL. None is worth a forecast that is made and not published.
+        logger.exception("Housekeeping was not finished, the next run tries again")
         return
     logger.info("Housekeeping: %s, %d old runs deleted", tidied, pruned)

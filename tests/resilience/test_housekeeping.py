@@ -1,6 +1,9 @@
 """What housekeeping removes, and that no forecast could ever tell."""
 
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +13,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy.exc
 from resilience_runs import DAY, HOUR, T0, at, differing, everything, folder, rows, tick, warehouse
 
 from co2_assets import housekeeping
@@ -19,7 +23,10 @@ from co2_assets.forecasting.model_file import version_of
 from co2_assets.housekeeping import RUNS_KEPT, Tidied, prune_runs, tidy
 from co2_assets.inputs import read_known_data
 from co2_assets.pipeline import open_pipeline
+from co2_assets.resources import PipelineResource
+from co2_assets.runs import CONFIGURATION
 from co2_assets.settings import Settings
+from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.tables import MODEL_TABLE
 
 
@@ -138,6 +145,138 @@ def test_old_runs_are_deleted_but_the_newest_of_each_job(instance: dg.DagsterIns
     assert prune_runs(instance, now + RUNS_KEPT + DAY) == 1
     assert {run.run_id for run in instance.get_runs()} == {runs[0], runs[2]}
     assert prune_runs(instance, now + RUNS_KEPT + DAY) == 0
+
+
+@dg.op
+def talk() -> None:
+    print("something to keep")
+
+
+@dg.job
+def talking() -> None:
+    talk()
+
+
+def on_disk(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def of_run(folder: Path, run_id: str) -> set[str]:
+    return {path for path in on_disk(folder) if run_id in path}
+
+
+ELSEWHERE = """
+telemetry: {{enabled: false}}
+local_artifact_storage:
+  module: dagster._core.storage.root
+  class: LocalArtifactStorage
+  config: {{base_dir: {files}}}
+compute_logs:
+  module: dagster._core.storage.local_compute_log_manager
+  class: LocalComputeLogManager
+  config: {{base_dir: {files}}}
+"""
+
+
+@pytest.fixture(params=["as in a home", "files elsewhere"])
+def on_files(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """An instance as `co2 up` has it, or with its files on a volume of their own, as with PostgreSQL."""
+    folder = tmp_path / "dagster"
+    folder.mkdir()
+    if request.param == "as in a home":
+        shutil.copyfile(CONFIGURATION, folder / "dagster.yaml")
+    else:
+        (folder / "dagster.yaml").write_text(ELSEWHERE.format(files=tmp_path / "files"))
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        yield instance
+
+
+def test_a_deleted_run_leaves_nothing_on_the_disk(on_files: dg.DagsterInstance, tmp_path: Path) -> None:
+    old, newest = (talking.execute_in_process(instance=on_files).run_id for _ in range(2))
+    for run_id in (old, newest):
+        Path(on_files.file_manager_directory(run_id)).mkdir(parents=True)
+    # As one whose last reader was killed.
+    for database in tmp_path.rglob(f"{old}.db"):
+        database.with_name(f"{database.name}-wal").touch()
+    kept = of_run(tmp_path, newest)
+    # Events, what was printed, and a folder for files.
+    assert len(kept) >= 5
+    now = datetime.now(UTC).replace(tzinfo=None)
+    assert prune_runs(on_files, now + RUNS_KEPT + DAY) == 1
+    assert of_run(tmp_path, old) == set()
+    assert of_run(tmp_path, newest) == kept
+    assert [run.run_id for run in on_files.get_runs()] == [newest]
+    assert on_files.all_logs(newest)
+
+
+def test_files_that_versions_of_before_left_go_and_those_of_others_stay(
+    on_files: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    gone, newest = (talking.execute_in_process(instance=on_files).run_id for _ in range(2))
+    Path(on_files.storage_directory()).mkdir(parents=True, exist_ok=True)
+    (Path(on_files.storage_directory()) / "an_asset").mkdir()
+    on_files.delete_run(gone)
+    assert of_run(tmp_path, gone)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    # Young ones may be of a run that is just being made.
+    assert prune_runs(on_files, now) == 0
+    before = on_disk(tmp_path) - of_run(tmp_path, gone)
+    assert prune_runs(on_files, now + RUNS_KEPT + DAY) == 1
+    assert of_run(tmp_path, gone) == set()
+    assert before <= on_disk(tmp_path)
+    assert [run.run_id for run in on_files.get_runs()] == [newest]
+
+
+def test_no_more_is_removed_at_once_than_a_run_has_time_for(
+    on_files: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "MOST_RUNS_DELETED", 1)
+    runs = [talking.execute_in_process(instance=on_files).run_id for _ in range(4)]
+    on_files.delete_run(runs[0])
+    later = datetime.now(UTC).replace(tzinfo=None) + RUNS_KEPT + DAY
+    assert [prune_runs(on_files, later) for _ in range(4)] == [1, 1, 1, 0]
+    assert [bool(of_run(tmp_path, run_id)) for run_id in runs] == [False, False, False, True]
+
+
+FAILURES = [
+    OSError(28, "No space left on device"),
+    sqlalchemy.exc.OperationalError("DELETE FROM runs", {}, Exception("database is locked")),
+    RuntimeError("of a kind that nobody thought of"),
+]
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("part", ["tidy", "prune_runs"])
+def test_a_failing_housekeeping_does_not_keep_a_run_from_publishing(
+    home: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    part: str,
+    error: Exception,
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(housekeeping, part, fail)
+    before = snapshots.current(folder(home).snapshots)
+    assert before is not None
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_init_resource_context(instance=instance)
+        given = PipelineResource.from_settings(at(home, T0 + HOUR))
+        with given.yield_for_execution(context) as pipeline:
+            assert not pipeline.is_published
+    after = snapshots.current(folder(home).snapshots)
+    assert after is not None
+    assert after.version > before.version
+    (record,) = [record for record in caplog.records if "Housekeeping was not finished" in record.message]
+    assert record.exc_info is not None
+
+
+def test_a_process_that_loaded_the_definitions_ends_without_a_word_of_leaks() -> None:
+    # As the code location's do: the daemon replaces them each minute, and its log took it all.
+    code = "import torch; import co2_assets.definitions"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "leaked" not in ended.stderr
 
 
 def test_a_failing_housekeeping_does_not_fail_the_run(
