@@ -14,17 +14,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 import duckdb
 import pandas as pd
 
 from co2_assets.contracts.areas import MEASUREMENTS
+from co2_assets.warehouse.damage import is_of_the_file, read_everything
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.errors import SnapshotUnreadable
 from co2_assets.warehouse.frames import Parameters, query_frame
 from co2_assets.warehouse.schema import Schema, quoted, table_ddl, text_literal
-from co2_assets.warehouse.tables import FRESHNESS_VIEW
+from co2_assets.warehouse.tables import FRESHNESS_VIEW, SNAPSHOT_VIEWS
 
 POINTER = "current.json"
 _UNFINISHED = ".unfinished"
@@ -33,6 +36,8 @@ _VERSION = re.compile(r"\d{8}-[0-9a-f]{8}")
 NOT_PUBLISHED = frozenset(dataset.name for dataset in MEASUREMENTS)
 
 _log = logging.getLogger(__name__)
+# Readers that ask at the same time wait for one look at a file, instead of each looking.
+_looking = Lock()
 
 
 @dataclass(frozen=True)
@@ -51,17 +56,18 @@ def publish(
 ) -> Snapshot:
     """Copy what readers need of ``warehouse`` to a new file in ``folder`` and make it current.
 
-    The copy has every table but the raw minutes, every view, the state of each dataset as the
-    table ``dataset_freshness``, and ``snapshot_info``, one row (``version``, ``source``,
-    ``as_of_utc``, ``published_at_utc``, ``schema_version``). The newest ``keep`` snapshots stay; a
-    reader that has an older one open keeps it. ``folder`` belongs to this warehouse alone. Raises
-    what `Warehouse` raises; whatever happens, what was current before stays whole.
+    The copy has every table but the raw minutes, every view (``current_forecast`` without what was
+    issued after ``as_of_utc``), the state of each dataset as the table ``dataset_freshness``, and
+    ``snapshot_info``, one row (``version``, ``source``, ``as_of_utc``, ``published_at_utc``,
+    ``schema_version``). The newest ``keep`` snapshots stay; a reader that has an older one open
+    keeps it. ``folder`` belongs to this warehouse alone. Raises what `Warehouse` raises; whatever
+    happens, what was current before stays whole.
     """
     if keep < 1:
         raise ValueError(f"keep is {keep}, and the current snapshot has to stay")
-    folder.mkdir(parents=True, exist_ok=True)
     # The warehouse's lock also keeps two publications apart.
     with warehouse.session() as connection:
+        folder.mkdir(parents=True, exist_ok=True)
         # What a crash left behind.
         for left in folder.glob(f"*{_UNFINISHED}*"):
             left.unlink()
@@ -79,7 +85,9 @@ def publish(
 def current(folder: Path) -> Snapshot | None:
     """Return the snapshot to read now; None when none is published.
 
-    Where the pointer is damaged, or points to nothing, it is the newest file that can be read.
+    Where the pointer is damaged, or points to nothing or to a damaged file, it is the newest file
+    that can be read; where none can, what is pointed to, and `opened` says what is amiss. Each file
+    is read whole once in a process, and again should it change.
     """
     try:
         pointed_to = _pointed_to(folder)
@@ -88,8 +96,10 @@ def current(folder: Path) -> Snapshot | None:
     except (ValueError, KeyError, TypeError) as error:
         _log.warning("%s cannot be read (%s): taking the newest snapshot", folder / POINTER, error)
     else:
-        if pointed_to.path.exists():
+        if _told_by(pointed_to.path) is not None:
             return pointed_to
+        if pointed_to.path.exists():
+            return _newest_readable(folder) or pointed_to
         _log.warning("%s points to %s, which is not there", folder / POINTER, pointed_to.path.name)
     return _newest_readable(folder)
 
@@ -150,9 +160,6 @@ def _build(connection: duckdb.DuckDBPyConnection, schema: Schema, snapshot: Snap
     connection.execute(
         f"CREATE TABLE {FRESHNESS_VIEW} AS SELECT * FROM {origin}.main.{FRESHNESS_VIEW} ORDER BY dataset"
     )
-    for name, sql in schema.views.items():
-        if name != FRESHNESS_VIEW:
-            connection.execute(f"CREATE VIEW {quoted(name)} AS {sql}")
     connection.execute(
         "CREATE TABLE snapshot_info (version VARCHAR, source VARCHAR, as_of_utc TIMESTAMP, "
         "published_at_utc TIMESTAMP, schema_version INTEGER)"
@@ -161,6 +168,9 @@ def _build(connection: duckdb.DuckDBPyConnection, schema: Schema, snapshot: Snap
         "INSERT INTO snapshot_info VALUES (?, ?, ?, ?, ?)",
         [snapshot.version, snapshot.source, snapshot.as_of_utc, snapshot.published_at_utc, schema.version],
     )
+    for name, sql in schema.views.items():
+        if name != FRESHNESS_VIEW:
+            connection.execute(f"CREATE VIEW {quoted(name)} AS {SNAPSHOT_VIEWS.get(name, sql)}")
     connection.execute("COMMIT")
     connection.execute(f"USE {origin}")
     connection.execute("CHECKPOINT snapshot")
@@ -232,15 +242,46 @@ def _newest_readable(folder: Path) -> Snapshot | None:
 
 
 def readable(folder: Path) -> Iterator[Snapshot]:
-    """Give the snapshots that say what they are, the newest first; the others are passed over."""
+    """Give the snapshots of which every row can be read, the newest first; the others are passed over."""
     for path in newest_first(folder):
-        try:
-            with _attached(path) as connection:
-                row = connection.execute(
-                    "SELECT source, as_of_utc, published_at_utc FROM snapshot_info"
-                ).fetchone()
-        except (SnapshotUnreadable, duckdb.Error) as error:
-            _log.warning("passing over %s: %s", path.name, error)
-            continue
-        if row is not None:
-            yield Snapshot(path.stem, path, *row)
+        if (snapshot := _told_by(path)) is not None:
+            yield snapshot
+
+
+def schema_version(snapshot: Snapshot) -> int:
+    """Return the version of the tables that ``snapshot`` was published with."""
+    return int(query(snapshot, "SELECT schema_version FROM snapshot_info")["schema_version"].iloc[0])
+
+
+def _told_by(path: Path) -> Snapshot | None:
+    """Return what the file at ``path`` says it is; None, with a warning, when it cannot be read whole."""
+    try:
+        state = path.stat()
+        with _looking:
+            return _read_whole(path, (state.st_ino, state.st_size, state.st_mtime_ns))
+    except FileNotFoundError:
+        return None
+    except (SnapshotUnreadable, duckdb.Error) as error:
+        _log.warning("%s cannot be read now: %s", path, error)
+        return None
+
+
+# A process meets four files a day; those of two weeks, at under a kilobyte each.
+@lru_cache(maxsize=64)
+def _read_whole(path: Path, _identity: tuple[int, int, int]) -> Snapshot | None:
+    """`_told_by`, remembered for as long as the file stays as it is.
+
+    What is the machine's fault, not the file's, is raised, and so not remembered.
+    """
+    try:
+        with _attached(path) as connection:
+            read_everything(connection)
+            row = connection.execute(
+                "SELECT source, as_of_utc, published_at_utc FROM snapshot_info"
+            ).fetchone()
+    except (SnapshotUnreadable, duckdb.Error) as error:
+        if not is_of_the_file(error):
+            raise
+        _log.warning("passing over %s, which is damaged: %s", path.name, error)
+        return None
+    return None if row is None else Snapshot(path.stem, path, *row)

@@ -259,6 +259,21 @@ NEWEST_CHAMPION_FIRST = """
     model_version DESC
 """
 
+
+def _current_forecast(condition: str) -> str:
+    return f"""
+        SELECT p.* FROM predictions p
+        LEFT JOIN model_table m USING (price_area, model_version)
+        WHERE {condition}
+        QUALIFY dense_rank() OVER (
+            PARTITION BY p.price_area
+            ORDER BY p.issue_time_utc DESC,
+                p.model_version IN (SELECT model_version FROM champions) DESC,
+                m.trained_at_utc DESC NULLS LAST, p.model_version DESC
+        ) = 1
+    """
+
+
 # Views over the tables, in the order they must be made.
 VIEWS: dict[str, str] = {
     # Outcomes are joined to forecasts here and nowhere stored, so no forecast is ever rewritten.
@@ -275,17 +290,7 @@ VIEWS: dict[str, str] = {
     """,
     # The newest live forecast of each area; where two models issued at the same hour, the
     # champion's, else the later trained one's.
-    "current_forecast": """
-        SELECT p.* FROM predictions p
-        LEFT JOIN model_table m USING (price_area, model_version)
-        WHERE p.kind = 'live'
-        QUALIFY dense_rank() OVER (
-            PARTITION BY p.price_area
-            ORDER BY p.issue_time_utc DESC,
-                p.model_version IN (SELECT model_version FROM champions) DESC,
-                m.trained_at_utc DESC NULLS LAST, p.model_version DESC
-        ) = 1
-    """,
+    "current_forecast": _current_forecast("p.kind = 'live'"),
     # Of each raw table: its newest time, its number of rows and when it was last fetched well.
     FRESHNESS_VIEW: " UNION ALL ".join(
         f"""
@@ -297,5 +302,13 @@ VIEWS: dict[str, str] = {
         FROM {dataset.name}
         """
         for dataset in DATASETS
+    ),
+}
+
+# Views that are others in a snapshot, for it knows when it is of and the warehouse does not. What a
+# clock that ran ahead issued stays in `predictions`, and hides nothing that was issued since.
+SNAPSHOT_VIEWS: dict[str, str] = {
+    "current_forecast": _current_forecast(
+        "p.kind = 'live' AND p.issue_time_utc <= (SELECT as_of_utc FROM snapshot_info)"
     ),
 }

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -215,6 +215,95 @@ def test_a_pointer_to_a_file_that_is_gone_falls_back(warehouse: Warehouse, folde
     assert current(folder) == before
     before.path.unlink()
     assert current(folder) is None
+
+
+def noise(path: Path) -> None:
+    """Overwrite what lies behind the headers: the file opens as before."""
+    with path.open("r+b") as file:
+        file.seek(4096 * 3 + 1000)
+        file.write(b"noise" * 100_000)
+
+
+def test_a_damaged_file_is_passed_over_for_the_one_before(
+    warehouse: Warehouse, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = publish_price(warehouse, folder, 1.0)
+    damaged = publish_price(warehouse, folder, 2.0)
+    assert current(folder) == damaged
+    noise(damaged.path)
+    assert [current(folder) for _ in range(3)] == [before] * 3
+    assert price_in(before) == 1.0
+    # Told once, however often it is asked for.
+    assert [damaged.path.name in record.getMessage() for record in caplog.records] == [True]
+    after = publish_price(warehouse, folder, 3.0)
+    assert current(folder) == after
+
+
+def test_where_all_files_are_damaged_the_reader_is_told_by_the_one_pointed_to(
+    warehouse: Warehouse, folder: Path
+) -> None:
+    publish_price(warehouse, folder, 1.0).path.write_bytes(b"no database")
+    newest = publish_price(warehouse, folder, 2.0)
+    newest.path.write_bytes(b"no database")
+    # A reader that holds an older one open stays on it when this one cannot be opened.
+    assert current(folder) == newest
+    with pytest.raises(SnapshotUnreadable, match=newest.version):
+        query(newest, PRICE)
+
+
+def test_each_file_is_read_whole_once(
+    warehouse: Warehouse, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[duckdb.DuckDBPyConnection] = []
+    monkeypatch.setattr(snapshots, "read_everything", looks.append)
+    publish_price(warehouse, folder, 1.0)
+    threads = [threading.Thread(target=current, args=(folder,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(looks) == 1
+    publish_price(warehouse, folder, 2.0)
+    for _ in range(3):
+        current(folder)
+    assert len(looks) == 2
+
+
+def test_a_shortage_of_the_machine_is_not_held_against_a_file(
+    warehouse: Warehouse, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_connection: duckdb.DuckDBPyConnection) -> None:
+        raise duckdb.IOException('Cannot open file "x": Too many open files')
+
+    published = publish_price(warehouse, folder, 1.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshots, "read_everything", fail)
+        assert list(snapshots.readable(folder)) == []
+    assert list(snapshots.readable(folder)) == [published]
+
+
+def test_what_a_clock_that_ran_ahead_issued_hides_nothing_issued_since(
+    warehouse: Warehouse, folder: Path
+) -> None:
+    def issued(hours: int) -> dict[str, object]:
+        time = T0 + hours * HOUR
+        return {"issue_time_utc": time, "target_hour_utc": time, "model_version": "m", "lead_hours": 1}
+
+    def shown(hours: float) -> list[datetime]:
+        now = T0 + hours * HOUR
+        snapshot = publish(warehouse, folder, as_of_utc=now, published_at_utc=now)
+        assert len(query(snapshot, "SELECT * FROM predictions")) == 3
+        return list(query(snapshot, "SELECT issue_time_utc AS t FROM current_forecast")["t"])
+
+    with warehouse.open_transaction() as transaction:
+        transaction.insert_missing(PREDICTIONS, predictions([issued(0), issued(6), issued(240)]))
+    assert shown(5.9) == [T0]
+    assert shown(6) == [T0 + 6 * HOUR]
+    assert shown(12) == [T0 + 6 * HOUR]
+    # Its time comes: it is what was issued last, and says so itself by `as_of_utc`.
+    assert shown(240) == [T0 + 240 * HOUR]
+    # Before anything was issued there is no forecast.
+    assert shown(-1) == []
 
 
 @pytest.mark.parametrize(
