@@ -8,16 +8,18 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from co2_assets.warehouse.damage import damage_note, is_damage
 from co2_assets.warehouse.errors import (
     BadRows,
     NewerSchema,
     WarehouseBusy,
     WarehouseCorrupt,
     WarehouseError,
+    WarehouseGone,
     WrongSource,
 )
 from co2_assets.warehouse.frames import Parameters, query_frame
-from co2_assets.warehouse.home import SOURCE_LABELS
+from co2_assets.warehouse.home import SOURCE_LABELS, SourceFolder
 from co2_assets.warehouse.lock import exclusive, waits
 from co2_assets.warehouse.schema import SCHEMA, Schema, text_literal
 from co2_assets.warehouse.transaction import Transaction, WriteCount
@@ -30,26 +32,23 @@ __all__ = [
     "WarehouseBusy",
     "WarehouseCorrupt",
     "WarehouseError",
+    "WarehouseGone",
     "WriteCount",
     "WrongSource",
 ]
 
-# How DuckDB 2.0 words what only a damaged file gives; it has no error class of its own for it.
-_DAMAGE = re.compile(
-    r"Corrupt|not a valid DuckDB database|Could not read enough bytes|Failed to deserialize|"
-    r"replaying WAL",
-    re.IGNORECASE,
-)
 _HELD_ELSEWHERE = re.compile(r"Could not set lock on file.*?(?:\(PID (\d+)\)|$)", re.DOTALL)
 
 
 class Warehouse:
     """One DuckDB file of one kind of source (``live``, ``archive`` or ``simulator``).
 
-    The file is made, empty tables and all, by whatever uses it first, a read included. Every use
-    takes its turn, over processes and threads, by a lock file beside it, and waits at most
-    ``lock_timeout_s`` seconds for it. Every use may raise WarehouseBusy, WrongSource, NewerSchema
-    or WarehouseCorrupt.
+    In a folder that never held data the file is made, empty tables and all, by whatever uses it
+    first, a read included. One that was there and is gone is not: only `recovery.heal` may put
+    another in its place, for an empty one would be published over what was issued. Every use takes
+    its turn, over processes and threads, by a lock file beside it, and waits at most
+    ``lock_timeout_s`` seconds for it. Every use may raise WarehouseBusy, WrongSource, NewerSchema,
+    WarehouseCorrupt or WarehouseGone.
     """
 
     def __init__(
@@ -62,6 +61,7 @@ class Warehouse:
         self.lock_timeout_s = lock_timeout_s
         self.schema = schema
         self._instance: duckdb.DuckDBPyConnection | None = None
+        self._was_there = False
 
     @contextmanager
     def open_transaction(self) -> Iterator[Transaction]:
@@ -95,14 +95,18 @@ class Warehouse:
         """Give the connection of `session` to who already has the `turn`."""
         try:
             if not self.path.exists():
-                # A log left by a database that was taken away would be replayed into the new one.
-                log_of(self.path).unlink(missing_ok=True)
-                self.made(lambda _empty: None).replace(self.path)
-            with self._attached(self.path) as connection:
+                if self._was_there or SourceFolder(self.path.parent, self.source).holds_data:
+                    raise WarehouseGone(
+                        f"{self.path} is gone: somebody moved or deleted it; the next run restores what the "
+                        "last snapshot holds (`co2 tick`)"
+                    )
+                self.make_empty()
+            with self.attached(self.path) as connection:
                 self.schema.check_and_migrate(connection, self.source, self.path)
+                self._was_there = True
                 yield connection
         except duckdb.Error as error:
-            if _DAMAGE.search(str(error)):
+            if is_damage(error):
                 # Where the disk has no room for the note, the next run meets the damage again.
                 with suppress(OSError):
                     damage_note(self.path).write_text(f"{error}\n", encoding="utf-8")
@@ -111,6 +115,12 @@ class Warehouse:
                     "the last snapshot holds"
                 ) from error
             raise
+
+    def make_empty(self) -> None:
+        """Make the file, with empty tables: for who has the `turn` and knows that nothing is lost."""
+        # A log left by a database that was taken away would be replayed into the new one.
+        log_of(self.path).unlink(missing_ok=True)
+        self.made(lambda _empty: None).replace(self.path)
 
     def made(self, fill: Callable[[duckdb.DuckDBPyConnection], None]) -> Path:
         """Make a warehouse beside the present one, let ``fill`` write into it, and return its path.
@@ -121,15 +131,16 @@ class Warehouse:
         unfinished = self.path.with_name(self.path.name + ".unfinished")
         for stale in (unfinished, log_of(unfinished)):
             stale.unlink(missing_ok=True)
-        with self._attached(unfinished) as connection:
+        with self.attached(unfinished) as connection:
             self.schema.create(connection, self.source)
             fill(connection)
         return unfinished
 
     @contextmanager
-    def _attached(self, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    def attached(self, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give the connection with the file at ``path`` as its database, let go of afterwards.
 
+        For who has the `turn`; whatever the file is, nothing of it is looked at or changed here.
         The instance of DuckDB stays, for making one takes 40 ms and attaching a file one; it goes
         where anything failed, and with it what was not committed.
         """
@@ -147,8 +158,9 @@ class Warehouse:
                 yield connection
             instance.execute("DETACH warehouse")
         except BaseException:
-            instance.close()
+            # Let go of it first: after a fatal error closing it may fail too.
             self._instance = None
+            instance.close()
             raise
 
     def _attach_when_free(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -168,14 +180,6 @@ class Warehouse:
                     ) from error
             else:
                 return
-
-
-def damage_note(path: Path) -> Path:
-    """Where a use that met damage leaves word of it, for the run that mends it.
-
-    Not all damage shows when the rows are read: some blocks are looked at by writes only.
-    """
-    return path.with_name(path.name + ".damage")
 
 
 def log_of(path: Path) -> Path:

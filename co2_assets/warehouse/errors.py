@@ -23,6 +23,10 @@ class WarehouseCorrupt(WarehouseError):
     """The file is damaged, or is no warehouse."""
 
 
+class WarehouseGone(WarehouseError):
+    """The file was there once and is not any more."""
+
+
 class SnapshotUnreadable(WarehouseError):
     """A published snapshot is gone or damaged."""
 

@@ -9,6 +9,7 @@ import duckdb
 
 from co2_assets.contracts import Table
 from co2_assets.warehouse.errors import NewerSchema, WarehouseCorrupt, WrongSource
+from co2_assets.warehouse.home import SOURCE_LABELS
 from co2_assets.warehouse.tables import TABLES, VIEWS
 
 # For each version after the first, the SQL that brings a file of the version before to it. A file
@@ -22,6 +23,9 @@ MIGRATIONS: Mapping[int, str] = {
             AND model_version IN (SELECT model_version FROM model_table WHERE trigger = 'backfill');
     """,
 }
+
+# One schema a day for 27 years does not come this far.
+_NO_VERSION = 10_000
 
 
 @dataclass(frozen=True)
@@ -56,19 +60,31 @@ class Schema:
 
         Raises WarehouseCorrupt, WrongSource or NewerSchema; the file is then as it was.
         """
+        version = self.check(connection, source, path)
+        if version < self.version:
+            self._migrate(connection, version)
+
+    def check(self, connection: duckdb.DuckDBPyConnection, source: str, path: Path) -> int:
+        """Make sure that the open file is ours, of ``source`` and no newer; return its version.
+
+        Raises WarehouseCorrupt, WrongSource or NewerSchema.
+        """
         made_for, version = _identity(connection, path)
         if made_for != source:
             raise WrongSource(
                 f"{path} holds data of the source {made_for!r}, not {source!r}; choose --source "
                 f"{made_for}, or another --home, for the two are never mixed"
             )
+        self.refuse_newer(version, path)
+        return version
+
+    def refuse_newer(self, version: int, path: Path) -> None:
+        """Raise NewerSchema where ``version``, that of the file at ``path``, is not known here yet."""
         if version > self.version:
             raise NewerSchema(
                 f"{path} has schema version {version}, and this program knows up to {self.version}; "
                 "install the newer program again, or choose another --home"
             )
-        if version < self.version:
-            self._migrate(connection, version)
 
     def _migrate(self, connection: duckdb.DuckDBPyConnection, version: int) -> None:
         connection.execute("BEGIN")
@@ -127,6 +143,7 @@ def _identity(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, i
         ).fetchone()
     except duckdb.CatalogException as error:
         raise WarehouseCorrupt(f"{path} is a database, but not a warehouse; move it away") from error
-    if row is None or None in row:
+    # A block in the wrong place may say anything; a newer program's word is believed.
+    if row is None or row[0] not in SOURCE_LABELS or row[1] not in range(1, _NO_VERSION):
         raise WarehouseCorrupt(f"{path} does not say what it holds; move it away")
     return row[0], row[1]

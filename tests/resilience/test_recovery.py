@@ -15,15 +15,18 @@ from co2_assets.pipeline import open_pipeline
 from co2_assets.settings import Settings
 from co2_assets.status import read_status
 from co2_assets.terminal import status_table
-from co2_assets.warehouse import snapshots
-from co2_assets.warehouse.database import damage_note
-from co2_assets.warehouse.errors import NewerSchema, WarehouseCorrupt
+from co2_assets.warehouse import recovery, snapshots
+from co2_assets.warehouse.damage import damage_note
+from co2_assets.warehouse.errors import NewerSchema, WarehouseCorrupt, WarehouseGone
 from co2_assets.warehouse.recovery import LEAST_COMPACTED_BYTES, LOST, compact, heal
 from co2_assets.warehouse.schema import SCHEMA
 from co2_assets.warehouse.tables import TABLES
 
 POWER = POWER_SYSTEM_RIGHT_NOW.name
 NOW = T0 + 6 * HOUR
+
+BLOCK, HEAD = 262_144, 12_288
+NO_ROOM = duckdb.IOException("IO Error: Could not write file: No space left on device")
 
 Damage = Callable[[Path, random.Random], None]
 
@@ -52,6 +55,18 @@ def emptied(path: Path, _chance: random.Random) -> None:
 
 def not_a_database(path: Path, chance: random.Random) -> None:
     path.write_bytes(chance.randbytes(50_000))
+
+
+def with_swapped_blocks(path: Path, chance: random.Random) -> None:
+    """Whole blocks in the wrong places: every checksum is right, and the content anything."""
+    content = bytearray(path.read_bytes())
+    for _ in range(chance.choice((1, 2, 4))):
+        one, other = (
+            slice(HEAD + n * BLOCK, HEAD + (n + 1) * BLOCK)
+            for n in chance.sample(range((len(content) - HEAD) // BLOCK), 2)
+        )
+        content[one], content[other] = content[other], content[one]
+    path.write_bytes(content)
 
 
 def gone(path: Path, _chance: random.Random) -> None:
@@ -109,13 +124,16 @@ def test_a_damaged_database_is_set_aside_and_restored_from_the_snapshot(home: Se
     pd.testing.assert_frame_equal(again[again["minute_utc"] < T0].reset_index(drop=True), before[POWER])
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_what_passes_the_look_at_all_rows_can_be_written(home: Settings, seed: int) -> None:
-    path = folder(home).database
-    chance = random.Random(seed)
+def with_noise_somewhere(path: Path, chance: random.Random) -> None:
     with path.open("r+b") as file:
         file.seek(chance.randrange(path.stat().st_size))
         file.write(chance.randbytes(20_000))
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("damage", [with_noise_somewhere, with_swapped_blocks])
+def test_what_passes_the_look_at_all_rows_can_be_written(home: Settings, damage: Damage, seed: int) -> None:
+    damage(folder(home).database, random.Random(seed))
     heal(warehouse(home), folder(home).snapshots, now=NOW)
     assert heal(warehouse(home), folder(home).snapshots, now=NOW) is None
     with warehouse(home).open_transaction() as transaction:
@@ -124,14 +142,123 @@ def test_what_passes_the_look_at_all_rows_can_be_written(home: Settings, seed: i
             assert transaction.upsert(table, stored).unchanged == len(stored)
 
 
-def test_damage_met_by_a_run_is_mended_by_the_next_though_all_rows_can_be_read(home: Settings) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        duckdb.IOException("Corrupt database file: computed checksum 1 does not match 2"),
+        duckdb.FatalException("FATAL Error: found mode 114, and checksum 1"),
+        duckdb.InternalException("INTERNAL Error: Attempted to read checksum 1 past the end"),
+        duckdb.IOException("Checkpoint failed for database: Original error: checksum 1 of a pointer"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_damage_met_by_a_run_is_mended_by_the_next_though_all_rows_can_be_read(
+    home: Settings, error: duckdb.Error
+) -> None:
     with pytest.raises(WarehouseCorrupt), warehouse(home).session():
-        raise duckdb.IOException("Corrupt database file: computed checksum 1 does not match 2")
+        raise error
     notice = heal(warehouse(home), folder(home).snapshots, now=NOW)
     assert notice is not None
-    assert "computed checksum 1" in notice
+    assert "checksum 1" in notice
     assert not damage_note(folder(home).database).exists()
     assert heal(warehouse(home), folder(home).snapshots, now=NOW) is None
+
+
+@pytest.mark.parametrize("error", [duckdb.FatalException, duckdb.InternalException, duckdb.BinderException])
+def test_whatever_keeps_the_rows_from_being_read_is_damage(
+    home: Settings, monkeypatch: pytest.MonkeyPatch, error: type[duckdb.Error]
+) -> None:
+    def fail(_connection: duckdb.DuckDBPyConnection) -> None:
+        raise error("This block was written with a mode that is not recognized")
+
+    # The same Warehouse goes on: what a fatal error has made unusable is let go of.
+    held = warehouse(home)
+    with monkeypatch.context() as patch:
+        patch.setattr(recovery, "read_everything", fail)
+        notice = heal(held, folder(home).snapshots, now=NOW)
+    assert notice is not None
+    assert "a mode that is not recognized" in notice
+    assert len(held.read("SELECT * FROM predictions"))
+    assert heal(held, folder(home).snapshots, now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE warehouse_info SET source = 'DK:hindcast'",
+        "UPDATE schema_version SET version = 1852402531",
+        "UPDATE schema_version SET version = -1",
+    ],
+)
+def test_a_file_that_says_nonsense_of_itself_is_damaged(home: Settings, statement: str) -> None:
+    with duckdb.connect(folder(home).database) as connection:
+        connection.execute(statement)
+    notice = heal(warehouse(home), folder(home).snapshots, now=NOW)
+    assert notice is not None
+    assert "restored from snapshot" in notice
+    assert len(rows(home, "predictions"))
+
+
+def test_a_full_disk_is_no_damage(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object, **_named: object) -> None:
+        raise NO_ROOM
+
+    path = folder(home).database
+    content = path.read_bytes()
+    with pytest.raises(duckdb.IOException, match="No space left"), warehouse(home).session():
+        fail()
+    assert not damage_note(path).exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(recovery, "read_everything", fail)
+        with pytest.raises(duckdb.IOException, match="No space left"):
+            heal(warehouse(home), folder(home).snapshots, now=NOW)
+    assert path.read_bytes() == content
+    assert heal(warehouse(home), folder(home).snapshots, now=NOW) is None
+
+
+def test_a_disk_too_full_to_restore_is_not_taken_for_damaged_snapshots(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object, **_named: object) -> None:
+        raise NO_ROOM
+
+    emptied(folder(home).database, random.Random(0))
+    with monkeypatch.context() as patch:
+        patch.setattr(recovery, "copy_rows", fail)
+        with pytest.raises(duckdb.IOException, match="No space left"):
+            heal(warehouse(home), folder(home).snapshots, now=NOW)
+    assert heal(warehouse(home), folder(home).snapshots, now=NOW)
+    assert len(rows(home, "predictions"))
+
+
+def test_a_database_gone_in_the_middle_of_a_run_is_restored_by_the_next(home: Settings) -> None:
+    before = rows(home, "predictions")
+    shown = snapshots.current(folder(home).snapshots)
+    with open_pipeline(at(home, NOW)) as pipeline:
+        pipeline.warehouse.read("SELECT 1")
+        folder(home).database.unlink()
+        # Nothing empty is published over what was issued, by this run or by another program.
+        with pytest.raises(WarehouseGone, match="the next run restores"):
+            pipeline.publish()
+        with pytest.raises(WarehouseGone), pipeline.warehouse.open_transaction():
+            pass
+        with pytest.raises(WarehouseGone):
+            warehouse(home).read("SELECT 1")
+    assert snapshots.current(folder(home).snapshots) == shown
+    with open_pipeline(at(home, NOW)) as pipeline:
+        assert pipeline.notice is not None
+        assert "restored from snapshot" in pipeline.notice
+    assert rows(home, "predictions").equals(before)
+
+
+def test_blocks_swapped_in_the_newest_snapshot_leave_readers_the_one_before_it(home: Settings) -> None:
+    with open_pipeline(home) as pipeline:
+        older = pipeline.publish()
+        newest = pipeline.publish()
+    for seed in range(6):
+        with_swapped_blocks(newest.path, random.Random(seed))
+        assert snapshots.current(folder(home).snapshots) == older
+    assert len(snapshots.query(older, "SELECT * FROM predictions"))
 
 
 def test_noise_in_the_newest_snapshot_leaves_the_one_before_it(home: Settings) -> None:
@@ -200,6 +327,24 @@ def test_a_newer_programs_database_is_left_alone(home: Settings) -> None:
     with pytest.raises(NewerSchema, match="install the newer program"), open_pipeline(home):
         pass
     assert path.read_bytes() == content
+    assert folder(home).set_aside == []
+
+
+@pytest.mark.parametrize("damage", [gone, emptied])
+def test_a_newer_programs_snapshot_is_not_restored_without_its_columns(
+    home: Settings, damage: Damage
+) -> None:
+    path = folder(home).database
+    snapshot = snapshots.current(folder(home).snapshots)
+    assert snapshot is not None
+    with duckdb.connect(snapshot.path) as connection:
+        connection.execute("ALTER TABLE predictions ADD COLUMN newer INTEGER DEFAULT 1")
+        connection.execute("UPDATE snapshot_info SET schema_version = 99")
+    damage(path, random.Random(0))
+    for _ in range(2):
+        with pytest.raises(NewerSchema, match=r"snapshots.*install the newer program"), open_pipeline(home):
+            pass
+    assert path.exists() == (damage is emptied)
     assert folder(home).set_aside == []
 
 

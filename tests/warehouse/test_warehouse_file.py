@@ -13,9 +13,11 @@ from co2_assets.warehouse.database import (
     NewerSchema,
     Warehouse,
     WarehouseCorrupt,
+    WarehouseGone,
     WriteCount,
     WrongSource,
 )
+from co2_assets.warehouse.recovery import heal
 from co2_assets.warehouse.schema import SCHEMA, Schema
 from co2_assets.warehouse.tables import TABLES, VIEWS
 
@@ -174,6 +176,33 @@ def test_a_file_half_made_is_made_anew(unmade: Warehouse) -> None:
         "warehouse.duckdb",
         "warehouse.duckdb.lock",
     ]
+
+
+def test_a_file_that_was_there_is_not_made_anew_by_its_next_use(warehouse: Warehouse) -> None:
+    with warehouse.open_transaction() as transaction:
+        transaction.upsert(PRICES, prices({T0: 1.0}))
+    warehouse.path.unlink()
+    for _ in range(2):
+        with pytest.raises(WarehouseGone, match=r"warehouse\.duckdb is gone.*the next run restores"):
+            warehouse.read("SELECT 1")
+    assert not warehouse.path.exists()
+
+
+@pytest.mark.parametrize("trace", ["snapshots", "warehouse.duckdb.damaged-20240601T000000Z"])
+def test_where_data_were_held_only_a_runs_first_look_makes_the_file(unmade: Warehouse, trace: str) -> None:
+    folder = unmade.path.parent
+    folder.mkdir()
+    (folder / trace).mkdir()
+    with pytest.raises(WarehouseGone):
+        unmade.read("SELECT 1")
+    heal(unmade, folder / "snapshots", now=T0)
+    assert unmade.read("SELECT * FROM day_ahead_prices").empty
+
+
+def test_the_first_look_at_a_new_home_makes_the_file_and_has_nothing_to_say(unmade: Warehouse) -> None:
+    assert heal(unmade, unmade.path.parent / "snapshots", now=T0) is None
+    assert unmade.path.exists()
+    assert heal(unmade, unmade.path.parent / "snapshots", now=T0) is None
 
 
 def test_no_connection_stays_open(warehouse: Warehouse) -> None:
