@@ -231,6 +231,14 @@ def test_predictions_follow_the_lead_and_kind_chosen(opened: Opened) -> None:
     page.get_by_role("textbox", name="Forecasts").click()
     page.get_by_role("option", name="Issued later, as of then").click()
     expect(outcomes).to_have_attribute("aria-label", re.compile("No forecast of this kind"))
+    expect(outcomes).to_be_hidden()
+    page.get_by_role("textbox", name="Forecasts").click()
+    page.get_by_role("option", name="Issued live").click()
+    # A chart that comes back from behind its words is as wide as it was.
+    drawn = outcomes.locator(".main-svg").first
+    expect(drawn).to_be_visible()
+    width = (outcomes.bounding_box() or {})["width"]
+    expect(drawn).to_have_attribute("width", f"{width:.0f}")
 
 
 def test_the_address_bar_and_the_links_lead_to_the_same_pages(opened: Opened) -> None:
