@@ -199,7 +199,7 @@ def read_situation(
         last_fired_at=datetime.fromisoformat(fired_at) if fired_at else None,
         fired=frozenset(memory.get("fired", ())),
         learnt_history=None if pd.isna(trained["history"]) else trained["history"].to_pytimedelta(),
-        history=(held["last"] - held["first"]).to_pytimedelta() if held["first"] is not None else None,
+        history=(held["last"] - held["first"]).to_pytimedelta() if pd.notna(held["first"]) else None,
         history_complete=history_left(snapshot, settings, now, MEASUREMENTS) == 0,
         last_trained_at=None if pd.isna(trained["at"]) else trained["at"].to_pydatetime(),
         areas_without_model=tuple(without_model["price_area"]),

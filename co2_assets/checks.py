@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import dagster as dg
 
-from co2_assets.contracts import DATASETS, Dataset, Kind, Table
+from co2_assets.contracts import DATASETS, Dataset, Table
 from co2_assets.contracts.areas import DENMARK
 from co2_assets.forecasting.features import LEAST_MINUTES
 from co2_assets.pipeline import Pipeline
+from co2_assets.quarantine import breaks_contract
 from co2_assets.retraining import ACCURACY_THRESHOLD_PERCENT
 from co2_assets.status import OVERDUE_AFTER
 from co2_assets.warehouse.tables import (
@@ -16,7 +17,6 @@ from co2_assets.warehouse.tables import (
     ENGINEERED_FEATURES,
     PREDICTIONS,
     QUANTILE_COLUMNS,
-    QUARANTINED_VALUES,
 )
 
 COVERAGE_80_BOUNDS_PERCENT = (72.0, 88.0)
@@ -35,29 +35,6 @@ def _warning(passed: bool, description: str, **metadata: dg.MetadataValue) -> dg
     )
 
 
-def contract_violations(table: Table) -> str:
-    """Return SQL that counts the rows that break the table's declared types and ranges.
-
-    What a person released from quarantine is not counted.
-    """
-    rules = [f"{name} IS NULL" for name in table.key]
-    for column in table.columns:
-        if column.kind is not Kind.DOUBLE:
-            continue
-        if column.minimum is not None:
-            rules.append(f"{column.name} < {column.minimum}")
-        if column.maximum is not None:
-            rules.append(f"{column.name} > {column.maximum}")
-    key = ", ".join(f"'{name}=' || {name}::VARCHAR" for name in table.key)
-    return f"""
-        SELECT count(*) FROM {table.name} WHERE ({" OR ".join(rules)}) AND NOT EXISTS (
-            SELECT 1 FROM {QUARANTINED_VALUES.name} q
-            WHERE q.dataset = '{table.name}' AND q.released_at_utc IS NOT NULL
-                AND q.row_key = concat_ws(', ', {key})
-        )
-    """
-
-
 def repeated_keys(table: Table) -> str:
     """Return SQL that counts the rows that repeat the key of another."""
     return f"SELECT count(*) - count(DISTINCT ({', '.join(table.key)})) FROM {table.name}"
@@ -71,7 +48,8 @@ def _contract_check(table: Table) -> dg.AssetChecksDefinition:
         description="Every key is there, and once, and every value inside its plausible range.",
     )
     def contract(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
-        broken = _count(pipeline, contract_violations(table)) + _count(pipeline, repeated_keys(table))
+        broken = _count(pipeline, f"SELECT count(*) FROM {table.name} WHERE {breaks_contract(table)}")
+        broken += _count(pipeline, repeated_keys(table))
         rows = _count(pipeline, f"SELECT count(*) FROM {table.name}")
         return dg.AssetCheckResult(
             passed=broken == 0,

@@ -4,7 +4,6 @@ The plan is worked out anew each time from what `new_data_log` says was fetched,
 or skipped run leaves a hole that the next one sees and fills.
 """
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,22 +11,20 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from co2_assets.contracts import BadRow, Dataset, split_rows
+from co2_assets.contracts import Dataset, split_rows
 from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.energidataservice.errors import ServiceError
 from co2_assets.pipeline import Pipeline
-from co2_assets.warehouse.database import Transaction, WriteCount
-from co2_assets.warehouse.tables import (
-    AGGREGATED_DATA,
-    ENGINEERED_FEATURES,
-    NEW_DATA_LOG,
-    QUARANTINED_VALUES,
-)
+from co2_assets.quarantine import keep_apart, take_back
+from co2_assets.raw_rows import VINTAGE, store_rows
+from co2_assets.warehouse.database import Transaction
+from co2_assets.warehouse.tables import NEW_DATA_LOG
 
 # A window of history that came back empty this often is taken to hold nothing.
 EMPTY_ANSWERS_BELIEVED = 3
-
-VINTAGE = "published_at_utc"
+# After an answer of which something was quarantined for the first time, the next run reads this far back
+# again: one bad answer after days away would leave a hole otherwise.
+READ_AGAIN_FOR = timedelta(days=7)
 
 Progress = Callable[[str], None]
 
@@ -92,15 +89,19 @@ def subtract(wanted: Interval, covered: Sequence[Interval]) -> list[Interval]:
     return [(low, high) for low, high in missing if low < high]
 
 
-def covered_by(dataset: Dataset, log: pd.DataFrame) -> list[Interval]:
-    """Return what earlier fetches settled, from the dataset's ``new_data_log`` rows.
+def covered_by(dataset: Dataset, log: pd.DataFrame, now: datetime) -> list[Interval]:
+    """Return what earlier fetches had settled by ``now``, from the dataset's ``new_data_log`` rows.
 
-    A fetch at F settles its window up to F - overlap: what lies later may still come or change.
-    A window that stayed empty often enough counts as settled too.
+    A fetch at F settles its window up to F - overlap: what lies later may still come or change, and
+    where rows were quarantined so may what lies days before. A window that stayed empty often enough
+    counts as settled too.
     """
     intervals: list[Interval] = []
     for row in log[log["outcome"] == "ok"].to_dict("records"):
-        settled_to = min(row["window_to_utc"], row["fetched_at_utc"] - dataset.overlap)
+        # Not by the same run again: at one instant the service gives one answer.
+        is_doubtful = row["fetched_at_utc"] < now and row.get("rows_quarantined", 0) > 0
+        may_change_for = READ_AGAIN_FOR if is_doubtful else dataset.overlap
+        settled_to = min(row["window_to_utc"], row["fetched_at_utc"] - max(may_change_for, dataset.overlap))
         if settled_to > row["window_from_utc"]:
             intervals.append((row["window_from_utc"].to_pydatetime(), settled_to.to_pydatetime()))
     empty = (
@@ -140,9 +141,9 @@ def plan(
     newest_ok = log.loc[(log["outcome"] == "ok") & (log["purpose"] == "recent"), "fetched_at_utc"].max()
     # A fetch stamped later than now was made under a clock since set back: it saw no future.
     fetched_at = log["fetched_at_utc"].where(log["fetched_at_utc"] <= now, now)
-    covered = covered_by(dataset, log.assign(fetched_at_utc=fetched_at))
+    covered = covered_by(dataset, log.assign(fetched_at_utc=fetched_at), now)
     if held_until is not None:
-        newest_row_end = held_until + dataset.step
+        newest_row_end = min(held_until, end) + dataset.step
         covered = [(low, min(high, newest_row_end)) for low, high in covered if low < newest_row_end]
     if pd.notna(newest_ok) and (newest_ok == now or (newest_ok > now and _is_held(dataset, held_until, now))):
         covered.append((now - dataset.overlap, end))
@@ -223,9 +224,9 @@ def _fetch_window(pipeline: Pipeline, dataset: Dataset, window: Window, report: 
         good = good.drop_duplicates(subset=list(dataset.table.key), keep="last")
     with pipeline.warehouse.open_transaction() as transaction:
         count = store_rows(dataset, good.assign(fetched_at_utc=pipeline.now), transaction)
-        quarantined = _quarantine(bad, pipeline.now, transaction)
+        quarantined = keep_apart(bad, pipeline.now, transaction)
         if dataset in MEASUREMENTS:
-            _take_back(dataset, [row for row in bad if row.is_stuck], transaction)
+            take_back(dataset, [row for row in bad if row.is_stuck], transaction)
         _log(
             pipeline,
             dataset,
@@ -243,57 +244,6 @@ def _fetch_window(pipeline: Pipeline, dataset: Dataset, window: Window, report: 
     report.changed += count.changed
     report.quarantined += quarantined
     return True
-
-
-def store_rows(dataset: Dataset, rows: pd.DataFrame, transaction: Transaction) -> WriteCount:
-    """Write rows of a raw table as its habits ask for: vintages are added, other rows brought up to date."""
-    if VINTAGE in dataset.table.key:
-        return transaction.append_vintages(dataset.table, rows)
-    # The service revises values; a null for one it gave before is a fault, not a revision.
-    return transaction.upsert(dataset.table, rows, null_is_news=False)
-
-
-def _quarantine(bad: list[BadRow], now: datetime, transaction: Transaction) -> int:
-    if not bad:
-        return 0
-    frame = pd.DataFrame(
-        {
-            "dataset": [row.dataset for row in bad],
-            "row_key": [row.row_key for row in bad],
-            "column_name": [row.column for row in bad],
-            "value": [row.value for row in bad],
-            "reason": [row.reason for row in bad],
-            "quarantined_at_utc": now,
-            "row_json": [row.row_json for row in bad],
-            "released_at_utc": pd.NaT,
-        }
-    ).drop_duplicates(subset=list(QUARANTINED_VALUES.key))
-    return transaction.insert_missing(QUARANTINED_VALUES, frame).new
-
-
-def _take_back(dataset: Dataset, stuck: list[BadRow], transaction: Transaction) -> None:
-    """Remove measurements that were stored before anyone could tell that they had been stuck.
-
-    The hours made of them go too, and are made anew of what is left. What was released stays.
-    """
-    keys = pd.DataFrame([json.loads(row.row_json) | {"row_key": row.row_key} for row in stuck])
-    if keys.empty:
-        return
-    released = transaction.read(
-        "SELECT row_key FROM quarantined_values WHERE dataset = ? AND released_at_utc IS NOT NULL",
-        [dataset.name],
-    )
-    keys = keys[~keys["row_key"].isin(released["row_key"])]
-    for area, rows in keys.groupby("price_area"):
-        minutes = [pd.Timestamp(text).tz_localize(None).to_pydatetime() for text in rows["minute_utc"]]
-        hours = sorted({minute.replace(minute=0) for minute in minutes})
-        transaction.remove(
-            dataset.table, "price_area = ? AND list_contains(?::TIMESTAMP[], minute_utc)", [area, minutes]
-        )
-        for table in (AGGREGATED_DATA, ENGINEERED_FEATURES):
-            transaction.remove(
-                table, "price_area = ? AND list_contains(?::TIMESTAMP[], hour_utc)", [area, hours]
-            )
 
 
 def _log(

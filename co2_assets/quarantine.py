@@ -1,19 +1,19 @@
-"""What was kept apart because it broke its contract, and how a person lets it in after all."""
+"""What is kept apart because it breaks its contract, and how a person lets it in after all."""
 
 import json
 from datetime import datetime
 
 import pandas as pd
 
-from co2_assets.contracts import Kind, dataset_named
-from co2_assets.ingest import store_rows
+from co2_assets.contracts import BadRow, Dataset, Kind, Table, dataset_named, split_rows
+from co2_assets.raw_rows import store_rows
 from co2_assets.settings import Settings, utc_now
 from co2_assets.status import clock
-from co2_assets.warehouse.database import Warehouse
+from co2_assets.warehouse.database import Transaction, Warehouse
 from co2_assets.warehouse.errors import WarehouseError
 from co2_assets.warehouse.home import Home
 from co2_assets.warehouse.snapshots import Snapshot, publish, query
-from co2_assets.warehouse.tables import QUARANTINED_VALUES
+from co2_assets.warehouse.tables import AGGREGATED_DATA, ENGINEERED_FEATURES, QUARANTINED_VALUES
 
 
 class NotInQuarantine(WarehouseError):  # noqa: N818 -- named after the state found
@@ -25,6 +25,88 @@ def quarantined(snapshot: Snapshot) -> pd.DataFrame:
     return query(
         snapshot, "SELECT * FROM quarantined_values ORDER BY quarantined_at_utc DESC, dataset, row_key"
     )
+
+
+def keep_apart(bad: list[BadRow], now: datetime, transaction: Transaction) -> int:
+    """Add what is not there yet to `quarantined_values`; return how many values were new."""
+    if not bad:
+        return 0
+    frame = pd.DataFrame(
+        {
+            "dataset": [row.dataset for row in bad],
+            "row_key": [row.row_key for row in bad],
+            "column_name": [row.column for row in bad],
+            "value": [row.value for row in bad],
+            "reason": [row.reason for row in bad],
+            "quarantined_at_utc": now,
+            "row_json": [row.row_json for row in bad],
+            "released_at_utc": pd.NaT,
+        }
+    ).drop_duplicates(subset=list(QUARANTINED_VALUES.key))
+    return transaction.insert_missing(QUARANTINED_VALUES, frame).new
+
+
+def take_back(dataset: Dataset, stuck: list[BadRow], transaction: Transaction) -> None:
+    """Remove measurements that were stored before anyone could tell that they had been stuck.
+
+    The hours made of them go too, and are made anew of what is left. What was released stays.
+    """
+    keys = pd.DataFrame([json.loads(row.row_json) | {"row_key": row.row_key} for row in stuck])
+    if keys.empty:
+        return
+    released = transaction.read(
+        "SELECT row_key FROM quarantined_values WHERE dataset = ? AND released_at_utc IS NOT NULL",
+        [dataset.name],
+    )
+    keys = keys[~keys["row_key"].isin(released["row_key"])]
+    for area, rows in keys.groupby("price_area"):
+        minutes = [pd.Timestamp(text).tz_localize(None).to_pydatetime() for text in rows["minute_utc"]]
+        hours = sorted({minute.replace(minute=0) for minute in minutes})
+        transaction.remove(
+            dataset.table, "price_area = ? AND list_contains(?::TIMESTAMP[], minute_utc)", [area, minutes]
+        )
+        for table in (AGGREGATED_DATA, ENGINEERED_FEATURES):
+            transaction.remove(
+                table, "price_area = ? AND list_contains(?::TIMESTAMP[], hour_utc)", [area, hours]
+            )
+
+
+def set_apart_stored(warehouse: Warehouse, dataset: Dataset, *, now: datetime) -> int:
+    """Move stored rows that break their contract to quarantine; return how many.
+
+    None gets in through a fetch: these were written by other hands, or under bounds that were wider.
+    """
+    broken = f"SELECT * EXCLUDE (fetched_at_utc) FROM {dataset.name} WHERE {breaks_contract(dataset.table)}"
+    with warehouse.open_transaction() as transaction:
+        rows = transaction.read(broken)
+        if rows.empty:
+            return 0
+        _, bad = split_rows(dataset, rows)
+        keep_apart(bad, now, transaction)
+        return transaction.remove(dataset.table, breaks_contract(dataset.table))
+
+
+def breaks_contract(table: Table) -> str:
+    """Return the SQL condition of the rows that break the table's declared keys and ranges.
+
+    What a person released from quarantine does not.
+    """
+    rules = [f"{name} IS NULL" for name in table.key]
+    for column in table.columns:
+        if column.kind is not Kind.DOUBLE:
+            continue
+        if column.minimum is not None:
+            rules.append(f"{column.name} < {column.minimum}")
+        if column.maximum is not None:
+            rules.append(f"{column.name} > {column.maximum}")
+    key = ", ".join(f"'{name}=' || {name}::VARCHAR" for name in table.key)
+    return f"""
+        ({" OR ".join(rules)}) AND NOT EXISTS (
+            SELECT 1 FROM {QUARANTINED_VALUES.name} q
+            WHERE q.dataset = '{table.name}' AND q.released_at_utc IS NOT NULL
+                AND q.row_key = concat_ws(', ', {key})
+        )
+    """
 
 
 def release_and_publish(settings: Settings, snapshot: Snapshot, row_key: str) -> int:

@@ -7,6 +7,7 @@ from co2_assets.assets.metadata import OWNERS, definition_metadata, table_metada
 from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW, Dataset
 from co2_assets.ingest import update
 from co2_assets.pipeline import Pipeline
+from co2_assets.quarantine import set_apart_stored
 from co2_assets.warehouse.tables import AGGREGATED_DATA
 
 GROUP = "raw_energy_data"
@@ -58,6 +59,8 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
     def fetch(
         context: dg.AssetExecutionContext, config: FetchConfig, pipeline: dg.ResourceParam[Pipeline]
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        if moved := set_apart_stored(pipeline.warehouse, dataset, now=pipeline.now):
+            context.log.warning(f"{moved} stored rows broke their contract and are in quarantine now")
         report = update(pipeline, dataset, deepen=config.deepen, progress=context.log.info)
         metadata = table_metadata(pipeline, dataset.table, dataset.time_column)
         if report.error is not None:

@@ -273,7 +273,8 @@ class EnergiDataService:
         """Read ``Retry-After``: seconds, or an HTTP date (RFC 9110, section 10.2.3)."""
         text = response.headers.get("Retry-After", "").strip()
         if text.isdecimal():
-            return timedelta(seconds=min(int(text), 10**9))
+            # Thirty years and more are all the same, and thousands of digits are no int to Python.
+            return timedelta(seconds=10**9 if len(text) > 9 else int(text))
         try:
             date: datetime = parsedate_to_datetime(text)
         except ValueError:

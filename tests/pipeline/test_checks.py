@@ -22,11 +22,27 @@ def alter(settings: Settings, sql: str) -> None:
         connection.execute(sql)
 
 
-def test_a_broken_price_stops_the_forecast(home: Path) -> None:
+def test_a_broken_price_is_set_apart_and_the_forecast_goes_on(home: Path) -> None:
     settings = simulated(home, T0 + HOUR)
     alter(
         settings,
         "UPDATE day_ahead_prices SET price_eur_per_mwh = -2000 "
+        f"WHERE price_area = 'SE3' AND time_utc = '{T0 - timedelta(days=20)}'",
+    )
+    result = run(settings, assets=["day_ahead_prices", "engineered_features", "predictions"])
+    assert result.success
+    assert checks(result)["day_ahead_prices_contract"].passed
+    (value,) = tables(settings)["quarantined_values"].to_dict("records")
+    assert (value["dataset"], value["value"]) == ("day_ahead_prices", "-2000.0")
+    assert value["row_key"] == f"price_area=SE3, time_utc={T0 - timedelta(days=20)}"
+    assert len(tables(settings)["predictions"].query("issue_time_utc == @settings.as_of")) == 72
+
+
+def test_a_doubled_row_stops_the_forecast(home: Path) -> None:
+    settings = simulated(home, T0 + HOUR)
+    alter(
+        settings,
+        "INSERT INTO day_ahead_prices SELECT * REPLACE (1 AS price_eur_per_mwh) FROM day_ahead_prices "
         f"WHERE price_area = 'SE3' AND time_utc = '{T0 - timedelta(days=20)}'",
     )
     before = tables(settings)
@@ -54,7 +70,8 @@ def test_a_crooked_forecast_is_not_scored(home: Path) -> None:
         (
             "power_system_right_now",
             "power_system_right_now_contract",
-            f"UPDATE power_system_right_now SET solar_mw = 99999 WHERE minute_utc = '{T0 - HOUR}'",
+            "INSERT INTO power_system_right_now SELECT * FROM power_system_right_now "
+            f"WHERE minute_utc = '{T0 - HOUR}'",
         ),
         (
             "aggregated_data",

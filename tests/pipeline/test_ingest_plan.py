@@ -238,7 +238,7 @@ def test_plan_and_covered_make_up_what_is_wanted(
 ) -> None:
     now = NOW + timedelta(hours=1)
     windows = planned(fetches, dataset=dataset, now=now, history_days=history_days, first_days=first_days)
-    covered = covered_by(dataset, log_of(fetches, dataset))
+    covered = covered_by(dataset, log_of(fetches, dataset), now)
     begin = (now - history_days * DAY).replace(hour=0)
     wanted = (begin, now + dataset.reach)
     asked = [(window.start, window.end) for window in windows]

@@ -227,3 +227,26 @@ def test_values_stored_before_they_were_known_to_be_stuck_are_taken_back(home: P
     assert len(kept_apart) > 700
     later = warehouse(simulated(home)).read("SELECT max(hour_utc) AS t FROM aggregated_data")["t"].iloc[0]
     assert later == T0 + 17 * HOUR
+
+
+def test_what_was_quarantined_is_read_again_for_a_week(home: Path, inject: Inject) -> None:
+    """Days away, and the first answer after them is absurd for an hour long past the usual overlap."""
+    hour = T0 + 6 * HOUR
+    absurd_hour = f"{hour:%Y-%m-%dT%H}"
+
+    def absurd(records: Records) -> Records:
+        return [
+            {**row, "CO2Emission": 1329.0} if row["Minutes1UTC"].startswith(absurd_hour) else row
+            for row in records
+        ]
+
+    inject(editing(absurd))
+    assert fetch(simulated(home, T0 + timedelta(days=3)), POWER_SYSTEM_RIGHT_NOW).quarantined == 60
+    held = f"SELECT count(*) AS n FROM power_system_right_now WHERE date_trunc('hour', minute_utc) = '{hour}'"
+    assert warehouse(simulated(home)).read(held)["n"].tolist() == [0]
+    inject(None)
+    again = fetch(simulated(home, T0 + timedelta(days=3, hours=6)), POWER_SYSTEM_RIGHT_NOW)
+    assert again.quarantined == 0
+    assert warehouse(simulated(home)).read(held)["n"].tolist() == [60]
+    later = fetch(simulated(home, T0 + timedelta(days=3, hours=12)), POWER_SYSTEM_RIGHT_NOW)
+    assert later.received < 2 * 24 * 60

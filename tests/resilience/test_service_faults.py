@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 from resilience_runs import DAY, HOUR, T0, at, fetch, rows, warehouse
 
-from co2_assets.checks import contract_violations
 from co2_assets.contracts import (
     CO2_EMISSION_PROGNOSIS,
     DAY_AHEAD_PRICES,
@@ -17,7 +16,7 @@ from co2_assets.contracts import (
 )
 from co2_assets.energidataservice.faults import FAULTS, HARMLESS, each, edited, frozen, stuck
 from co2_assets.ingest import plan
-from co2_assets.quarantine import NotInQuarantine, release
+from co2_assets.quarantine import NotInQuarantine, breaks_contract, release
 from co2_assets.settings import Settings
 
 POWER = POWER_SYSTEM_RIGHT_NOW
@@ -64,7 +63,7 @@ def test_a_fault_lets_nothing_bad_in_and_the_next_fetch_heals_it(
     assert (report.error is None) == (name not in OUTCOMES)
     if name in HARMLESS:
         assert report.new == 5 * 60
-    assert warehouse(home).read(contract_violations(POWER.table)).to_numpy()[0, 0] == 0
+    assert warehouse(home).read(f"SELECT 1 FROM {POWER.name} WHERE {breaks_contract(POWER.table)}").empty
 
     report = fetch(at(home, T0 + 6 * HOUR), POWER)
     assert report.error is None
@@ -162,7 +161,7 @@ def test_a_quarantined_row_can_be_released(home: Settings) -> None:
         assert stored["production_lt_100_mw"].tolist() == [5417.0]
         assert stored["co2_g_per_kwh"].notna().all()
     # A person's word: the contract's check lets it pass.
-    assert warehouse(home).read(contract_violations(POWER.table)).to_numpy()[0, 0] == 0
+    assert warehouse(home).read(f"SELECT 1 FROM {POWER.name} WHERE {breaks_contract(POWER.table)}").empty
     with pytest.raises(NotInQuarantine, match="co2 quarantine"):
         release(warehouse(home), "no such key", now=now)
 
