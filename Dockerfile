@@ -36,7 +36,7 @@ RUN python -m compileall -q co2_assets co2_dash
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     CO2_HOME=/data TMPDIR=/tmp
-USER co2
+USER 10001
 # All state lies here.
 VOLUME /data
 EXPOSE 3000 8050

@@ -54,7 +54,7 @@ _INDEX = """<!DOCTYPE html>
 </head>
 <body>
 {%app_entry%}
-<footer>{%config%}{%scripts%}{%renderer%}</footer>
+<div>{%config%}{%scripts%}{%renderer%}</div>
 </body>
 </html>"""
 _ENTRY = """<div id="react-entry-point"><div class="_dash-loading"><strong>CO₂ in the socket</strong>

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
+from co2_assets.assets.raw_energy_data import energi_data_service
 from co2_assets.contracts import DATASETS
 from co2_assets.definitions import build_definitions
 from co2_assets.settings import Settings
@@ -14,13 +15,14 @@ SERVICE = "EnergiDataService"
 def graph() -> str:
     """Return the assets as a Mermaid graph: groups as boxes, an arrow from each asset to its users.
 
-    An arrow that a longer path implies is left out. The service's datasets, which are no assets,
-    come from the contracts.
+    An arrow that a longer path implies is left out. Beside the service's arrows stand the names of its
+    datasets, from the contracts.
     """
     assets = build_definitions(Settings()).resolve_asset_graph()
+    service = energi_data_service.key
     parents = {
-        key.to_user_string(): {parent.to_user_string() for parent in assets.get(key).parent_keys}
-        for key in assets.get_all_asset_keys()
+        key.to_user_string(): {parent.to_user_string() for parent in assets.get(key).parent_keys - {service}}
+        for key in assets.get_all_asset_keys() - {service}
     }
     order = in_order(parents)
     groups: dict[str, list[str]] = {}

@@ -7,7 +7,7 @@ from co2_assets.assets.features import aggregated_data, engineered_features
 from co2_assets.assets.forecasts import predictions
 from co2_assets.assets.metadata import OWNERS
 from co2_assets.assets.published_snapshot import published_snapshot
-from co2_assets.assets.raw_energy_data import raw_energy_data
+from co2_assets.assets.raw_energy_data import energi_data_service, raw_energy_data
 from co2_assets.assets.trained_model import trained_model
 from co2_assets.status import OVERDUE_AFTER
 
@@ -30,6 +30,7 @@ def with_freshness(asset: dg.AssetsDefinition) -> dg.AssetsDefinition:
 
 
 all_assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
+    energi_data_service,
     *(
         with_freshness(asset)
         for asset in (

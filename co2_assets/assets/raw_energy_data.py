@@ -13,6 +13,15 @@ from co2_assets.warehouse.tables import AGGREGATED_DATA
 GROUP = "raw_energy_data"
 WRITER_POOL = "warehouse"
 
+energi_data_service = dg.AssetSpec(
+    "energi_data_service",
+    group_name="service",
+    description="Energinet's open data service, https://www.energidataservice.dk, or the recording or the "
+    "simulator that answers in its place. Nothing here is made by this pipeline.",
+    kinds={"api"},
+    owners=OWNERS,
+)
+
 
 class FetchConfig(dg.Config):
     """Run configuration of a raw dataset."""
@@ -43,6 +52,7 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
     @dg.asset(
         name=dataset.name,
         group_name=GROUP,
+        deps=[energi_data_service],
         description=dataset.description,
         kinds={"api", "duckdb"},
         owners=OWNERS,
