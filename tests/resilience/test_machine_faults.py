@@ -157,5 +157,5 @@ def test_a_home_that_cannot_be_written_is_one_line_and_exit_code_1(
         app, [command, "--source", "simulator", "--home", str(tmp_path / "file" / "x")]
     )
     assert result.exit_code == 1
-    assert "choose a --home that can be written" in result.output
+    assert "a file is where a folder should be: move it, or choose another --home" in result.output
     assert "Traceback" not in result.output
