@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.accuracy.contestants import Contestant
+from bench.noise import standard_error
 from co2_assets.forecasting import metrics
 from co2_assets.forecasting.danish_time import times_of
 from co2_assets.forecasting.evaluation import BANDS, band_coverage
@@ -70,19 +71,12 @@ def monthly_coverage(quantiles: Floats, actual: Floats, issue_hours: NDArray[np.
 def diebold_mariano(loss: Floats, rival_loss: Floats) -> float:
     """Two-sided p that two forecasts of one lead, issued hour by hour, are equally good.
 
-    Diebold and Mariano, "Comparing predictive accuracy" (1995), with the variance of Newey and West
-    (1987) over `CORRELATED_HOURS` and the normal distribution.
+    Diebold and Mariano, "Comparing predictive accuracy" (1995), with `standard_error` over
+    `CORRELATED_HOURS` and the normal distribution.
     """
     difference = loss - rival_loss
-    centred = difference - difference.mean()
-    count = len(centred)
-    variance = float(centred @ centred) / count
-    for lag in range(1, min(CORRELATED_HOURS, count - 1) + 1):
-        weight = 1 - lag / (CORRELATED_HOURS + 1)
-        variance += 2 * weight * float(centred[lag:] @ centred[:-lag]) / count
-    if variance <= 0:
-        return 1.0
-    return math.erfc(abs(difference.mean()) / math.sqrt(variance / count) / math.sqrt(2))
+    error = standard_error(difference, CORRELATED_HOURS)
+    return math.erfc(abs(difference.mean()) / error / math.sqrt(2)) if error else 1.0
 
 
 def duel(own: Contestant, rival: Contestant, actual: Floats, judged: Flags) -> list[dict[str, Any]]:

@@ -1,12 +1,12 @@
 """Two forecasts of the same hours, and whether their difference is more than noise."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.noise import standard_error
 from co2_assets.forecasting.vocabulary import MEDIAN_COLUMN
 
 # Days whose weather is alike: daily means of differences are correlated over so many days.
@@ -63,15 +63,5 @@ def compared(outcomes: pd.DataFrame, others: pd.DataFrame) -> Difference:
         mae=float(errors["own"].mean()),
         other_mae=float(errors["other"].mean()),
         mean=float(differences.mean()),
-        standard_error=_standard_error(by_day.to_numpy(np.float64)),
+        standard_error=standard_error(by_day.to_numpy(np.float64), CORRELATED_DAYS),
     )
-
-
-def _standard_error(daily: Floats) -> float:
-    centred = daily - daily.mean()
-    count = len(centred)
-    variance = float(centred @ centred) / count
-    for lag in range(1, min(CORRELATED_DAYS, count - 1) + 1):
-        weight = 1 - lag / (CORRELATED_DAYS + 1)
-        variance += 2 * weight * float(centred[lag:] @ centred[:-lag]) / count
-    return math.sqrt(variance / count)

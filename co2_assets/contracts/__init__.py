@@ -9,26 +9,18 @@ read.
 """
 
 from co2_assets.contracts.datasets import (
-    CENTRAL_MAXIMUM,
     CO2_EMISSION,
     CO2_EMISSION_PROGNOSIS,
     CO2_MAXIMUM,
     DATASETS,
     DAY_AHEAD_PRICES,
-    DECENTRAL_MAXIMUM,
-    EXCHANGE_MAXIMUM,
     FETCHED_AT,
     FORECASTS_HOUR,
-    MEASURED_STUCK_AFTER,
     POWER_COLUMNS,
     POWER_SYSTEM_RIGHT_NOW,
     PRICE_AREA,
     PRICE_AREAS,
     PRICE_DATASETS_SWITCH,
-    PRODUCTION_MINIMUM,
-    PROGNOSIS_STUCK_AFTER,
-    SOLAR_MAXIMUM,
-    WIND_MAXIMUM,
     dataset_named,
 )
 from co2_assets.contracts.rows import (
@@ -44,26 +36,18 @@ from co2_assets.contracts.vocabulary import (
 )
 
 __all__ = [
-    "CENTRAL_MAXIMUM",
     "CO2_EMISSION",
     "CO2_EMISSION_PROGNOSIS",
     "CO2_MAXIMUM",
     "DATASETS",
     "DAY_AHEAD_PRICES",
-    "DECENTRAL_MAXIMUM",
-    "EXCHANGE_MAXIMUM",
     "FETCHED_AT",
     "FORECASTS_HOUR",
-    "MEASURED_STUCK_AFTER",
     "POWER_COLUMNS",
     "POWER_SYSTEM_RIGHT_NOW",
     "PRICE_AREA",
     "PRICE_AREAS",
     "PRICE_DATASETS_SWITCH",
-    "PRODUCTION_MINIMUM",
-    "PROGNOSIS_STUCK_AFTER",
-    "SOLAR_MAXIMUM",
-    "WIND_MAXIMUM",
     "BadRow",
     "Column",
     "Dataset",

@@ -1,6 +1,5 @@
 """Danish wall-clock time: how the service publishes and, unless told otherwise, is asked."""
 
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -16,11 +15,6 @@ def danish_from_utc(times_utc: Times) -> Times:
     """Return naive Danish wall-clock times for naive UTC ones (an hour repeats each autumn)."""
     local = pd.DatetimeIndex(times_utc).tz_localize("UTC").tz_convert(COPENHAGEN).tz_localize(None)
     return local.to_numpy().astype("datetime64[us]")
-
-
-def utc_from_danish(time: datetime) -> datetime:
-    """Return the UTC time of a Danish one; in the repeated hour the first of the two."""
-    return time.replace(tzinfo=COPENHAGEN).astimezone(ZoneInfo("UTC")).replace(tzinfo=None)
 
 
 def daily_publication(times_utc: Times, *, days_before: int, hour: float) -> Times:

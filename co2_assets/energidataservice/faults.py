@@ -43,18 +43,6 @@ def only(fault: Fault, *datasets: str) -> Fault:
     return some
 
 
-def first_answers(count: int, fault: Fault) -> Fault:
-    """Return ``fault`` for the first ``count`` requests of each dataset, good answers from then on."""
-    seen: dict[str, int] = {}
-
-    def at_first(request: httpx.Request, response: httpx.Response) -> httpx.Response:
-        dataset = dataset_asked(request)
-        seen[dataset] = seen.get(dataset, 0) + 1
-        return fault(request, response) if seen[dataset] <= count else response
-
-    return at_first
-
-
 def status(code: int, headers: Mapping[str, str] | None = None) -> Fault:
     """Answer with an HTTP status and a short JSON message."""
 

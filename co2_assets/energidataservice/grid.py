@@ -28,10 +28,6 @@ class ServedDataset:
     order: tuple[str, ...] = ()
     on_request: tuple[str, ...] = ()
 
-    @property
-    def danish_time_field(self) -> str:
-        return danish_twin(self.time_field)
-
 
 def danish_twin(column: str) -> str:
     """Return the name of a UTC column's Danish twin: ``HourUTC`` -> ``HourDK``."""

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 import pytest
-from resilience_runs import DAY, HOUR, T0, at, fetch, rows, warehouse
+from resilience_runs import DAY, HOUR, T0, at, fetch, rows, tick, warehouse
 
 from co2_assets.contracts import (
     CO2_EMISSION_PROGNOSIS,
@@ -14,7 +14,7 @@ from co2_assets.contracts import (
     Dataset,
     split_rows,
 )
-from co2_assets.energidataservice.faults import FAULTS, HARMLESS, each, edited, frozen, stuck
+from co2_assets.energidataservice.faults import FAULTS, HARMLESS, each, edited, frozen, late, only, stuck
 from co2_assets.ingest import plan
 from co2_assets.quarantine import NotInQuarantine, breaks_contract, release
 from co2_assets.settings import Settings
@@ -193,3 +193,38 @@ def test_a_clock_that_ran_ahead_does_not_stop_the_fetching(ahead: timedelta) -> 
             # All from the newest row held on is asked for.
             assert min(window.start for window in windows if window.end > T0) <= T0 + dataset.step
             assert max(window.end for window in windows) == T0 + later + dataset.reach
+
+
+def issued(settings: Settings) -> pd.DataFrame:
+    """The live forecast of the settings' time."""
+    live = rows(settings, "predictions").query("kind == 'live'")
+    return live[live["issue_time_utc"] == settings.as_of].reset_index(drop=True)
+
+
+def test_feeds_that_are_hours_late_are_named(home: Settings) -> None:
+    settings = at(home, T0 + 6 * HOUR)
+    assert tick(settings, late(5 * HOUR, lambda: T0 + 6 * HOUR))
+    forecast = issued(settings)
+    assert len(forecast) == 24
+    assert f"{POWER.name}: newest hour is 5 h older" in forecast["degraded_causes"].iloc[0]
+    # What came late is there for the next.
+    assert tick(at(home, T0 + 12 * HOUR))
+    assert issued(at(home, T0 + 12 * HOUR))["degraded_causes"].iloc[0] == "[]"
+
+
+def test_measurements_that_stand_still_for_three_days(home: Settings) -> None:
+    stands_still = only(frozen(T0), "PowerSystemRightNow")
+    for hours in (6, 18):
+        settings = at(home, T0 + hours * HOUR)
+        assert tick(settings, stands_still)
+        assert f"newest hour is {hours} h older" in issued(settings)["degraded_causes"].iloc[0]
+    # With nothing of the last day there is nothing to go on, and no number is made up.
+    for hours in (30, 72):
+        settings = at(home, T0 + hours * HOUR)
+        assert not tick(settings, stands_still)
+        assert issued(settings).empty
+    settings = at(home, T0 + 78 * HOUR)
+    assert tick(settings)
+    assert issued(settings)["degraded_causes"].iloc[0] == "[]"
+    hours_held = rows(settings, "aggregated_data")["hour_utc"]
+    assert set(pd.date_range(T0, T0 + 77 * HOUR, freq="h")) <= set(hours_held)
