@@ -68,20 +68,12 @@ def _origin(situation: Situation) -> tuple[Notice, ...]:
         if situation.replayed:
             text += f" It is shown as of {date_and_clock(situation.now_utc)}."
         return (Notice("simulated", "Simulated data", text),)
-    if situation.replayed:
+    if situation.replayed or situation.source == ARCHIVE:
         return (
             Notice(
                 "replayed",
                 f"Replay of recorded data as of {date_and_clock(situation.now_utc)}",
                 "“Now” on this page is that time, not the present.",
-            ),
-        )
-    if situation.source == ARCHIVE:
-        return (
-            Notice(
-                "replayed",
-                "Recorded data, not live",
-                "This page shows an archive of real measurements. Nothing newer than its end is known.",
             ),
         )
     return ()
@@ -93,10 +85,8 @@ def origin(situation: Situation) -> str:
         return "No data yet"
     if situation.simulated:
         return "Simulated"
-    if situation.replayed:
+    if situation.replayed or situation.source == ARCHIVE:
         return "Replay"
-    if situation.source == ARCHIVE:
-        return "Recorded"
     return "Out of date" if situation.stale else "Live"
 
 

@@ -132,4 +132,8 @@ def _issue(
     except NoForecastError as error:
         context.log.warning(f"No hindcast: {error}")
         return live, recent
+    except Exception:
+        # `issue_live` has found another way already, and said so: what fails here must not lose that.
+        context.log.exception(f"{champion.version} failed at the marks of the last days: no hindcasts")
+        return live, recent
     return pd.concat([live, hindcasts], ignore_index=True), recent

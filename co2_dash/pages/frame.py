@@ -134,7 +134,7 @@ def _footer() -> list[Part]:
             [
                 html.A("API for programs", href="/docs"),
                 " · ",
-                html.A("State of the data", href="/api/v1/status"),
+                html.A("State of the data", href="/models"),
             ]
         ),
     ]

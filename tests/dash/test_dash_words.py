@@ -43,7 +43,7 @@ def test_live_and_fresh_data_need_no_words() -> None:
     [
         ({"source": "simulator"}, ["simulated"], "Simulated"),
         ({"replayed": True}, ["replayed"], "Replay"),
-        ({"source": "archive"}, ["replayed"], "Recorded"),
+        ({"source": "archive"}, ["replayed"], "Replay"),
         ({"source": "archive", "replayed": True}, ["replayed"], "Replay"),
         ({"issue_time_utc": datetime(2024, 6, 1, 6)}, ["stale"], "Out of date"),
         ({"issue_time_utc": None}, ["no-forecast"], "Live"),
