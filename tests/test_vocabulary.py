@@ -147,6 +147,7 @@ def test_every_table_but_the_bookkeeping_is_an_asset_by_its_name(tmp_path: Path)
     assert {table.name for table in tables.TABLES} - bookkeeping == keys - {
         "trained_model",
         "published_snapshot",
+        "energi_data_service",
         "forecast_pages",
     }
 
