@@ -26,7 +26,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -365,8 +365,10 @@ class Soak:
 
     def _note_sizes(self, now: datetime) -> None:
         gc.collect()
-        # What is free already but kept by the C library's allocator is no growth of ours.
-        ctypes.CDLL(None).malloc_trim(0)
+        # What is free already but kept by the C library's allocator is no growth of ours. Only GNU's
+        # can be told to give it back.
+        with suppress(AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
         database = self.folder.database.stat().st_size / 2**20
         disk = sum(path.stat().st_size for path in self.folder.root.rglob("*") if path.is_file()) / 2**20
         self.tally.sizes.append(
