@@ -1,11 +1,12 @@
 """A year of six-hourly runs over recorded data: what retraining is asked for, and what it brings.
 
 ``python -m bench.replay`` trains a first model at ``--from`` on what was known then and goes on in steps
-of six hours under three policies: that model for ever; the service's own rule
+of six hours under two policies: that model for ever, and the service's own rule
 (`co2_assets.retraining.decide` on the last seven days' live forecasts, then
-`co2_assets.promotion.judge`); a new training every so many days, each before the same judge. Whatever
-was trained, promoted or not, is then measured against the champion of that hour on the days that
-followed, and each policy on the whole span. Nothing knowable later enters a training or a forecast.
+`co2_assets.promotion.judge`). With ``--refit-days`` a third, a new training every so many days before the
+same judge. Whatever was trained, promoted or not, is then measured against the champion of that hour on
+the days that followed, and each policy on the whole span. Nothing knowable later enters a training or a
+forecast.
 """
 
 import argparse
@@ -161,7 +162,9 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=OUT / "home", help="where they are read into")
     parser.add_argument("--from", dest="start", type=parse_instant, default=datetime(2023, 11, 1))
     parser.add_argument("--to", dest="end", type=parse_instant, default=datetime(2024, 11, 1))
-    parser.add_argument("--refit-days", type=float, default=30, help="between trainings; 0 leaves them out")
+    parser.add_argument(
+        "--refit-days", type=float, default=0, help="replay a training every so many days beside the rule"
+    )
     parser.add_argument("--ensemble", type=int, default=TrainingConfig().ensemble, help="networks a model")
     parser.add_argument("--models", type=Path, help="keep trainings here, and take those that are there")
     parser.add_argument("--json", type=Path, default=OUT / "replay.json")
