@@ -23,7 +23,7 @@ from co2_assets.warehouse.tables import NEW_DATA_LOG
 # A window of history that came back empty this often is taken to hold nothing.
 EMPTY_ANSWERS_BELIEVED = 3
 # After an answer of which something was quarantined for the first time, the next run reads this far back
-# again: one bad answer after days away would leave a hole otherwise.
+# again, which is further than any dataset's overlap: one bad answer after days away would leave a hole.
 READ_AGAIN_FOR = timedelta(days=7)
 
 Progress = Callable[[str], None]
@@ -101,7 +101,7 @@ def covered_by(dataset: Dataset, log: pd.DataFrame, now: datetime) -> list[Inter
         # Not by the same run again: at one instant the service gives one answer.
         is_doubtful = row["fetched_at_utc"] < now and row.get("rows_quarantined", 0) > 0
         may_change_for = READ_AGAIN_FOR if is_doubtful else dataset.overlap
-        settled_to = min(row["window_to_utc"], row["fetched_at_utc"] - max(may_change_for, dataset.overlap))
+        settled_to = min(row["window_to_utc"], row["fetched_at_utc"] - may_change_for)
         if settled_to > row["window_from_utc"]:
             intervals.append((row["window_from_utc"].to_pydatetime(), settled_to.to_pydatetime()))
     empty = (

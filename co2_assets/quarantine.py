@@ -76,14 +76,14 @@ def set_apart_stored(warehouse: Warehouse, dataset: Dataset, *, now: datetime) -
 
     None gets in through a fetch: these were written by other hands, or under bounds that were wider.
     """
-    broken = f"SELECT * EXCLUDE (fetched_at_utc) FROM {dataset.name} WHERE {breaks_contract(dataset.table)}"
+    broken = breaks_contract(dataset.table)
     with warehouse.open_transaction() as transaction:
-        rows = transaction.read(broken)
+        rows = transaction.read(f"SELECT * EXCLUDE (fetched_at_utc) FROM {dataset.name} WHERE {broken}")
         if rows.empty:
             return 0
         _, bad = split_rows(dataset, rows)
         keep_apart(bad, now, transaction)
-        return transaction.remove(dataset.table, breaks_contract(dataset.table))
+        return transaction.remove(dataset.table, broken)
 
 
 def breaks_contract(table: Table) -> str:

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -217,6 +217,19 @@ def run_status(url: str, run_id: str) -> str:
     return status
 
 
+@contextmanager
+def alone_on(settings: Settings) -> Iterator[None]:
+    """Hold the home for this `co2 up`: two daemons would start every schedule twice. Raises UpError."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(exclusive(Home(settings.home).root / "up.lock", timeout_s=0))
+        except WarehouseBusy as error:
+            raise UpError(
+                f"another `co2 up` watches {settings.home} already; stop it, or choose another --home"
+            ) from error
+        yield
+
+
 def up(
     settings: Settings,
     *,
@@ -235,68 +248,53 @@ def up(
         raise SettingsError(f"--dagster-port and --page-port are both {page_port}: they must differ")
     require_free_port(host, dagster_port, "--dagster-port")
     require_free_port(host, page_port, "--page-port")
-    try:
-        with exclusive(Home(settings.home).root / "up.lock", timeout_s=0):
-            _watch(settings, host, dagster_port, page_port, say, first_run_done)
-    except WarehouseBusy as error:
-        # Two daemons would start every schedule twice.
-        raise UpError(
-            f"another `co2 up` watches {settings.home} already; stop it, or choose another --home"
-        ) from error
-
-
-def _watch(
-    settings: Settings,
-    host: str,
-    dagster_port: int,
-    page_port: int,
-    say: Say,
-    first_run_done: Callable[[bool], None],
-) -> None:
-    started = time.monotonic()
-    supervisor = Supervisor(export(settings), Home(settings.home).root / "logs")
-    # A flag and no exception: one raised between a start and its being noted would lose a process.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _signal, _frame: supervisor.interrupted.set())
-    address = f"[{host}]" if ":" in host else host
-    dagster_url, page_url = f"http://{address}:{dagster_port}", f"http://{address}:{page_port}"
-    workspace = ["-w", str(REPOSITORY_ROOT / "workspace.yaml")]
-    try:
-        say("Starting Dagster and the forecast page.")
-        # Its tables are made here, by one process: those started next would make them all at once.
-        with dagster_instance(settings) as instance:
-            # The lock on the home says that no other daemon of ours runs; elsewhere one may.
-            if is_of_home(Path(instance.root_directory), settings) and (
-                ended := end_leftover_runs(instance, launched_anew=[TICK_JOB])
-            ):
-                say(f"{len(ended)} run(s) that were cut off when all ended last are recorded as failed.")
-        supervisor.start(
-            "webserver",
-            [sys.executable, "-m", "dagster_webserver", "-h", host, "-p", str(dagster_port), *workspace],
-        )
-        supervisor.start("daemon", [sys.executable, "-m", "dagster._daemon", "run", *workspace])
-        supervisor.start(
-            "pages", [sys.executable, "-m", "co2_dash", "--host", host, "--port", str(page_port)]
-        )
-        wait_until(lambda: httpx.get(f"{page_url}/healthz").is_success, supervisor, "the page")
-        wait_until(lambda: httpx.get(f"{dagster_url}/server_info").is_success, supervisor, "the webserver")
-        wait_until(lambda: daemons_healthy(dagster_url), supervisor, "the daemon")
-        run_id = launch_tick(dagster_url)
-        say(
-            f"Up after {time.monotonic() - started:.0f} s.\n"
-            f"  Forecast page  {page_url}\n"
-            f"  Dagster        {dagster_url}\n"
-            f"  First run      {dagster_url}/runs/{run_id}\n"
-            "Ctrl-C ends everything."
-        )
-        status = UNKNOWN
-        while True:
-            supervisor.wait(WATCH_S)
-            if status not in FINISHED:
-                status = run_status(dagster_url, run_id)
-                if status in FINISHED:
-                    first_run_done(status == "SUCCESS")
-    except Interrupted:
-        say("Stopping.")
-    finally:
-        supervisor.stop()
+    with alone_on(settings):
+        started = time.monotonic()
+        supervisor = Supervisor(export(settings), Home(settings.home).root / "logs")
+        # A flag and no exception: one raised between a start and its being noted would lose a process.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda _signal, _frame: supervisor.interrupted.set())
+        address = f"[{host}]" if ":" in host else host
+        dagster_url, page_url = f"http://{address}:{dagster_port}", f"http://{address}:{page_port}"
+        workspace = ["-w", str(REPOSITORY_ROOT / "workspace.yaml")]
+        try:
+            say("Starting Dagster and the forecast page.")
+            # Its tables are made here, by one process: those started next would make them all at once.
+            with dagster_instance(settings) as instance:
+                # The lock on the home says that no other daemon of ours runs; elsewhere one may.
+                if is_of_home(Path(instance.root_directory), settings) and (
+                    ended := end_leftover_runs(instance, launched_anew=[TICK_JOB])
+                ):
+                    say(f"{len(ended)} run(s) that were cut off when all ended last are recorded as failed.")
+            supervisor.start(
+                "webserver",
+                [sys.executable, "-m", "dagster_webserver", "-h", host, "-p", str(dagster_port), *workspace],
+            )
+            supervisor.start("daemon", [sys.executable, "-m", "dagster._daemon", "run", *workspace])
+            supervisor.start(
+                "pages", [sys.executable, "-m", "co2_dash", "--host", host, "--port", str(page_port)]
+            )
+            wait_until(lambda: httpx.get(f"{page_url}/healthz").is_success, supervisor, "the page")
+            wait_until(
+                lambda: httpx.get(f"{dagster_url}/server_info").is_success, supervisor, "the webserver"
+            )
+            wait_until(lambda: daemons_healthy(dagster_url), supervisor, "the daemon")
+            run_id = launch_tick(dagster_url)
+            say(
+                f"Up after {time.monotonic() - started:.0f} s.\n"
+                f"  Forecast page  {page_url}\n"
+                f"  Dagster        {dagster_url}\n"
+                f"  First run      {dagster_url}/runs/{run_id}\n"
+                "Ctrl-C ends everything."
+            )
+            status = UNKNOWN
+            while True:
+                supervisor.wait(WATCH_S)
+                if status not in FINISHED:
+                    status = run_status(dagster_url, run_id)
+                    if status in FINISHED:
+                        first_run_done(status == "SUCCESS")
+        except Interrupted:
+            say("Stopping.")
+        finally:
+            supervisor.stop()

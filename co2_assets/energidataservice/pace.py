@@ -8,8 +8,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-# A wait that the service asks for is believed up to this long: a day is the longest ban it was seen to
-# give, and a mistaken header must not end the fetching for ever.
+# A wait that the service asks for is believed up to this long: a mistaken header must not end the
+# fetching for ever.
 LONGEST_BAN = timedelta(days=1)
 _NOT_BEFORE = ", not before"
 
