@@ -25,13 +25,14 @@ import pandas as pd
 from co2_assets.automation import DEEPEN_JOB, RETRAIN_JOB, TICK_JOB
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import AREAS, MEASUREMENTS, Area
+from co2_assets.contracts.sources import SourceKind
 from co2_assets.definitions import build_definitions
 from co2_assets.energidataservice import sources
 from co2_assets.energidataservice.simulator import SimulatedGrid
 from co2_assets.settings import Settings
 from co2_assets.shutdown import silence_library_reports
 from co2_assets.warehouse.database import Warehouse
-from co2_assets.warehouse.home import SIMULATOR, Home
+from co2_assets.warehouse.home import Home
 
 NOW = datetime(2024, 6, 1)
 MARK = timedelta(hours=6)
@@ -99,13 +100,15 @@ def measure(areas: int, years: int) -> None:
     configure(areas)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        first = Settings(home=home, source=SIMULATOR, as_of=NOW, history_days=DAYS_OF_A_YEAR * years)
+        first = Settings(
+            home=home, source=SourceKind.SIMULATOR, as_of=NOW, history_days=DAYS_OF_A_YEAR * years
+        )
         ingest = run(first, TICK_JOB, {}, UNTRAINED) + run(first, DEEPEN_JOB, DEEPEN, UNTRAINED)
         training = run(first, RETRAIN_JOB, ONE_EPOCH)
         run(first, TICK_JOB, {})
         tick = run(replace(first, as_of=NOW + MARK), TICK_JOB, {})
-        files = Home(home).source(SIMULATOR)
-        warehouse = Warehouse(files.database, SIMULATOR)
+        files = Home(home).source(SourceKind.SIMULATOR)
+        warehouse = Warehouse(files.database, SourceKind.SIMULATOR)
         rows = sum(
             int(warehouse.read(f"SELECT count(*) AS n FROM {dataset.name}")["n"].iloc[0])
             for dataset in MEASUREMENTS

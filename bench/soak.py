@@ -43,6 +43,8 @@ import psutil
 from co2_assets import pipeline
 from co2_assets.automation import TICK_JOB
 from co2_assets.contracts import DAY_AHEAD_PRICES, POWER_SYSTEM_RIGHT_NOW, Dataset, split_rows
+from co2_assets.contracts.sources import SourceKind
+from co2_assets.contracts.tables import TABLES
 from co2_assets.definitions import build_definitions
 from co2_assets.energidataservice.emulator import Fault
 from co2_assets.energidataservice.faults import RandomFaults, frozen, only
@@ -52,8 +54,7 @@ from co2_assets.shutdown import silence_library_reports
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.errors import SnapshotUnreadable
-from co2_assets.warehouse.home import ARCHIVE, Home, SourceFolder
-from co2_assets.warehouse.tables import TABLES
+from co2_assets.warehouse.home import Home, SourceFolder
 
 MARK = timedelta(hours=6)
 DAY = timedelta(days=1)
@@ -183,8 +184,8 @@ class Soak:
         self.chance = random.Random(seed)  # noqa: S311 -- to be repeatable, not secret
         self.service_faults = RandomFaults(seed, SERVICE_FAULT_CHANCE)
         self.tally = Tally()
-        self.folder: SourceFolder = Home(settings.home).source(ARCHIVE)
-        self.warehouse = Warehouse(self.folder.database, ARCHIVE)
+        self.folder: SourceFolder = Home(settings.home).source(SourceKind.ARCHIVE)
+        self.warehouse = Warehouse(self.folder.database, SourceKind.ARCHIVE)
         self.issued_rows = pd.Series(dtype="uint64")
         self.last_issued: datetime | None = None
         self.processes = multiprocessing.get_context("forkserver")

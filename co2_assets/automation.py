@@ -10,6 +10,7 @@ import pandas as pd
 
 from co2_assets.contracts import DATASETS, Dataset
 from co2_assets.contracts.areas import DENMARK, MEASUREMENTS
+from co2_assets.contracts.sources import SourceKind
 from co2_assets.energidataservice.sources import FIRST_DAYS, earliest_of
 from co2_assets.ingest import plan
 from co2_assets.pipeline import published_snapshot
@@ -17,7 +18,6 @@ from co2_assets.retraining import BACKFILL, RULE_TRIGGERS, Decision, Score, Situ
 from co2_assets.settings import Settings
 from co2_assets.status import clock
 from co2_assets.warehouse import snapshots
-from co2_assets.warehouse.home import ARCHIVE
 from co2_assets.warehouse.snapshots import Snapshot
 
 TICK_JOB = "six_hour_tick"
@@ -83,7 +83,7 @@ def history_left(
 
     Those of a dataset whose last such fetch failed less than ``patience`` before ``now`` do not count.
     """
-    if snapshot.source == ARCHIVE:
+    if snapshot.source == SourceKind.ARCHIVE:
         return 0  # read whole at the first run
     left = 0
     for dataset in datasets:

@@ -16,13 +16,13 @@ from pydantic import Field
 
 from co2_assets.assets.evaluations import evaluation_rows
 from co2_assets.assets.features import BEGINNING
-from co2_assets.assets.forecasts import MARK_HOURS
 from co2_assets.assets.metadata import markdown_table
 from co2_assets.assets.trained_model import LearningConfig, record_models
+from co2_assets.contracts.forecast_spec import MARK
+from co2_assets.contracts.tables import MODEL_EVALUATIONS, MODEL_TABLE, PREDICTIONS
 from co2_assets.inputs import HISTORY_NEEDED, read_areas, read_known_data
 from co2_assets.pipeline import Pipeline
 from co2_assets.retraining import BACKFILL
-from co2_assets.warehouse.tables import MODEL_EVALUATIONS, MODEL_TABLE, PREDICTIONS
 
 if TYPE_CHECKING:
     from co2_assets.forecasting.model import TrainedModel
@@ -32,7 +32,6 @@ OP = "score_the_past"
 DEFAULT_DAYS = 90
 # Marks issued and kept at a time: a week's.
 MARKS_AT_A_TIME = 28
-MARK = timedelta(hours=MARK_HOURS)
 # One that was stopped longer ago is begun anew.
 RESUMED_WITHIN = timedelta(days=7)
 

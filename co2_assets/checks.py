@@ -7,17 +7,11 @@ import dagster as dg
 
 from co2_assets.contracts import DATASETS, Dataset, Table
 from co2_assets.contracts.areas import DENMARK
+from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, OVERDUE_AFTER, QUANTILE_COLUMNS
+from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES, PREDICTIONS
 from co2_assets.forecasting.features import LEAST_MINUTES
 from co2_assets.pipeline import Pipeline
 from co2_assets.quarantine import breaks_contract
-from co2_assets.retraining import ACCURACY_THRESHOLD_PERCENT
-from co2_assets.status import OVERDUE_AFTER
-from co2_assets.warehouse.tables import (
-    AGGREGATED_DATA,
-    ENGINEERED_FEATURES,
-    PREDICTIONS,
-    QUANTILE_COLUMNS,
-)
 
 COVERAGE_80_BOUNDS_PERCENT = (72.0, 88.0)
 

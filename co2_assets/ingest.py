@@ -13,12 +13,12 @@ import pandas as pd
 
 from co2_assets.contracts import Dataset, split_rows
 from co2_assets.contracts.areas import MEASUREMENTS
+from co2_assets.contracts.tables import NEW_DATA_LOG
 from co2_assets.energidataservice.errors import ServiceError
 from co2_assets.pipeline import Pipeline
 from co2_assets.quarantine import keep_apart, take_back
 from co2_assets.raw_rows import VINTAGE, store_rows
 from co2_assets.warehouse.database import Transaction
-from co2_assets.warehouse.tables import NEW_DATA_LOG
 
 # A window of history that came back empty this often is taken to hold nothing.
 EMPTY_ANSWERS_BELIEVED = 3

@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
+from co2_assets.contracts.forecast_spec import POWERS
 from co2_assets.forecasting.baselines import LONGEST_DAYS
 from co2_assets.forecasting.calibration import WINDOW
 from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.vocabulary import POWERS
 from co2_assets.forecasting.windows import REACH_BACK_HOURS
 from co2_assets.warehouse.database import Warehouse
 

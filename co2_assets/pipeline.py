@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from co2_assets.contracts.sources import SourceKind
+from co2_assets.contracts.time import utc_now
 from co2_assets.energidataservice.sources import (
     Connection,
     SourceError,
@@ -14,10 +16,10 @@ from co2_assets.energidataservice.sources import (
     live_is_reachable,
     parse_source,
 )
-from co2_assets.settings import AUTO, Settings, SettingsError, utc_now
+from co2_assets.settings import Settings, SettingsError
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
-from co2_assets.warehouse.home import ARCHIVE, LIVE, SIMULATOR, Home, SourceFolder
+from co2_assets.warehouse.home import Home, SourceFolder
 from co2_assets.warehouse.recovery import heal
 from co2_assets.warehouse.snapshots import Snapshot
 
@@ -67,12 +69,12 @@ def resolve_source(settings: Settings) -> str:
     ones. Before that, the service is tried once; without it the simulator stands in, as it does for
     a time of the past, which the service cannot be asked for.
     """
-    if settings.source != AUTO:
+    if settings.source != SourceKind.AUTO:
         return settings.source
     if settings.as_of is not None:
         reason = "The live service cannot be asked for an earlier time"
-    elif Home(settings.home).source(LIVE).holds_data or live_is_reachable():
-        return LIVE
+    elif Home(settings.home).source(SourceKind.LIVE).holds_data or live_is_reachable():
+        return SourceKind.LIVE
     else:
         reason = "The live service cannot be reached"
     logger.warning(
@@ -80,7 +82,7 @@ def resolve_source(settings: Settings) -> str:
         "everywhere, and kept in a database of their own.",
         reason,
     )
-    return SIMULATOR
+    return SourceKind.SIMULATOR
 
 
 def held_source(settings: Settings) -> str:
@@ -89,9 +91,9 @@ def held_source(settings: Settings) -> str:
     Raises SettingsError where that is a recording, whose folder only the caller knows.
     """
     label = source_label(settings)
-    if settings.source != AUTO or label is None:
+    if settings.source != SourceKind.AUTO or label is None:
         return resolve_source(settings)
-    if label == ARCHIVE:
+    if label == SourceKind.ARCHIVE:
         raise SettingsError(
             f"{settings.home} was last filled from a recording: name its folder, --source archive:DIR"
         )
@@ -111,7 +113,7 @@ def open_pipeline(settings: Settings) -> Iterator[Pipeline]:
         service = connect(
             parse_source(resolve_source(settings)),
             lambda: clock[0],
-            pace_file=home.source(LIVE).requests,
+            pace_file=home.source(SourceKind.LIVE).requests,
         )
     except SourceError as error:
         raise SettingsError(str(error)) from error
@@ -143,7 +145,7 @@ def source_label(settings: Settings) -> str | None:
 
     Raises SettingsError for a source that does not exist.
     """
-    if settings.source == AUTO:
+    if settings.source == SourceKind.AUTO:
         return Home(settings.home).active_source()
     try:
         return parse_source(settings.source).kind

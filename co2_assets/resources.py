@@ -10,8 +10,9 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from co2_assets.contracts.time import utc_now
 from co2_assets.pipeline import Pipeline, open_pipeline
-from co2_assets.settings import Settings, parse_instant, utc_now
+from co2_assets.settings import Settings, parse_instant
 from co2_assets.shutdown import silence_library_reports
 
 logger = logging.getLogger(__name__)

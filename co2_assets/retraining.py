@@ -7,7 +7,8 @@ once per evaluation, never beside another training and at most once a day.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-ACCURACY_THRESHOLD_PERCENT = 65.0
+from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT
+
 # Four six-hour forecasts of six hours each: fewer hours say more about the weather than the model.
 MINIMUM_SCORED_HOURS = 24
 AT_MOST_EVERY = timedelta(days=1)

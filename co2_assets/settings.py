@@ -8,7 +8,9 @@ from pathlib import Path
 
 from dateutil import parser as dateutil_parser
 
-AUTO, LIVE, SIMULATOR = "auto", "live", "simulator"
+from co2_assets.contracts.sources import SourceKind
+from co2_assets.contracts.time import utc_now
+
 DEFAULT_HISTORY_DAYS = 730
 # A model needs some weeks to learn from; more than ten years would outrun the service's history.
 MINIMUM_HISTORY_DAYS = 30
@@ -19,11 +21,6 @@ MAXIMUM_SEED = 2**31 - 1
 
 class SettingsError(ValueError):
     """A setting that cannot be used; the message names it and what would do."""
-
-
-def utc_now() -> datetime:
-    """Return the wall clock as naive UTC, to the second."""
-    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 
 
 def parse_instant(text: str, name: str = "time") -> datetime:
@@ -53,7 +50,7 @@ class Settings:
     """
 
     home: Path = Path("data")
-    source: str = AUTO
+    source: str = SourceKind.AUTO
     as_of: datetime | None = None
     history_days: int = DEFAULT_HISTORY_DAYS
     seed: int = 1
@@ -66,9 +63,9 @@ class Settings:
             )
         if not 0 <= self.seed <= MAXIMUM_SEED:
             raise SettingsError(f"the seed must be 0..{MAXIMUM_SEED}, not {self.seed}")
-        if self.as_of is not None and self.as_of > utc_now() and self.source != SIMULATOR:
+        if self.as_of is not None and self.as_of > utc_now() and self.source != SourceKind.SIMULATOR:
             raise SettingsError(f"as-of {self.as_of:%Y-%m-%dT%H:%MZ} lies in the future")
-        if self.as_of is not None and self.source == LIVE:
+        if self.as_of is not None and self.source == SourceKind.LIVE:
             raise SettingsError(
                 "the live service cannot be asked for an earlier time: it overwrites its forecasts; "
                 "use --as-of with --source archive:DIR or simulator"

@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 
 from co2_assets.contracts.areas import DENMARK
-from co2_assets.settings import Settings, utc_now
+from co2_assets.contracts.forecast_spec import OVERDUE_AFTER
+from co2_assets.contracts.sources import SourceKind
+from co2_assets.contracts.time import utc_now
+from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
-from co2_assets.warehouse.home import ARCHIVE, Home
+from co2_assets.warehouse.home import Home
 from co2_assets.warehouse.snapshots import Snapshot
-
-# A six-hour mark missed by an hour.
-OVERDUE_AFTER = timedelta(hours=7)
 
 
 def instant(value: datetime | None) -> str | None:
@@ -25,7 +25,7 @@ def clock(snapshot: Snapshot, settings: Settings) -> datetime:
     """Return the present as the pipeline counts it: a recording's stands still between its runs."""
     if settings.as_of is not None:
         return settings.as_of
-    return snapshot.as_of_utc if snapshot.source == ARCHIVE else utc_now()
+    return snapshot.as_of_utc if snapshot.source == SourceKind.ARCHIVE else utc_now()
 
 
 @dataclass(frozen=True)

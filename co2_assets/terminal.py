@@ -11,19 +11,19 @@ from rich.table import Table
 from rich.text import Text
 
 from co2_assets.contracts.areas import AREAS, DENMARK
+from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS, QUANTILES
+from co2_assets.contracts.sources import SourceKind
 from co2_assets.status import Status, instant, newest_forecast
 from co2_assets.warehouse import snapshots
-from co2_assets.warehouse.home import ARCHIVE, SIMULATOR
 from co2_assets.warehouse.snapshots import Snapshot
-from co2_assets.warehouse.tables import QUANTILE_COLUMNS, QUANTILES
 
 DANISH_ZONE = "Europe/Copenhagen"
 HEADLINE_HOURS = 6
 BAR_WIDTH = 12
 
-SOURCE_NOTES = {
-    SIMULATOR: "Simulated: these numbers are made up.",
-    ARCHIVE: "Replay of recorded data: not the present.",
+SOURCE_NOTES: dict[str, str] = {
+    SourceKind.SIMULATOR: "Simulated: these numbers are made up.",
+    SourceKind.ARCHIVE: "Replay of recorded data: not the present.",
 }
 
 

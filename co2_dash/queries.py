@@ -10,7 +10,7 @@ import pandas as pd
 
 from co2_assets.contracts import POWER_COLUMNS
 from co2_assets.contracts.areas import AREAS
-from co2_assets.warehouse.tables import QUANTILE_COLUMNS
+from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS
 from co2_dash.store import View
 
 POWER = tuple(column.name for column in POWER_COLUMNS)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from co2_assets.warehouse.home import SOURCE_LABELS, Home
+from co2_assets.contracts.sources import SOURCE_LABELS, SourceKind
+from co2_assets.warehouse.home import Home
 
-AUTO = "auto"
 DEFAULT_REQUESTS_PER_MINUTE = 600
 
 
@@ -20,7 +20,7 @@ class Settings:
     """
 
     home: Home
-    source: str = AUTO
+    source: str = SourceKind.AUTO
     api_keys: frozenset[str] = frozenset()
     requests_per_minute: int = DEFAULT_REQUESTS_PER_MINUTE
     cors_origins: tuple[str, ...] = ()
@@ -28,15 +28,15 @@ class Settings:
 
     def snapshot_folder(self) -> Path | None:
         """Folder of the snapshots shown now, or None while ``auto`` has not been resolved."""
-        label = self.home.active_source() if self.source == AUTO else self.source
+        label = self.home.active_source() if self.source == SourceKind.AUTO else self.source
         return None if label is None else self.home.source(label).snapshots
 
 
 def source_label(name: str) -> str:
     """Return the label of a source: ``archive:DIR`` is ``archive``; ValueError when unknown."""
     label = name.partition(":")[0]
-    if label not in (AUTO, *SOURCE_LABELS):
-        raise ValueError(f"no source {name!r}; there are {AUTO}, {', '.join(SOURCE_LABELS)}")
+    if label not in (SourceKind.AUTO, *SOURCE_LABELS):
+        raise ValueError(f"no source {name!r}; there are {SourceKind.AUTO}, {', '.join(SOURCE_LABELS)}")
     return label
 
 
@@ -51,7 +51,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         raise ValueError(f"CO2_API_REQUESTS_PER_MINUTE is {pace!r}: give a whole number of at least 1")
     return Settings(
         home=Home(Path(environment.get("CO2_HOME") or "data")),
-        source=source_label(environment.get("CO2_SOURCE") or AUTO),
+        source=source_label(environment.get("CO2_SOURCE") or SourceKind.AUTO),
         api_keys=frozenset(_listed(environment, "CO2_API_KEYS")),
         requests_per_minute=int(pace),
         cors_origins=_listed(environment, "CO2_CORS_ORIGINS"),

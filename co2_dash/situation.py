@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
-from co2_assets.warehouse.home import ARCHIVE, LIVE, SIMULATOR
+from co2_assets.contracts.sources import SourceKind
 from co2_assets.warehouse.snapshots import Snapshot
 from co2_dash import queries
 from co2_dash.store import View
@@ -52,16 +52,16 @@ class Situation:
 
     @property
     def simulated(self) -> bool:
-        return self.source == SIMULATOR
+        return self.source == SourceKind.SIMULATOR
 
     @property
     def recorded(self) -> bool:
         """The data are recorded ones, or real ones shown as of an earlier time."""
-        return self.source == ARCHIVE or (self.replayed and not self.simulated)
+        return self.source == SourceKind.ARCHIVE or (self.replayed and not self.simulated)
 
     @property
     def live(self) -> bool:
-        return self.source == LIVE and not self.replayed
+        return self.source == SourceKind.LIVE and not self.replayed
 
     @property
     def forecast_age(self) -> timedelta | None:
@@ -135,9 +135,9 @@ def _facts(view: View, price_area: str) -> Situation:
 def _is_replayed(source: str, snapshot: Snapshot) -> bool:
     """Tell by the source: the live service cannot be asked for an earlier time, so however long a run
     took, its forecast ages by the wall clock; a recording always ends in the past."""
-    if source == SIMULATOR:
+    if source == SourceKind.SIMULATOR:
         return abs(snapshot.published_at_utc - snapshot.as_of_utc) > REPLAY_BEYOND
-    return source == ARCHIVE
+    return source == SourceKind.ARCHIVE
 
 
 def _causes(forecast: pd.DataFrame) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from co2_assets.warehouse.home import ARCHIVE
+from co2_assets.contracts.sources import SourceKind
 from co2_dash.danish_time import date_and_clock, span
 from co2_dash.situation import STALE_AFTER, Situation
 from co2_dash.windows import Advice
@@ -68,7 +68,7 @@ def _origin(situation: Situation) -> tuple[Notice, ...]:
         if situation.replayed:
             text += f" It is shown as of {date_and_clock(situation.now_utc)}."
         return (Notice("simulated", "Simulated data", text),)
-    if situation.replayed or situation.source == ARCHIVE:
+    if situation.replayed or situation.source == SourceKind.ARCHIVE:
         return (
             Notice(
                 "replayed",
@@ -85,7 +85,7 @@ def origin(situation: Situation) -> str:
         return "No data yet"
     if situation.simulated:
         return "Simulated"
-    if situation.replayed or situation.source == ARCHIVE:
+    if situation.replayed or situation.source == SourceKind.ARCHIVE:
         return "Replay"
     return "Out of date" if situation.stale else "Live"
 

@@ -10,12 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.accuracy.recording import Trial
-from co2_assets.forecasting.backtest import backtest
-from co2_assets.forecasting.baselines import persistence, same_hour_yesterday
-from co2_assets.forecasting.danish_time import times_of
-from co2_assets.forecasting.model import TrainingConfig
-from co2_assets.forecasting.training import EpochReport, train
-from co2_assets.forecasting.vocabulary import (
+from co2_assets.contracts.forecast_spec import (
     CO2,
     HORIZON_HOURS,
     MEASURED,
@@ -23,6 +18,11 @@ from co2_assets.forecasting.vocabulary import (
     QUANTILE_COLUMNS,
     QUANTILES,
 )
+from co2_assets.contracts.time import times_of
+from co2_assets.forecasting.backtest import backtest
+from co2_assets.forecasting.baselines import persistence, same_hour_yesterday
+from co2_assets.forecasting.model import TrainingConfig
+from co2_assets.forecasting.training import EpochReport, train
 
 Floats = NDArray[np.float64]
 

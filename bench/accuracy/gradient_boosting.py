@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bench.accuracy.contestants import Contestant
 from bench.accuracy.recording import Trial
 from co2_assets.contracts.areas import Area
-from co2_assets.forecasting.vocabulary import CO2, HORIZON_HOURS, POWERS
+from co2_assets.contracts.forecast_spec import CO2, HORIZON_HOURS, POWERS
 from co2_assets.forecasting.windows import Windows, future_inputs, past_inputs
 
 Floats = NDArray[np.float64]

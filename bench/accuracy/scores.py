@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from bench.accuracy.contestants import Contestant
 from bench.noise import standard_error
+from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, HORIZON_HOURS, QUANTILES
+from co2_assets.contracts.time import times_of
 from co2_assets.forecasting import metrics
-from co2_assets.forecasting.danish_time import times_of
 from co2_assets.forecasting.evaluation import BANDS, band_coverage
-from co2_assets.forecasting.vocabulary import HEADLINE_LEADS, HORIZON_HOURS, QUANTILES
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

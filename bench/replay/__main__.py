@@ -28,10 +28,10 @@ from rich.table import Table
 from bench.accuracy.recording import read_recording
 from bench.replay.differences import compared
 from bench.replay.policies import FIRST, Check, Policy, Replay, by_calendar, by_rule
+from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, MEDIAN_COLUMN
 from co2_assets.forecasting import metrics
 from co2_assets.forecasting.model import TrainingConfig
-from co2_assets.forecasting.vocabulary import MEDIAN_COLUMN
-from co2_assets.retraining import ACCURACY_THRESHOLD_PERCENT, MINIMUM_SCORED_HOURS
+from co2_assets.retraining import MINIMUM_SCORED_HOURS
 from co2_assets.settings import parse_instant
 from co2_assets.shutdown import silence_library_reports
 

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.noise import standard_error
-from co2_assets.forecasting.vocabulary import MEDIAN_COLUMN
+from co2_assets.contracts.forecast_spec import MEDIAN_COLUMN
 
 # Days whose weather is alike: daily means of differences are correlated over so many days.
 CORRELATED_DAYS = 2

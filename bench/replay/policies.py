@@ -11,20 +11,18 @@ import pandas as pd
 from bench.accuracy.recording import Say
 from bench.replay.differences import Difference, compared
 from co2_assets.assets.evaluations import SCORED_DAYS
-from co2_assets.assets.forecasts import MARK_HOURS
 from co2_assets.contracts.areas import DENMARK
+from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, MARK
 from co2_assets.forecasting.backtest import backtest
 from co2_assets.forecasting.evaluation import score
 from co2_assets.forecasting.known import KnownData
 from co2_assets.forecasting.model import TrainedModel, TrainingConfig
 from co2_assets.forecasting.model_file import WEIGHTS_SUFFIX, load_model, save_model
 from co2_assets.forecasting.training import train
-from co2_assets.forecasting.vocabulary import HEADLINE_LEADS
 from co2_assets.promotion import judge
 from co2_assets.retraining import Decision, Score, Situation, decide
 from co2_assets.settings import Settings
 
-MARK = timedelta(hours=MARK_HOURS)
 # A promotion is judged by the month that follows it.
 FOLLOWING = timedelta(days=30)
 FIRST, RULE, CALENDAR = "the first model for ever", "the service's rule", "a training every {days:g} days"

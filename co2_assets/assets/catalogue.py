@@ -9,7 +9,7 @@ from co2_assets.assets.metadata import OWNERS
 from co2_assets.assets.published_snapshot import published_snapshot
 from co2_assets.assets.raw_energy_data import energi_data_service, raw_energy_data
 from co2_assets.assets.trained_model import trained_model
-from co2_assets.status import OVERDUE_AFTER
+from co2_assets.contracts.forecast_spec import OVERDUE_AFTER
 
 # A six-hour mark missed by an hour turns an asset red.
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=OVERDUE_AFTER)

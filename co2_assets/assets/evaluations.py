@@ -5,19 +5,20 @@ from datetime import timedelta
 import dagster as dg
 import pandas as pd
 
-from co2_assets.assets.forecasts import MARK_HOURS, predictions
+from co2_assets.assets.forecasts import predictions
 from co2_assets.assets.metadata import OWNERS, definition_metadata, markdown_table, table_metadata
 from co2_assets.assets.raw_energy_data import WRITER_POOL
+from co2_assets.contracts.forecast_spec import MARK
+from co2_assets.contracts.tables import MODEL_EVALUATIONS, MODEL_TRAINING_SETS
 from co2_assets.forecasting.evaluation import score
 from co2_assets.inputs import HISTORY_NEEDED, read_known_data
 from co2_assets.pipeline import Pipeline
 from co2_assets.retraining import BACKFILL
-from co2_assets.warehouse.tables import MODEL_EVALUATIONS, MODEL_TRAINING_SETS
 
 # Long enough to see every weather, short enough to see a change.
 SCORED_DAYS = 7
 # As in production.
-TEST_ISSUED_EVERY = timedelta(hours=MARK_HOURS)
+TEST_ISSUED_EVERY = MARK
 
 
 @dg.asset(

@@ -9,12 +9,12 @@ from co2_assets.assets.metadata import OWNERS, definition_metadata, table_metada
 from co2_assets.assets.raw_energy_data import WRITER_POOL
 from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW, Dataset
 from co2_assets.contracts.areas import MEASUREMENTS
+from co2_assets.contracts.forecast_spec import MEASURED
+from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES
 from co2_assets.forecasting.features import aggregate_hours, features_of, minutes_of
-from co2_assets.forecasting.vocabulary import MEASURED
 from co2_assets.inputs import read_areas
 from co2_assets.pipeline import Pipeline
 from co2_assets.warehouse.database import WriteCount
-from co2_assets.warehouse.tables import AGGREGATED_DATA, ENGINEERED_FEATURES
 
 GROUP = "features"
 # Before the first measurement there is.

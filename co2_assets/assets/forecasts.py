@@ -13,16 +13,16 @@ from co2_assets.assets.picture import forecast_picture
 from co2_assets.assets.raw_energy_data import WRITER_POOL
 from co2_assets.assets.trained_model import trained_model
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
+from co2_assets.contracts.forecast_spec import MARK_HOURS
+from co2_assets.contracts.tables import PREDICTIONS
 from co2_assets.inputs import measured_areas
 from co2_assets.pipeline import Pipeline
-from co2_assets.warehouse.tables import PREDICTIONS
 
 if TYPE_CHECKING:
     from co2_assets.forecasting.model import TrainedModel
 
 # The first run also forecasts these days' six-hour marks as of then, so that there are scores.
 HINDCAST_DAYS = 7
-MARK_HOURS = 6
 
 
 def hindcast_marks(issue_time: datetime) -> list[datetime]:

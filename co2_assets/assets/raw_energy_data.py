@@ -5,10 +5,10 @@ from pydantic import Field
 
 from co2_assets.assets.metadata import OWNERS, definition_metadata, table_metadata
 from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW, Dataset
+from co2_assets.contracts.tables import AGGREGATED_DATA
 from co2_assets.ingest import update
 from co2_assets.pipeline import Pipeline
 from co2_assets.quarantine import set_apart_stored
-from co2_assets.warehouse.tables import AGGREGATED_DATA
 
 GROUP = "raw_energy_data"
 WRITER_POOL = "warehouse"

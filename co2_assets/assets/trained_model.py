@@ -13,10 +13,10 @@ from co2_assets.assets.features import BEGINNING, aggregated_data, engineered_fe
 from co2_assets.assets.metadata import OWNERS, definition_metadata, markdown_table
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import DENMARK, MEASUREMENTS
+from co2_assets.contracts.tables import MODEL_TABLE, MODEL_TRAINING_SETS
 from co2_assets.inputs import read_areas
 from co2_assets.pipeline import Pipeline
 from co2_assets.settings import MAXIMUM_SEED
-from co2_assets.warehouse.tables import MODEL_TABLE, MODEL_TRAINING_SETS
 
 if TYPE_CHECKING:
     from co2_assets.forecasting.model import TrainedModel

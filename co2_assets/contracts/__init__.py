@@ -23,17 +23,8 @@ from co2_assets.contracts.datasets import (
     PRICE_DATASETS_SWITCH,
     dataset_named,
 )
-from co2_assets.contracts.rows import (
-    BadRow,
-    split_rows,
-)
-from co2_assets.contracts.vocabulary import (
-    Column,
-    Dataset,
-    Endpoint,
-    Kind,
-    Table,
-)
+from co2_assets.contracts.schema import Column, Dataset, Endpoint, Kind, Table
+from co2_assets.contracts.validation import BadRow, split_rows
 
 __all__ = [
     "CO2_EMISSION",

@@ -5,7 +5,7 @@ Facts about the service: Energinet, EnergiDataService (https://www.energidataser
 
 from datetime import datetime, timedelta
 
-from co2_assets.contracts.vocabulary import Column, Dataset, Endpoint, Kind, Table
+from co2_assets.contracts.schema import Column, Dataset, Endpoint, Kind, Table
 
 # Day-ahead prices moved from hourly Elspotprices to quarter-hourly DayAheadPrices on 1 October
 # 2025, Danish time (CEST, UTC+2).

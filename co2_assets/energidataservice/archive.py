@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from co2_assets.contracts import PRICE_DATASETS_SWITCH
-from co2_assets.energidataservice.danish_time import daily_publication
+from co2_assets.contracts.time import daily_publication
 from co2_assets.energidataservice.grid import KNOWN_AT
 
 POWER_SYSTEM = "PowerSystemRightNow_hourly.parquet"

@@ -16,7 +16,7 @@ import httpx
 import numpy as np
 import pandas as pd
 
-from co2_assets.energidataservice.danish_time import danish_from_utc
+from co2_assets.contracts.time import danish_from_utc
 from co2_assets.energidataservice.grid import KNOWN_AT, SERVED, Grid, ServedDataset, danish_twin
 
 DEFAULT_LIMIT = 100

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from dateutil.easter import easter
 
-from co2_assets.energidataservice.danish_time import danish_from_utc
+from co2_assets.contracts.time import danish_from_utc
 
 EPOCH = datetime(2020, 1, 1)
 LATITUDE_DEGREES, LONGITUDE_DEGREES = 56.0, 10.5

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from co2_assets.contracts import PRICE_AREAS, PRICE_DATASETS_SWITCH
-from co2_assets.energidataservice.danish_time import daily_publication
+from co2_assets.contracts.time import daily_publication
 from co2_assets.energidataservice.grid import KNOWN_AT, SERVED
 from co2_assets.energidataservice.simulated_power import CAPACITY, HourlyState, simulate
 from co2_assets.energidataservice.simulated_weather import EPOCH, Floats, persistent_noise

@@ -10,6 +10,7 @@ from typing import Self
 import httpx
 
 from co2_assets.contracts import Dataset
+from co2_assets.contracts.sources import SourceKind
 from co2_assets.energidataservice.archive import ArchiveError, RecordedGrid
 from co2_assets.energidataservice.client import LIVE_INTERVAL, EnergiDataService, wall_clock
 from co2_assets.energidataservice.emulator import EmulatedService, Fault
@@ -17,7 +18,6 @@ from co2_assets.energidataservice.grid import Grid
 from co2_assets.energidataservice.simulated_weather import EPOCH
 from co2_assets.energidataservice.simulator import DEFAULT_SEED, SimulatedGrid
 
-AUTO, LIVE, ARCHIVE, SIMULATOR = "auto", "live", "archive", "simulator"
 # What a first run fetches of a source that has years: enough to be useful at once.
 FIRST_DAYS = 60
 
@@ -30,7 +30,7 @@ class SourceError(ValueError):
 class Source:
     """``kind`` is auto, live, archive or simulator; ``folder`` is the recording's."""
 
-    kind: str
+    kind: SourceKind
     folder: Path | None = None
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ class Connection:
     where they are known: naive UTC. ``datasets`` are the service's that it has (None: all).
     """
 
-    label: str
+    label: SourceKind
     client: EnergiDataService
     first_days: int | None
     unlimited: bool
@@ -70,18 +70,18 @@ class Connection:
 
 def earliest_of(kind: str) -> datetime | None:
     """The first instant that a source of this kind holds, naive UTC, where it is known without opening it."""
-    return EPOCH + timedelta(days=1) if kind == SIMULATOR else None
+    return EPOCH + timedelta(days=1) if kind == SourceKind.SIMULATOR else None
 
 
 def parse_source(text: str) -> Source:
     """Read ``live``, ``simulator``, ``auto`` or ``archive:DIR``; SourceError for anything else."""
     kind, colon, folder = text.partition(":")
-    if kind == ARCHIVE and folder:
-        source = Source(ARCHIVE, Path(folder).expanduser().resolve())
+    if kind == SourceKind.ARCHIVE and folder:
+        source = Source(SourceKind.ARCHIVE, Path(folder).expanduser().resolve())
         _recording(source)
         return source
-    if kind in (AUTO, LIVE, SIMULATOR) and not colon:
-        return Source(kind)
+    if kind in (SourceKind.AUTO, SourceKind.LIVE, SourceKind.SIMULATOR) and not colon:
+        return Source(SourceKind(kind))
     raise SourceError(
         f"no source {text!r}. There are: live (the real service), simulator (built in), auto (live, "
         "else the simulator), and archive:DIR (a recording in the folder DIR)"
@@ -108,13 +108,19 @@ def connect(
     is given to the emulator (recording and simulator). SourceError for ``auto``, which the caller resolves
     by `live_is_reachable`, and for a recording that cannot be read.
     """
-    if source.kind == LIVE:
+    if source.kind == SourceKind.LIVE:
         client = EnergiDataService(now=now, min_interval=LIVE_INTERVAL, pace_file=pace_file)
-        return Connection(LIVE, client, FIRST_DAYS, unlimited=False)
-    if source.kind == SIMULATOR:
+        return Connection(SourceKind.LIVE, client, FIRST_DAYS, unlimited=False)
+    if source.kind == SourceKind.SIMULATOR:
         client = _emulated(SimulatedGrid(seed), now, fault)
-        return Connection(SIMULATOR, client, FIRST_DAYS, unlimited=True, earliest=earliest_of(SIMULATOR))
-    if source.kind == ARCHIVE:
+        return Connection(
+            SourceKind.SIMULATOR,
+            client,
+            FIRST_DAYS,
+            unlimited=True,
+            earliest=earliest_of(SourceKind.SIMULATOR),
+        )
+    if source.kind == SourceKind.ARCHIVE:
         grid = _recording(source)
         try:
             earliest, latest = grid.first_hour, grid.end
@@ -122,7 +128,7 @@ def connect(
             raise SourceError(str(error)) from error
         client = _emulated(grid, now, fault)
         return Connection(
-            ARCHIVE,
+            SourceKind.ARCHIVE,
             client,
             None,
             unlimited=True,

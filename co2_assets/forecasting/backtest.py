@@ -9,13 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from co2_assets.forecasting import metrics
-from co2_assets.forecasting.danish_time import hours_since_epoch
-from co2_assets.forecasting.evaluation import band_coverage
-from co2_assets.forecasting.forecast import issue_forecasts
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.model import TrainedModel
-from co2_assets.forecasting.vocabulary import (
+from co2_assets.contracts.forecast_spec import (
     CO2,
     HEADLINE_LEADS,
     HORIZON_HOURS,
@@ -24,6 +18,12 @@ from co2_assets.forecasting.vocabulary import (
     QUANTILE_COLUMNS,
     QUANTILES,
 )
+from co2_assets.contracts.time import hours_since_epoch
+from co2_assets.forecasting import metrics
+from co2_assets.forecasting.evaluation import band_coverage
+from co2_assets.forecasting.forecast import issue_forecasts
+from co2_assets.forecasting.known import KnownData
+from co2_assets.forecasting.model import TrainedModel
 
 Floats = NDArray[np.float64]
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from co2_assets.contracts.forecast_spec import CO2, MEASURED
 from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.vocabulary import CO2, MEASURED
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -12,13 +12,12 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from co2_assets.forecasting.vocabulary import MEDIAN, QUANTILES
+from co2_assets.contracts.forecast_spec import MEDIAN, QUANTILES
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# Forecasts whose outcomes count: issued on six-hour marks of the last weeks.
-MARK_HOURS = 6
+# Forecasts whose outcomes count: those issued on six-hour marks of the last weeks.
 WINDOW = timedelta(days=28)
 # A lead learns from the errors of this many leads on either side too: a hundred outcomes are few for
 # the 5 % that lie beyond a band.

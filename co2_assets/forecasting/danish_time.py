@@ -4,19 +4,17 @@ Everything takes and gives whole numbers or arrays of them: ``hours`` are hours 
 00:00 UTC, ``seconds`` seconds since then.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 import numpy as np
-import pandas as pd
 from dateutil.easter import easter
 from numpy.typing import NDArray
 
-Hours = NDArray[np.int64]
+from co2_assets.contracts.time import Hours, danish_days, danish_times, times_of
+
 Floats = NDArray[np.float64]
 
-DENMARK = ZoneInfo("Europe/Copenhagen")
 # About the middle of Danish wind, sun and demand.
 LATITUDE_DEGREES = 56.0
 LONGITUDE_DEGREES = 10.5
@@ -33,51 +31,9 @@ CALENDAR_COLUMNS = (
 )
 
 
-def hours_since_epoch(times: pd.Series | pd.DatetimeIndex) -> Hours:
-    """Whole hours since 1970 of naive UTC times, rounded down."""
-    return seconds_since_epoch(times) // 3600
-
-
-def seconds_since_epoch(times: pd.Series | pd.DatetimeIndex) -> Hours:
-    """Whole seconds since 1970 of naive UTC times, rounded down."""
-    return times.to_numpy().astype("datetime64[s]").astype(np.int64)
-
-
-def hour_of(time: datetime) -> int:
-    """Hours since 1970 of one naive UTC time, rounded down."""
-    return int((time - datetime(1970, 1, 1)) // timedelta(hours=1))
-
-
-def second_of(time: datetime) -> int:
-    """Seconds since 1970 of one naive UTC time, rounded down."""
-    return int((time - datetime(1970, 1, 1)) // timedelta(seconds=1))
-
-
-def times_of(hours: Hours) -> pd.DatetimeIndex:
-    """Naive UTC times of hours since 1970."""
-    return pd.DatetimeIndex(
-        (np.asarray(hours, np.int64) * 3600).astype("datetime64[s]").astype("datetime64[us]")
-    )
-
-
-def day_before_at(hours: Hours, clock_hours: float) -> Hours:
-    """Seconds since 1970 of a Danish clock time on the day before each hour's Danish day.
-
-    ``clock_hours`` is the Danish time of day in hours, outside the small hours in which clocks
-    change, so that it names one instant.
-    """
-    days = _danish_days(hours)
-    unique, inverse = np.unique(days, return_inverse=True)
-    midnight = (unique - 1).astype("datetime64[D]").astype("datetime64[s]")
-    local = midnight + np.timedelta64(round(clock_hours * 3600), "s")
-    instants = pd.DatetimeIndex(local).tz_localize(DENMARK).tz_convert("UTC").tz_localize(None)
-    result: Hours = seconds_since_epoch(instants)[inverse]
-    return result.reshape(np.shape(hours))
-
-
 def calendar(hours: Hours) -> Floats:
     """Calendar of each hour: shape (len(hours), len(CALENDAR_COLUMNS)), in that order."""
-    local = _danish(hours)
+    local = danish_times(hours)
     hour_of_day = local.hour.to_numpy() / 24
     weekday = local.day_of_week.to_numpy() / 7
     yearday = (local.day_of_year.to_numpy() - 1) / 365.25
@@ -85,7 +41,7 @@ def calendar(hours: Hours) -> Floats:
         wave(2 * np.pi * phase) for phase in (hour_of_day, weekday, yearday) for wave in (np.sin, np.cos)
     ]
     holidays = _holidays(int(local.year.min()), int(local.year.max())) if len(local) else frozenset()
-    days = _danish_days(hours)
+    days = danish_days(hours)
     is_free = (local.day_of_week.to_numpy() >= 5) | np.isin(days, np.array(sorted(holidays), np.int64))
     return np.column_stack([*waves, is_free.astype(np.float64), solar_elevation_sin(hours)])
 
@@ -136,13 +92,3 @@ def _holidays(first_year: int, last_year: int) -> frozenset[int]:
         if year <= 2023:  # Great Prayer Day was abolished from 2024.
             days.add(sunday + timedelta(days=26))
     return frozenset((day - date(1970, 1, 1)).days for day in days)
-
-
-def _danish(hours: Hours) -> pd.DatetimeIndex:
-    return times_of(hours).tz_localize("UTC").tz_convert(DENMARK)
-
-
-def _danish_days(hours: Hours) -> Hours:
-    """Danish date of each hour, as days since 1970."""
-    local = _danish(np.ravel(hours)).tz_localize(None)
-    return local.to_numpy().astype("datetime64[D]").astype(np.int64)

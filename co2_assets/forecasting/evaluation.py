@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from co2_assets.forecasting import metrics
-from co2_assets.forecasting.vocabulary import (
+from co2_assets.contracts.forecast_spec import (
     HEADLINE_LEADS,
     HORIZON_HOURS,
     MEDIAN_COLUMN,
     QUANTILE_COLUMNS,
     QUANTILES,
 )
+from co2_assets.forecasting import metrics
 
 Floats = NDArray[np.float64]
 

@@ -13,18 +13,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from co2_assets.forecasting.baselines import LONGEST_AGE_HOURS, persistence, same_hour_yesterday
-from co2_assets.forecasting.danish_time import hour_of, second_of, times_of
-from co2_assets.forecasting.forecast import COLUMNS, DECIMALS, NoForecastError
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.vocabulary import (
+from co2_assets.contracts.forecast_spec import (
     CO2,
     HORIZON_HOURS,
+    MARK_HOURS,
     MEASURED,
     MEDIAN,
     QUANTILE_COLUMNS,
     QUANTILES,
 )
+from co2_assets.contracts.time import hour_of, second_of, times_of
+from co2_assets.forecasting.baselines import LONGEST_AGE_HOURS, persistence, same_hour_yesterday
+from co2_assets.forecasting.forecast import COLUMNS, DECIMALS, NoForecastError
+from co2_assets.forecasting.known import KnownData
 from co2_assets.forecasting.windows import POWER_FEED
 
 Floats = NDArray[np.float64]
@@ -40,7 +41,6 @@ DECAY_HOURS: Final = 24.0
 # Weeks whose errors make the bands, and how many outcomes of a lead the prior bands weigh as much as.
 ERRORS_WINDOW: Final = timedelta(days=42)
 PRIOR_OUTCOMES: Final = 40.0
-MARK_HOURS: Final = 6
 # The rule's errors on the recording of March to December 2023: their standard deviation follows
 # this curve of the lead (18 g/kWh at 1 h, 47 at 24 h), their quantiles these multiples of it.
 PRIOR_DEVIATION_G_PER_KWH: Final = 48.0

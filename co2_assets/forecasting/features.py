@@ -7,9 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from co2_assets.contracts.areas import DENMARK, Area
-from co2_assets.forecasting.danish_time import CALENDAR_COLUMNS, calendar, hours_since_epoch
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.vocabulary import (
+from co2_assets.contracts.forecast_spec import (
     CO2,
     LAG_HOURS,
     MEASURED,
@@ -19,6 +17,9 @@ from co2_assets.forecasting.vocabulary import (
     WIND_SOLAR_FORECAST,
     price_column,
 )
+from co2_assets.contracts.time import hours_since_epoch
+from co2_assets.forecasting.danish_time import CALENDAR_COLUMNS, calendar
+from co2_assets.forecasting.known import KnownData
 
 LEAST_MINUTES = 45
 

@@ -8,19 +8,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, MARK_HOURS, QUANTILE_COLUMNS
+from co2_assets.contracts.time import hour_of, second_of, times_of
 from co2_assets.forecasting.baselines import LONGEST_DAYS, persistence, same_hour_yesterday
 from co2_assets.forecasting.calibration import (
-    MARK_HOURS,
     WINDOW,
     offsets_as_of,
     recalibrated,
     scaled_errors,
 )
-from co2_assets.forecasting.danish_time import hour_of, second_of, times_of
 from co2_assets.forecasting.degradation import assess
 from co2_assets.forecasting.known import KnownData
 from co2_assets.forecasting.model import TrainedModel, raw_quantiles
-from co2_assets.forecasting.vocabulary import HORIZON_HOURS, QUANTILE_COLUMNS
 from co2_assets.forecasting.windows import REACH_BACK_HOURS, build_windows
 
 Floats = NDArray[np.float64]

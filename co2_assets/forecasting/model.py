@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 
 from co2_assets.contracts.areas import Area
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, QUANTILES
 from co2_assets.forecasting.determinism import deterministic
 from co2_assets.forecasting.network import AttentionLstm
 from co2_assets.forecasting.scaling import InputLayer, Scaler
-from co2_assets.forecasting.vocabulary import HORIZON_HOURS, QUANTILES
 from co2_assets.forecasting.windows import PAST_HOURS, Windows, future_inputs, past_inputs
 
 Floats = NDArray[np.float64]

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, QUANTILES
 from co2_assets.forecasting.model import (
     Part,
     TrainedModel,
@@ -24,7 +25,6 @@ from co2_assets.forecasting.model import (
 )
 from co2_assets.forecasting.network import AttentionLstm
 from co2_assets.forecasting.scaling import InputLayer, Scaler
-from co2_assets.forecasting.vocabulary import HORIZON_HOURS, QUANTILES
 from co2_assets.forecasting.windows import PAST_HOURS, future_inputs, past_inputs
 
 FORMAT: Final = 1

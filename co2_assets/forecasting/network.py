@@ -11,7 +11,7 @@ import math
 import torch
 from torch import nn
 
-from co2_assets.forecasting.vocabulary import MEDIAN, QUANTILES
+from co2_assets.contracts.forecast_spec import MEDIAN, QUANTILES
 
 
 class AttentionLstm(nn.Module):

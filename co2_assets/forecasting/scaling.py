@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from co2_assets.contracts.areas import Area
-from co2_assets.forecasting.vocabulary import CO2, HORIZON_HOURS
+from co2_assets.contracts.forecast_spec import CO2, HORIZON_HOURS
 from co2_assets.forecasting.windows import CALENDAR, Input, Windows, future_inputs, past_inputs
 
 Floats = NDArray[np.float64]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from co2_assets.forecasting.vocabulary import HORIZON_HOURS, ROLLING_HOURS
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, ROLLING_HOURS
 from co2_assets.forecasting.windows import PAST_HOURS
 
 Integers = NDArray[np.int64]

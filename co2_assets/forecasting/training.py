@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from co2_assets.contracts.areas import Area
+from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, HORIZON_HOURS, MEDIAN
+from co2_assets.contracts.time import hour_of, times_of
 from co2_assets.forecasting import metrics
 from co2_assets.forecasting.calibration import conformal_offsets, scaled_errors
-from co2_assets.forecasting.danish_time import hour_of, times_of
 from co2_assets.forecasting.determinism import deterministic
 from co2_assets.forecasting.known import KnownData
 from co2_assets.forecasting.model import (
@@ -28,7 +29,6 @@ from co2_assets.forecasting.model import (
 from co2_assets.forecasting.network import AttentionLstm, pinball_loss
 from co2_assets.forecasting.scaling import Batch, InputLayer, fit_scaler
 from co2_assets.forecasting.splits import Split, TooLittleDataError, split_in_time
-from co2_assets.forecasting.vocabulary import HEADLINE_LEADS, HORIZON_HOURS, MEDIAN
 from co2_assets.forecasting.windows import (
     MASKABLE_FEEDS,
     POWER_FEED,

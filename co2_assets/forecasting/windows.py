@@ -14,10 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from co2_assets.contracts.areas import Area
-from co2_assets.forecasting.danish_time import CALENDAR_COLUMNS, calendar, hours_since_epoch, second_of
-from co2_assets.forecasting.features import ROLLING_COLUMNS, features_of
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.vocabulary import (
+from co2_assets.contracts.forecast_spec import (
     CO2,
     HORIZON_HOURS,
     MEASURED,
@@ -27,6 +24,10 @@ from co2_assets.forecasting.vocabulary import (
     WIND_SOLAR_MEASURED,
     price_column,
 )
+from co2_assets.contracts.time import hours_since_epoch, second_of
+from co2_assets.forecasting.danish_time import CALENDAR_COLUMNS, calendar
+from co2_assets.forecasting.features import ROLLING_COLUMNS, features_of
+from co2_assets.forecasting.known import KnownData
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from co2_assets.contracts.sources import SOURCE_LABELS
 from co2_assets.warehouse.damage import damage_note, is_damage
 from co2_assets.warehouse.errors import (
     BadRows,
@@ -19,7 +20,7 @@ from co2_assets.warehouse.errors import (
     WrongSource,
 )
 from co2_assets.warehouse.frames import Parameters, query_frame
-from co2_assets.warehouse.home import SOURCE_LABELS, SourceFolder
+from co2_assets.warehouse.home import SourceFolder
 from co2_assets.warehouse.lock import exclusive, waits
 from co2_assets.warehouse.schema import SCHEMA, Schema, text_literal
 from co2_assets.warehouse.transaction import Transaction, WriteCount

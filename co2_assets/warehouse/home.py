@@ -6,10 +6,10 @@ What comes from the simulator or an archive never shares a database with the liv
 from dataclasses import dataclass
 from pathlib import Path
 
-LIVE, ARCHIVE, SIMULATOR = "live", "archive", "simulator"
+from co2_assets.contracts.sources import SOURCE_LABELS
+
 # In the name of a database that was set aside: what follows is when.
 DAMAGED = ".damaged-"
-SOURCE_LABELS = (LIVE, ARCHIVE, SIMULATOR)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 
 from co2_assets.contracts import Table
+from co2_assets.contracts.sources import SOURCE_LABELS
+from co2_assets.contracts.tables import TABLES, VIEWS
 from co2_assets.warehouse.errors import NewerSchema, WarehouseCorrupt, WrongSource
-from co2_assets.warehouse.home import SOURCE_LABELS
-from co2_assets.warehouse.tables import TABLES, VIEWS
 
 # For each version after the first, the SQL that brings a file of the version before to it. A file
 # that is new is made from `tables.TABLES` as they stand, so both ways must end in the same tables.

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from co2_assets.contracts.areas import DENMARK
-from co2_assets.warehouse.home import ARCHIVE
+from co2_assets.contracts.sources import SourceKind
 from co2_dash.api.cached import reader_of
 from co2_dash.api.models import DatasetState, Health, Readiness, Status
 from co2_dash.api.parameters import PriceAreaParameter
@@ -72,7 +72,7 @@ def _datasets(view: View, situation: Situation) -> list[DatasetState]:
 def _is_late(row: dict[str, Any], situation: Situation) -> bool:
     # What never came is late too, as for the pipeline's own checks. A recording holds no rows of what it
     # does not serve; the other sources serve everything.
-    return row["state"] == "late" or (not row["row_count"] and situation.source != ARCHIVE)
+    return row["state"] == "late" or (not row["row_count"] and situation.source != SourceKind.ARCHIVE)
 
 
 @router.get("/healthz", response_model=Health)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from co2_assets.warehouse.tables import QUANTILE_COLUMNS
+from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS
 from co2_dash import queries
 from co2_dash.danish_time import clock, iso_danish
 from co2_dash.exhibits.base import (

@@ -7,8 +7,7 @@ from itertools import cycle
 
 import pandas as pd
 
-from co2_assets.contracts import DATASETS
-from co2_assets.warehouse import tables
+from co2_assets.contracts import DATASETS, tables
 from co2_dash import queries
 from co2_dash.exhibits.base import INKS, Exhibit, Figure, Options, Theme, layout, numbers
 from co2_dash.exhibits.predictions import KINDS

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from co2_assets.contracts import DAY_AHEAD_PRICES, POWER_COLUMNS, POWER_SYSTEM_RIGHT_NOW, Kind, Table
-from co2_assets.warehouse import snapshots, tables
+from co2_assets.contracts import DAY_AHEAD_PRICES, POWER_COLUMNS, POWER_SYSTEM_RIGHT_NOW, Kind, Table, tables
+from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Transaction, Warehouse
 from co2_assets.warehouse.home import Home
 from co2_assets.warehouse.snapshots import Snapshot

@@ -10,6 +10,7 @@ import pytest
 from scripted_service import Service, envelope
 
 from co2_assets.contracts import CO2_EMISSION_PROGNOSIS, DATASETS, FORECASTS_HOUR, POWER_SYSTEM_RIGHT_NOW
+from co2_assets.contracts.sources import SOURCE_LABELS
 from co2_assets.energidataservice.archive import FILES
 from co2_assets.energidataservice.errors import EmptyAnswer, Refused
 from co2_assets.energidataservice.sources import (
@@ -19,7 +20,6 @@ from co2_assets.energidataservice.sources import (
     live_is_reachable,
     parse_source,
 )
-from co2_assets.warehouse.home import SOURCE_LABELS
 
 NOW = datetime(2024, 6, 1)
 

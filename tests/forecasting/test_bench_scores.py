@@ -8,7 +8,7 @@ import pytest
 from bench.accuracy.contestants import Contestant
 from bench.accuracy.picture import error_picture
 from bench.accuracy.scores import RANGES, diebold_mariano, duel, measures, same_hours
-from co2_assets.forecasting.vocabulary import HORIZON_HOURS
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 
 COUNT = 600
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from co2_assets.contracts.forecast_spec import MEDIAN, QUANTILES
 from co2_assets.forecasting.calibration import (
     POOLED_LEADS,
     PRIOR_OUTCOMES,
@@ -13,7 +14,6 @@ from co2_assets.forecasting.calibration import (
     recalibrated,
     scaled_errors,
 )
-from co2_assets.forecasting.vocabulary import MEDIAN, QUANTILES
 
 LEVELS = len(QUANTILES)
 # Raw quantiles of a standard normal, for two leads.

@@ -6,15 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from co2_assets.forecasting.danish_time import (
-    CALENDAR_COLUMNS,
-    calendar,
-    day_before_at,
-    hour_of,
-    second_of,
-    solar_elevation_sin,
-    times_of,
-)
+from co2_assets.contracts.time import day_before_at, hour_of, second_of, times_of
+from co2_assets.forecasting.danish_time import CALENDAR_COLUMNS, calendar, solar_elevation_sin
 
 
 def instant(time: datetime, clock: float) -> datetime:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, MEDIAN_COLUMN, QUANTILE_COLUMNS
 from co2_assets.forecasting.fallback import CAUSE, VERSION, issue_fallback
 from co2_assets.forecasting.forecast import COLUMNS, NoForecastError
 from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.vocabulary import HORIZON_HOURS, MEDIAN_COLUMN, QUANTILE_COLUMNS
 
 ISSUE = datetime(2024, 4, 5, 12)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from co2_assets.contracts.forecast_spec import CO2, QUANTILE_COLUMNS
 from co2_assets.forecasting.forecast import COLUMNS, NoForecastError, issue_forecasts
 from co2_assets.forecasting.known import KnownData
 from co2_assets.forecasting.model import TrainedModel
-from co2_assets.forecasting.vocabulary import CO2, QUANTILE_COLUMNS
 
 from .worlds import spoiled_after
 

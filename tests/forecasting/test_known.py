@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from co2_assets.contracts.areas import Area
-from co2_assets.forecasting.danish_time import hour_of, second_of
+from co2_assets.contracts.forecast_spec import MEASURED
+from co2_assets.contracts.time import hour_of, second_of
 from co2_assets.forecasting.known import WIND_SOLAR_PRODUCTS, KnownData
-from co2_assets.forecasting.vocabulary import MEASURED
 
 from .worlds import FETCHED, PRODUCTS, ZONES, prognosis_rows
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from co2_assets.contracts.forecast_spec import QUANTILES
 from co2_assets.forecasting import metrics
-from co2_assets.forecasting.vocabulary import QUANTILES
 
 RNG = np.random.default_rng(5)
 ACTUAL = RNG.uniform(20, 200, 60)

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from co2_assets.forecasting.danish_time import hour_of
+from co2_assets.contracts.forecast_spec import (
+    HEADLINE_LEADS,
+    HORIZON_HOURS,
+    MEASURED,
+    QUANTILES,
+    ROLLING_HOURS,
+)
+from co2_assets.contracts.time import hour_of
 from co2_assets.forecasting.known import KnownData
 from co2_assets.forecasting.model import TrainedModel, weights_bytes
 from co2_assets.forecasting.network import AttentionLstm, pinball_loss
@@ -22,13 +29,6 @@ from co2_assets.forecasting.splits import (
     split_in_time,
 )
 from co2_assets.forecasting.training import EpochReport, train
-from co2_assets.forecasting.vocabulary import (
-    HEADLINE_LEADS,
-    HORIZON_HOURS,
-    MEASURED,
-    QUANTILES,
-    ROLLING_HOURS,
-)
 from co2_assets.forecasting.windows import (
     PAST_HOURS,
     PROGNOSIS_FEED,

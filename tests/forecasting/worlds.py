@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from co2_assets.contracts.forecast_spec import MEASURED, POWERS
 from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.vocabulary import MEASURED, POWERS
 
 FEED_TABLES = ("aggregated", "wind_solar", "prices", "prognosis")
 PRODUCTS = (

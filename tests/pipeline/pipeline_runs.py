@@ -12,12 +12,12 @@ import httpx
 import pandas as pd
 
 from co2_assets.automation import TICK_JOB
+from co2_assets.contracts.tables import TABLES
 from co2_assets.definitions import build_definitions
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.home import Home, SourceFolder
-from co2_assets.warehouse.tables import TABLES
 
 T0 = datetime(2024, 6, 1)
 HOUR = timedelta(hours=1)

@@ -23,12 +23,12 @@ from co2_assets.automation import (
 )
 from co2_assets.backfill import BACKFILL_JOB
 from co2_assets.contracts import DATASETS
+from co2_assets.contracts.tables import MODEL_EVALUATIONS
 from co2_assets.definitions import build_definitions
 from co2_assets.ingest import update
 from co2_assets.pipeline import open_pipeline
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
-from co2_assets.warehouse.tables import MODEL_EVALUATIONS
 
 NOON = T0 + 12 * HOUR
 

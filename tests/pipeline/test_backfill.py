@@ -12,10 +12,11 @@ import pytest
 
 from co2_assets import backfill
 from co2_assets.backfill import BACKFILL_JOB, OP
+from co2_assets.contracts.sources import SourceKind
 from co2_assets.definitions import build_definitions
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
-from co2_assets.warehouse.home import SIMULATOR, Home
+from co2_assets.warehouse.home import Home
 
 DAYS = 5
 NOW = pd.Timestamp(2024, 6, 1, 9).to_pydatetime()
@@ -49,7 +50,7 @@ def home(tmp_path: Path) -> Settings:
 
 
 def published(settings: Settings, sql: str) -> pd.DataFrame:
-    snapshot = snapshots.current(Home(settings.home).source(SIMULATOR).snapshots)
+    snapshot = snapshots.current(Home(settings.home).source(SourceKind.SIMULATOR).snapshots)
     assert snapshot is not None
     return snapshots.query(snapshot, sql)
 

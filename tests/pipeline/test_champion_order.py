@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from co2_assets.contracts.tables import MODEL_TABLE
 from co2_assets.warehouse.database import Warehouse
-from co2_assets.warehouse.tables import MODEL_TABLE
 
 NOW = datetime(2024, 6, 1)
 

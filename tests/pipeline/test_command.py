@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from co2_assets.automation import RETRAIN_JOB
 from co2_assets.cli import app
 from co2_assets.contracts import DATASETS
+from co2_assets.contracts.time import utc_now
 from co2_assets.pipeline import held_source, open_pipeline
-from co2_assets.settings import utc_now
 from co2_assets.terminal import BACKTEST_FORECASTS, backtest_table
 from co2_assets.warehouse.home import Home
 from co2_assets.warehouse.lock import exclusive

@@ -24,11 +24,11 @@ from pipeline_runs import (
 
 from co2_assets.contracts import CO2_EMISSION, DATASETS, Dataset
 from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.tables import TABLES
 from co2_assets.forecasting.forecast import issue_forecasts
 from co2_assets.inputs import HISTORY_NEEDED, read_known_data
 from co2_assets.promotion import load_champion
 from co2_assets.status import read_status
-from co2_assets.warehouse.tables import TABLES
 
 Inject = Callable[[Fault | None], None]
 # In the evening tomorrow's forecasts and prices are due.

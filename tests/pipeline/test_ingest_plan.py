@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW, Dataset, Kind
+from co2_assets.contracts.tables import NEW_DATA_LOG
 from co2_assets.ingest import Window, covered_by, plan, subtract
-from co2_assets.warehouse.tables import NEW_DATA_LOG
 
 NOW = datetime(2024, 6, 1, 6)
 DAY = timedelta(days=1)

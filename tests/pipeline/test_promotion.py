@@ -14,10 +14,10 @@ from pipeline_runs import SMALL, T0, folder, run, simulated, tables, warehouse
 from co2_assets import promotion
 from co2_assets.automation import RETRAIN_JOB
 from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.tables import MODEL_TABLE
 from co2_assets.forecasting.known import KnownData
 from co2_assets.forecasting.model import TrainedModel
 from co2_assets.promotion import Verdict, judge, judge_together, load_champion
-from co2_assets.warehouse.tables import MODEL_TABLE
 
 FITTED_UNTIL = T0 - timedelta(days=6)
 TRUTH = 100.0

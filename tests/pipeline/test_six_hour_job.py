@@ -29,10 +29,11 @@ from co2_assets.assets.forecasts import hindcast_marks
 from co2_assets.automation import RETRAIN_JOB
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS
+from co2_assets.contracts.tables import PREDICTIONS, TABLES
 from co2_assets.forecasting.model_file import load_model
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
-from co2_assets.warehouse.tables import PREDICTIONS, QUANTILE_COLUMNS, TABLES
 
 Tables = Mapping[str, pd.DataFrame]
 ASSETS = [asset.key.to_user_string() for asset in all_assets if isinstance(asset, dg.AssetsDefinition)]

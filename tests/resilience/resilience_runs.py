@@ -20,6 +20,8 @@ import pandas as pd
 from co2_assets import pipeline
 from co2_assets.automation import TICK_JOB
 from co2_assets.contracts import Dataset
+from co2_assets.contracts.sources import SourceKind
+from co2_assets.contracts.tables import TABLES
 from co2_assets.definitions import build_definitions
 from co2_assets.energidataservice.emulator import Fault
 from co2_assets.energidataservice.sources import connect
@@ -27,8 +29,7 @@ from co2_assets.ingest import FetchReport, update
 from co2_assets.pipeline import open_pipeline
 from co2_assets.settings import Settings
 from co2_assets.warehouse.database import Warehouse
-from co2_assets.warehouse.home import ARCHIVE, Home, SourceFolder
-from co2_assets.warehouse.tables import TABLES
+from co2_assets.warehouse.home import Home, SourceFolder
 
 # Ten days later the recording has a meter's spike, and three weeks later a clock change.
 T0 = datetime(2024, 10, 5)
@@ -42,11 +43,11 @@ def at(settings: Settings, now: datetime) -> Settings:
 
 
 def folder(settings: Settings) -> SourceFolder:
-    return Home(settings.home).source(ARCHIVE)
+    return Home(settings.home).source(SourceKind.ARCHIVE)
 
 
 def warehouse(settings: Settings) -> Warehouse:
-    return Warehouse(folder(settings).database, ARCHIVE, lock_timeout_s=10)
+    return Warehouse(folder(settings).database, SourceKind.ARCHIVE, lock_timeout_s=10)
 
 
 @contextmanager

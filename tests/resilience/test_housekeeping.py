@@ -18,7 +18,8 @@ from resilience_runs import DAY, HOUR, T0, at, differing, everything, folder, ro
 
 from co2_assets import housekeeping
 from co2_assets.contracts import CO2_EMISSION_PROGNOSIS, POWER_SYSTEM_RIGHT_NOW
-from co2_assets.forecasting.danish_time import hour_of
+from co2_assets.contracts.tables import MODEL_TABLE
+from co2_assets.contracts.time import hour_of
 from co2_assets.forecasting.model_file import version_of
 from co2_assets.housekeeping import RUNS_KEPT, Tidied, prune_runs, tidy
 from co2_assets.inputs import read_known_data
@@ -27,7 +28,6 @@ from co2_assets.resources import PipelineResource
 from co2_assets.runs import CONFIGURATION
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
-from co2_assets.warehouse.tables import MODEL_TABLE
 
 
 def tidied(settings: Settings) -> Tidied:

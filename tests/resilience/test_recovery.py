@@ -11,6 +11,7 @@ import pytest
 from resilience_runs import HOUR, T0, at, everything, fetch, folder, rows, warehouse
 
 from co2_assets.contracts import POWER_SYSTEM_RIGHT_NOW
+from co2_assets.contracts.tables import TABLES
 from co2_assets.pipeline import open_pipeline
 from co2_assets.settings import Settings
 from co2_assets.status import read_status
@@ -20,7 +21,6 @@ from co2_assets.warehouse.damage import damage_note
 from co2_assets.warehouse.errors import NewerSchema, WarehouseCorrupt, WarehouseGone
 from co2_assets.warehouse.recovery import LEAST_COMPACTED_BYTES, LOST, compact, heal
 from co2_assets.warehouse.schema import SCHEMA
-from co2_assets.warehouse.tables import TABLES
 
 POWER = POWER_SYSTEM_RIGHT_NOW.name
 NOW = T0 + 6 * HOUR

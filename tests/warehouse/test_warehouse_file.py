@@ -9,6 +9,7 @@ import pytest
 from warehouse_rows import PRICES, T0, prices
 
 from co2_assets.contracts import Column, Kind, Table
+from co2_assets.contracts.tables import TABLES, VIEWS
 from co2_assets.warehouse.database import (
     NewerSchema,
     Warehouse,
@@ -19,7 +20,6 @@ from co2_assets.warehouse.database import (
 )
 from co2_assets.warehouse.recovery import heal
 from co2_assets.warehouse.schema import SCHEMA, Schema
-from co2_assets.warehouse.tables import TABLES, VIEWS
 
 READINGS = Table(
     "readings",

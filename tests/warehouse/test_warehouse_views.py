@@ -5,15 +5,9 @@ from datetime import timedelta
 import pandas as pd
 from warehouse_rows import PRICES, T0, filled, models, predictions, prices
 
+from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS, QUANTILES
+from co2_assets.contracts.tables import AGGREGATED_DATA, MODEL_TABLE, NEW_DATA_LOG, PREDICTIONS
 from co2_assets.warehouse.database import Warehouse
-from co2_assets.warehouse.tables import (
-    AGGREGATED_DATA,
-    MODEL_TABLE,
-    NEW_DATA_LOG,
-    PREDICTIONS,
-    QUANTILE_COLUMNS,
-    QUANTILES,
-)
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

@@ -8,8 +8,8 @@ import pytest
 from warehouse_rows import PRICES, PROGNOSIS, T0, filled, prices, prognosis
 
 from co2_assets.contracts import POWER_SYSTEM_RIGHT_NOW, Table
+from co2_assets.contracts.tables import AGGREGATED_DATA, TABLES
 from co2_assets.warehouse.database import BadRows, Warehouse, WriteCount
-from co2_assets.warehouse.tables import AGGREGATED_DATA, TABLES
 
 HOUR = timedelta(hours=1)
 LATER = T0 + 6 * HOUR

@@ -5,7 +5,7 @@ from datetime import datetime
 import pandas as pd
 
 from co2_assets.contracts import CO2_EMISSION_PROGNOSIS, DAY_AHEAD_PRICES, Kind, Table
-from co2_assets.warehouse.tables import MODEL_TABLE, PREDICTIONS
+from co2_assets.contracts.tables import MODEL_TABLE, PREDICTIONS
 
 PRICES = DAY_AHEAD_PRICES.table
 PROGNOSIS = CO2_EMISSION_PROGNOSIS.table

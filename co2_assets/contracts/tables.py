@@ -4,17 +4,15 @@ Every forecast row holds what the baselines said at the same instant, so that a 
 ask afterwards what was known then.
 """
 
-from co2_assets.contracts import DATASETS, POWER_COLUMNS, PRICE_AREA, Column, Kind, Table
-
-QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
-
-
-def quantile_column(level: float) -> str:
-    """Name of the column that holds the quantile at ``level``, as ``q05_g_per_kwh``."""
-    return f"q{round(level * 100):02d}_g_per_kwh"
-
-
-QUANTILE_COLUMNS = tuple(quantile_column(level) for level in QUANTILES)
+from co2_assets.contracts.datasets import DATASETS, POWER_COLUMNS, PRICE_AREA, PRICE_AREAS
+from co2_assets.contracts.forecast_spec import (
+    LAG_HOURS,
+    QUANTILE_COLUMNS,
+    QUANTILES,
+    ROLLING_HOURS,
+    price_column,
+)
+from co2_assets.contracts.schema import Column, Kind, Table
 
 
 def _time(name: str, description: str, *, nullable: bool = False) -> Column:
@@ -50,9 +48,6 @@ AGGREGATED_DATA = Table(
     ("price_area", "hour_utc"),
 )
 
-LAG_HOURS = (1, 2, 3, 4, 5)
-ROLLING_HOURS = (6, 12)
-
 ENGINEERED_FEATURES = Table(
     "engineered_features",
     "What was known of each hour once it was over: the model's view of the past.",
@@ -78,10 +73,7 @@ ENGINEERED_FEATURES = Table(
         _number("offshore_wind_forecast_mw", "Freshest leak-free offshore wind forecast.", "MW"),
         _number("onshore_wind_forecast_mw", "Freshest leak-free onshore wind forecast.", "MW"),
         _number("solar_forecast_mw", "Freshest leak-free solar forecast.", "MW"),
-        *(
-            _number(f"price_{zone.lower()}_eur_per_mwh", f"Day-ahead price in {zone}.", "EUR/MWh")
-            for zone in ("DK1", "DK2", "DE", "NO2", "SE3", "SE4")
-        ),
+        *(_number(price_column(zone), f"Day-ahead price in {zone}.", "EUR/MWh") for zone in PRICE_AREAS),
         _co2("prognosis_g_per_kwh", "Energinet's prognosis, newest version known before the hour."),
     ),
     ("price_area", "hour_utc"),

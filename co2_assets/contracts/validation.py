@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from co2_assets.contracts.vocabulary import Dataset, Kind
+from co2_assets.contracts.schema import Dataset, Kind
 
 
 @dataclass(frozen=True)

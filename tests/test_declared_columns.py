@@ -1,6 +1,5 @@
-"""Words that stand in two places because of the walls mean the same in both."""
+"""What the code produces has the columns, names and words that the contracts declare."""
 
-from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 
@@ -8,48 +7,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from co2_assets import retraining, status
-from co2_assets.assets import evaluations, forecasts, trained_model
-from co2_assets.contracts import DATASETS, POWER_COLUMNS, PRICE_AREAS, areas
+from co2_assets.assets import trained_model
+from co2_assets.contracts import DATASETS, POWER_COLUMNS, PRICE_AREAS, areas, forecast_spec, tables
 from co2_assets.definitions import build_definitions
-from co2_assets.energidataservice import sources
 from co2_assets.energidataservice.errors import ServiceError
-from co2_assets.forecasting import calibration, evaluation, features, forecast, vocabulary
+from co2_assets.forecasting import evaluation, forecast
 from co2_assets.forecasting.features import aggregate_hours, engineer_features
 from co2_assets.forecasting.model import TrainingConfig
 from co2_assets.promotion import Verdict
-from co2_assets.settings import AUTO, LIVE, SIMULATOR, Settings
-from co2_assets.warehouse import home, tables
-from co2_dash import situation
-
-
-def test_quantiles() -> None:
-    assert tables.QUANTILES == vocabulary.QUANTILES
-    assert tables.QUANTILE_COLUMNS == vocabulary.QUANTILE_COLUMNS
-    assert vocabulary.QUANTILES[vocabulary.MEDIAN] == 0.5
-    assert tables.quantile_column(0.5) == vocabulary.MEDIAN_COLUMN
-
-
-def test_lags_and_rolling_windows() -> None:
-    assert tables.LAG_HOURS == vocabulary.LAG_HOURS
-    assert tables.ROLLING_HOURS == vocabulary.ROLLING_HOURS
+from co2_assets.settings import Settings
 
 
 def test_measured_columns() -> None:
-    assert tuple(column.name for column in POWER_COLUMNS) == vocabulary.POWERS
+    assert tuple(column.name for column in POWER_COLUMNS) == forecast_spec.POWERS
     columns = tables.AGGREGATED_DATA.column_names
-    assert columns == ("price_area", "hour_utc", "minutes_observed", *vocabulary.MEASURED)
-
-
-def test_source_labels() -> None:
-    assert {sources.LIVE, sources.ARCHIVE, sources.SIMULATOR} == set(home.SOURCE_LABELS)
-    assert (sources.LIVE, sources.ARCHIVE, sources.SIMULATOR) == (home.LIVE, home.ARCHIVE, home.SIMULATOR)
-    assert (AUTO, LIVE, SIMULATOR) == (sources.AUTO, sources.LIVE, sources.SIMULATOR)
+    assert columns == ("price_area", "hour_utc", "minutes_observed", *forecast_spec.MEASURED)
 
 
 def test_price_zones_have_their_columns() -> None:
     names = tables.ENGINEERED_FEATURES.column_names
-    assert [vocabulary.price_column(zone) for zone in PRICE_AREAS] == [
+    assert [forecast_spec.price_column(zone) for zone in PRICE_AREAS] == [
         name for name in names if name.startswith("price_") and name != "price_area"
     ]
     for area in areas.AREAS.values():
@@ -61,7 +38,7 @@ def test_price_zones_have_their_columns() -> None:
 def minutes() -> pd.DataFrame:
     """Two days of measurements, the same each minute."""
     times = pd.date_range(datetime(2024, 6, 1), periods=2 * 24 * 60, freq="min", unit="us")
-    values = dict.fromkeys(vocabulary.MEASURED, 100.0)
+    values = dict.fromkeys(forecast_spec.MEASURED, 100.0)
     return pd.DataFrame({"price_area": "DK", "minute_utc": times, **values, "fetched_at_utc": times})
 
 
@@ -104,15 +81,6 @@ def test_score_columns_are_the_declared_ones() -> None:
     assert set(scored.columns) == set(tables.MODEL_EVALUATIONS.column_names) - named_by_the_asset
 
 
-def test_six_hour_marks() -> None:
-    assert forecasts.MARK_HOURS == calibration.MARK_HOURS
-    assert evaluations.TEST_ISSUED_EVERY.total_seconds() == 3600 * calibration.MARK_HOURS
-
-
-def test_a_forecast_is_overdue_after_the_same_time_everywhere() -> None:
-    assert status.OVERDUE_AFTER == situation.STALE_AFTER
-
-
 def test_sizes_named_in_the_run_configuration_are_the_defaults_of_training() -> None:
     config = trained_model.TrainingRunConfig
     for name in ("ensemble", "hidden", "epochs"):
@@ -150,10 +118,3 @@ def test_every_table_but_the_bookkeeping_is_an_asset_by_its_name(tmp_path: Path)
         "energi_data_service",
         "forecast_pages",
     }
-
-
-def test_thresholds_said_in_words() -> None:
-    assert retraining.ACCURACY_THRESHOLD_PERCENT == 65.0
-    assert retraining.MINIMUM_SCORED_HOURS == 24
-    assert features.LEAST_MINUTES == 45
-    assert [field.name for field in fields(Settings)][:3] == ["home", "source", "as_of"]

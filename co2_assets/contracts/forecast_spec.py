@@ -1,0 +1,63 @@
+"""What a forecast is: its quantiles, leads, kinds and columns, and the limits it is held to."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from co2_assets.contracts.datasets import POWER_COLUMNS
+
+
+class ForecastKind(StrEnum):
+    """How a forecast came about, or what an evaluation scored; kept in the tables by its value."""
+
+    LIVE = "live"
+    HINDCAST = "hindcast"  # issued later, as of then, by the model of now
+    BACKFILL = "backfill"  # issued later, as of then, by a model of then
+    TEST = "test"  # the test part of a training; an evaluation only
+
+
+QUANTILES: Final = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+MEDIAN: Final = QUANTILES.index(0.5)
+
+
+def quantile_column(level: float) -> str:
+    """Name of the column that holds the quantile at ``level``, as ``q05_g_per_kwh``."""
+    return f"q{round(level * 100):02d}_g_per_kwh"
+
+
+QUANTILE_COLUMNS: Final = tuple(quantile_column(level) for level in QUANTILES)
+MEDIAN_COLUMN: Final = QUANTILE_COLUMNS[MEDIAN]
+
+# How many hours are forecast. Lead 1 is the hour that begins at the issue time.
+HORIZON_HOURS: Final = 24
+# The leads that the pages, the retraining rule and the checks look at, first and last.
+HEADLINE_LEADS: Final = (1, 6)
+# A forecast is issued at 00, 06, 12 and 18 UTC.
+MARK_HOURS: Final = 6
+MARK: Final = timedelta(hours=MARK_HOURS)
+# An hour's grace for the run itself: after it the forecast is stale.
+OVERDUE_AFTER: Final = MARK + timedelta(hours=1)
+# Below this accuracy (100 - MAPE) of the headline leads a new model is trained.
+ACCURACY_THRESHOLD_PERCENT: Final = 65.0
+
+CO2: Final = "co2_g_per_kwh"
+POWERS: Final = tuple(column.name for column in POWER_COLUMNS)
+MEASURED: Final = (CO2, *POWERS)
+
+# Forecast types of the service, with the measured column and the engineered one they belong to.
+WIND_SOLAR: Final = {
+    "Offshore Wind": ("offshore_wind_mw", "offshore_wind_forecast_mw"),
+    "Onshore Wind": ("onshore_wind_mw", "onshore_wind_forecast_mw"),
+    "Solar": ("solar_mw", "solar_forecast_mw"),
+}
+WIND_SOLAR_MEASURED: Final = tuple(measured for measured, _ in WIND_SOLAR.values())
+WIND_SOLAR_FORECAST: Final = tuple(forecast for _, forecast in WIND_SOLAR.values())
+PROGNOSIS: Final = "prognosis_g_per_kwh"
+
+LAG_HOURS: Final = (1, 2, 3, 4, 5)
+ROLLING_HOURS: Final = (6, 12)
+
+
+def price_column(zone: str) -> str:
+    """Name of the engineered column that holds the day-ahead price in ``zone``."""
+    return f"price_{zone.lower()}_eur_per_mwh"

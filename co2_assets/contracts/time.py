@@ -1,0 +1,94 @@
+"""Time: UTC inside, Danish clock time where a rule or a reader needs it.
+
+``hours`` are whole hours and ``seconds`` whole seconds since 1970-01-01 00:00 UTC, as integers or
+arrays of them. Datetimes are naive UTC.
+"""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+COPENHAGEN = ZoneInfo("Europe/Copenhagen")
+
+Hours = NDArray[np.int64]
+Times = NDArray[np.datetime64]
+
+
+def utc_now() -> datetime:
+    """Return the wall clock as naive UTC, to the second."""
+    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+
+
+def danish_from_utc(times_utc: Times) -> Times:
+    """Return naive Danish wall-clock times for naive UTC ones (an hour repeats each autumn)."""
+    local = pd.DatetimeIndex(times_utc).tz_localize("UTC").tz_convert(COPENHAGEN).tz_localize(None)
+    return local.to_numpy().astype("datetime64[us]")
+
+
+def daily_publication(times_utc: Times, *, days_before: int, hour: float) -> Times:
+    """Return when something published once a day becomes known, for each delivery time.
+
+    ``hour`` is Danish wall-clock time, ``days_before`` the Danish day of delivery. Naive UTC in and
+    out. ``hour`` must not fall in 02:00-03:00, which clock changes repeat and skip.
+    """
+    days = danish_from_utc(times_utc).astype("datetime64[D]")
+    unique, position = np.unique(days, return_inverse=True)
+    local = unique.astype("datetime64[us]") + np.timedelta64(round((hour - 24 * days_before) * 3600), "s")
+    known = pd.DatetimeIndex(local).tz_localize(COPENHAGEN).tz_convert("UTC").tz_localize(None)
+    return known.to_numpy().astype("datetime64[us]")[position]
+
+
+def hours_since_epoch(times: pd.Series | pd.DatetimeIndex) -> Hours:
+    """Whole hours since 1970 of naive UTC times, rounded down."""
+    return seconds_since_epoch(times) // 3600
+
+
+def seconds_since_epoch(times: pd.Series | pd.DatetimeIndex) -> Hours:
+    """Whole seconds since 1970 of naive UTC times, rounded down."""
+    return times.to_numpy().astype("datetime64[s]").astype(np.int64)
+
+
+def hour_of(time: datetime) -> int:
+    """Hours since 1970 of one naive UTC time, rounded down."""
+    return int((time - datetime(1970, 1, 1)) // timedelta(hours=1))
+
+
+def second_of(time: datetime) -> int:
+    """Seconds since 1970 of one naive UTC time, rounded down."""
+    return int((time - datetime(1970, 1, 1)) // timedelta(seconds=1))
+
+
+def times_of(hours: Hours) -> pd.DatetimeIndex:
+    """Naive UTC times of hours since 1970."""
+    return pd.DatetimeIndex(
+        (np.asarray(hours, np.int64) * 3600).astype("datetime64[s]").astype("datetime64[us]")
+    )
+
+
+def day_before_at(hours: Hours, clock_hours: float) -> Hours:
+    """Seconds since 1970 of a Danish clock time on the day before each hour's Danish day.
+
+    ``clock_hours`` is the Danish time of day in hours, outside the small hours in which clocks
+    change, so that it names one instant.
+    """
+    days = danish_days(hours)
+    unique, inverse = np.unique(days, return_inverse=True)
+    midnight = (unique - 1).astype("datetime64[D]").astype("datetime64[s]")
+    local = midnight + np.timedelta64(round(clock_hours * 3600), "s")
+    instants = pd.DatetimeIndex(local).tz_localize(COPENHAGEN).tz_convert("UTC").tz_localize(None)
+    result: Hours = seconds_since_epoch(instants)[inverse]
+    return result.reshape(np.shape(hours))
+
+
+def danish_times(hours: Hours) -> pd.DatetimeIndex:
+    """Danish times, with their zone, of hours since 1970."""
+    return times_of(hours).tz_localize("UTC").tz_convert(COPENHAGEN)
+
+
+def danish_days(hours: Hours) -> Hours:
+    """Danish date of each hour, as days since 1970."""
+    local = danish_times(np.ravel(hours)).tz_localize(None)
+    return local.to_numpy().astype("datetime64[D]").astype(np.int64)
