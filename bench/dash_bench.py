@@ -24,7 +24,7 @@ from screenshots import CHROMIUM, CHROMIUM_FLAGS, served, settled
 
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
-from co2_assets.warehouse.home import Home
+from co2_assets.warehouse.paths import Home
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CLIENTS = 16

@@ -28,11 +28,11 @@ from co2_assets.contracts.areas import AREAS, MEASUREMENTS, Area
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.definitions import build_definitions
 from co2_assets.energidataservice import sources
-from co2_assets.energidataservice.simulator import SimulatedGrid
+from co2_assets.energidataservice.emulator.simulator import SimulatedGrid
 from co2_assets.settings import Settings
 from co2_assets.shutdown import silence_library_reports
 from co2_assets.warehouse.database import Warehouse
-from co2_assets.warehouse.home import Home
+from co2_assets.warehouse.paths import Home
 
 NOW = datetime(2024, 6, 1)
 MARK = timedelta(hours=6)

@@ -40,21 +40,21 @@ import dagster as dg
 import pandas as pd
 import psutil
 
+from bench.service_faults import RandomFaults, frozen, only
 from co2_assets import pipeline
 from co2_assets.automation import TICK_JOB
 from co2_assets.contracts import DAY_AHEAD_PRICES, POWER_SYSTEM_RIGHT_NOW, Dataset, split_rows
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.tables import TABLES
 from co2_assets.definitions import build_definitions
-from co2_assets.energidataservice.emulator import Fault
-from co2_assets.energidataservice.faults import RandomFaults, frozen, only
+from co2_assets.energidataservice.emulator.service import Fault
 from co2_assets.energidataservice.sources import connect, parse_source
 from co2_assets.settings import Settings
 from co2_assets.shutdown import silence_library_reports
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.errors import SnapshotUnreadable
-from co2_assets.warehouse.home import Home, SourceFolder
+from co2_assets.warehouse.paths import Home, SourceFolder
 
 MARK = timedelta(hours=6)
 DAY = timedelta(days=1)

@@ -17,8 +17,8 @@ from co2_assets.contracts.tables import NEW_DATA_LOG
 from co2_assets.energidataservice.errors import ServiceError
 from co2_assets.pipeline import Pipeline
 from co2_assets.quarantine import keep_apart, take_back
-from co2_assets.raw_rows import VINTAGE, store_rows
 from co2_assets.warehouse.database import Transaction
+from co2_assets.warehouse.transaction import VINTAGE, store_rows
 
 # A window of history that came back empty this often is taken to hold nothing.
 EMPTY_ANSWERS_BELIEVED = 3

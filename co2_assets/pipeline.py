@@ -19,7 +19,7 @@ from co2_assets.energidataservice.sources import (
 from co2_assets.settings import Settings, SettingsError
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
-from co2_assets.warehouse.home import Home, SourceFolder
+from co2_assets.warehouse.paths import Home, SourceFolder
 from co2_assets.warehouse.recovery import heal
 from co2_assets.warehouse.snapshots import Snapshot
 

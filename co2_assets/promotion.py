@@ -11,12 +11,12 @@ import pandas as pd
 
 from co2_assets.contracts.areas import AREAS
 from co2_assets.contracts.forecast_spec import CO2, HEADLINE_LEADS, HORIZON_HOURS, MEDIAN_COLUMN
-from co2_assets.contracts.tables import NEWEST_CHAMPION_FIRST
 from co2_assets.forecasting.forecast import issue_forecasts
 from co2_assets.forecasting.known import KnownData
 from co2_assets.forecasting.model import TrainedModel
 from co2_assets.forecasting.model_file import ModelFileError, load_model
 from co2_assets.warehouse.database import Warehouse
+from co2_assets.warehouse.views import NEWEST_CHAMPION_FIRST
 
 logger = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ import pandas as pd
 from co2_assets.contracts import BadRow, Dataset, Kind, Table, dataset_named, split_rows
 from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES, QUARANTINED_VALUES
 from co2_assets.contracts.time import utc_now
-from co2_assets.raw_rows import store_rows
 from co2_assets.settings import Settings
 from co2_assets.status import clock
 from co2_assets.warehouse.database import Transaction, Warehouse
 from co2_assets.warehouse.errors import WarehouseError
-from co2_assets.warehouse.home import Home
+from co2_assets.warehouse.paths import Home
 from co2_assets.warehouse.snapshots import Snapshot, publish, query
+from co2_assets.warehouse.transaction import store_rows
 
 
 class NotInQuarantine(WarehouseError):  # noqa: N818 -- named after the state found

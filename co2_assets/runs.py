@@ -13,7 +13,7 @@ import psutil
 
 from co2_assets.pipeline import published_snapshot, source_label
 from co2_assets.settings import Settings
-from co2_assets.warehouse.home import Home
+from co2_assets.warehouse.paths import Home
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.time import utc_now
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
-from co2_assets.warehouse.home import Home
+from co2_assets.warehouse.paths import Home
 from co2_assets.warehouse.snapshots import Snapshot
 
 

@@ -21,8 +21,8 @@ from co2_assets.automation import TICK_JOB
 from co2_assets.runs import REPOSITORY_ROOT, dagster_instance, end_leftover_runs, export, is_of_home
 from co2_assets.settings import Settings, SettingsError
 from co2_assets.warehouse.errors import WarehouseBusy
-from co2_assets.warehouse.home import Home
 from co2_assets.warehouse.lock import exclusive
+from co2_assets.warehouse.paths import Home
 
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 15.0

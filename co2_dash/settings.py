@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from co2_assets.contracts.sources import SOURCE_LABELS, SourceKind
-from co2_assets.warehouse.home import Home
+from co2_assets.warehouse.paths import Home
 
 DEFAULT_REQUESTS_PER_MINUTE = 600
 

@@ -13,8 +13,8 @@ import pandas as pd
 
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.errors import SnapshotUnreadable
-from co2_assets.warehouse.frames import query_frame
 from co2_assets.warehouse.snapshots import Snapshot
+from co2_assets.warehouse.sql import query_frame
 from co2_dash.settings import Settings
 
 T = TypeVar("T")

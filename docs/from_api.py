@@ -4,7 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from co2_assets.warehouse.home import Home
+from co2_assets.warehouse.paths import Home
 from co2_dash.app import create_app
 from co2_dash.settings import Settings
 

@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from co2_assets.contracts import DATASETS, Column, Dataset, Table
-from co2_assets.contracts.tables import DERIVED_TABLES, VIEWS
+from co2_assets.contracts.tables import DERIVED_TABLES
+from co2_assets.warehouse.views import VIEWS
 
 
 def contracts() -> str:

@@ -17,7 +17,6 @@ import httpx
 import pandas as pd
 
 from co2_assets.contracts import Column, Dataset, Endpoint
-from co2_assets.energidataservice.answers import frame_of, records_of
 from co2_assets.energidataservice.errors import (
     Asked,
     BadAnswer,
@@ -31,7 +30,8 @@ from co2_assets.energidataservice.errors import (
     TimedOut,
     Unreachable,
 )
-from co2_assets.energidataservice.pace import Pace
+from co2_assets.energidataservice.rate_limit import Pace
+from co2_assets.energidataservice.responses import frame_of, records_of
 
 BASE_URL = "https://api.energidataservice.dk"
 # Since August 2025 the service answers about one request per dataset, address and minute.

@@ -11,12 +11,12 @@ import httpx
 
 from co2_assets.contracts import Dataset
 from co2_assets.contracts.sources import SourceKind
-from co2_assets.energidataservice.archive import ArchiveError, RecordedGrid
 from co2_assets.energidataservice.client import LIVE_INTERVAL, EnergiDataService, wall_clock
-from co2_assets.energidataservice.emulator import EmulatedService, Fault
-from co2_assets.energidataservice.grid import Grid
-from co2_assets.energidataservice.simulated_weather import EPOCH
-from co2_assets.energidataservice.simulator import DEFAULT_SEED, SimulatedGrid
+from co2_assets.energidataservice.emulator.catalog import Grid
+from co2_assets.energidataservice.emulator.recording import ArchiveError, RecordedGrid
+from co2_assets.energidataservice.emulator.service import EmulatedService, Fault
+from co2_assets.energidataservice.emulator.simulated_weather import EPOCH
+from co2_assets.energidataservice.emulator.simulator import DEFAULT_SEED, SimulatedGrid
 
 # What a first run fetches of a source that has years: enough to be useful at once.
 FIRST_DAYS = 60

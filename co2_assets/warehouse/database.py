@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 
 from co2_assets.contracts.sources import SOURCE_LABELS
-from co2_assets.warehouse.damage import damage_note, is_damage
+from co2_assets.warehouse.corruption import damage_note, is_damage
 from co2_assets.warehouse.errors import (
     BadRows,
     NewerSchema,
@@ -19,10 +19,10 @@ from co2_assets.warehouse.errors import (
     WarehouseGone,
     WrongSource,
 )
-from co2_assets.warehouse.frames import Parameters, query_frame
-from co2_assets.warehouse.home import SourceFolder
 from co2_assets.warehouse.lock import exclusive, waits
-from co2_assets.warehouse.schema import SCHEMA, Schema, text_literal
+from co2_assets.warehouse.migrations import SCHEMA, Schema
+from co2_assets.warehouse.paths import SourceFolder
+from co2_assets.warehouse.sql import Parameters, query_frame, text_literal
 from co2_assets.warehouse.transaction import Transaction, WriteCount
 
 __all__ = [

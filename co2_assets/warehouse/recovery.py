@@ -8,12 +8,12 @@ import duckdb
 
 from co2_assets.contracts.tables import NEW_DATA_LOG
 from co2_assets.warehouse import snapshots
-from co2_assets.warehouse.damage import damage_note, is_of_the_file, read_everything
+from co2_assets.warehouse.corruption import damage_note, is_of_the_file, read_everything
 from co2_assets.warehouse.database import Warehouse, log_of
 from co2_assets.warehouse.errors import WarehouseCorrupt
-from co2_assets.warehouse.home import DAMAGED, SourceFolder
-from co2_assets.warehouse.schema import quoted, text_literal
+from co2_assets.warehouse.paths import DAMAGED, SourceFolder
 from co2_assets.warehouse.snapshots import Snapshot
+from co2_assets.warehouse.sql import quoted, text_literal
 
 # What a fetch's outcome becomes when its rows were lost: its window is asked for again.
 LOST = "lost"

@@ -22,12 +22,12 @@ import duckdb
 import pandas as pd
 
 from co2_assets.contracts.areas import MEASUREMENTS
-from co2_assets.contracts.tables import FRESHNESS_VIEW, SNAPSHOT_VIEWS
-from co2_assets.warehouse.damage import is_of_the_file, read_everything
+from co2_assets.warehouse.corruption import is_of_the_file, read_everything
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.errors import SnapshotUnreadable
-from co2_assets.warehouse.frames import Parameters, query_frame
-from co2_assets.warehouse.schema import Schema, quoted, table_ddl, text_literal
+from co2_assets.warehouse.migrations import Schema, table_ddl
+from co2_assets.warehouse.sql import Parameters, query_frame, quoted, text_literal
+from co2_assets.warehouse.views import FRESHNESS_VIEW, SNAPSHOT_VIEWS
 
 POINTER = "current.json"
 _UNFINISHED = ".unfinished"

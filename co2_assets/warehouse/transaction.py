@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import duckdb
 import pandas as pd
 
-from co2_assets.contracts import FETCHED_AT, Table
+from co2_assets.contracts import FETCHED_AT, Dataset, Table
 from co2_assets.warehouse.errors import BadRows
-from co2_assets.warehouse.frames import Parameters, query_frame
-from co2_assets.warehouse.schema import quoted
+from co2_assets.warehouse.sql import Parameters, query_frame, quoted
 
 
 @dataclass(frozen=True)
@@ -184,3 +183,14 @@ def _list(names: tuple[str, ...]) -> str:
 
 def _each(names: list[str] | tuple[str, ...], form: str, between: str = ", ") -> str:
     return between.join(form.format(quoted(name)) for name in names)
+
+
+VINTAGE = "published_at_utc"
+
+
+def store_rows(dataset: Dataset, rows: pd.DataFrame, transaction: Transaction) -> WriteCount:
+    """Write rows of a raw table as its habits ask for: vintages are added, other rows brought up to date."""
+    if VINTAGE in dataset.table.key:
+        return transaction.append_vintages(dataset.table, rows)
+    # The service revises values; a null for one it gave before is a fault, not a revision.
+    return transaction.upsert(dataset.table, rows, null_is_news=False)

@@ -14,7 +14,7 @@ from pages_server import now, serving
 from playwright.sync_api import Browser, Error, expect, sync_playwright
 
 from bench.screenshots import CHROMIUM, CHROMIUM_FLAGS
-from co2_assets.warehouse.home import Home
+from co2_assets.warehouse.paths import Home
 from co2_dash.settings import Settings
 from co2_dash.store import SnapshotStore, View
 

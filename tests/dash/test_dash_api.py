@@ -11,7 +11,7 @@ import snapshot_data
 from snapshot_data import CHAMPION, NOW
 
 from co2_assets.warehouse import snapshots
-from co2_assets.warehouse.home import Home
+from co2_assets.warehouse.paths import Home
 from co2_dash.api.access import RequestLimit
 
 Asked = Callable[..., httpx.Client]

@@ -14,7 +14,7 @@ from pages_server import now, serving
 from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
 from co2_assets.warehouse.database import Warehouse
-from co2_assets.warehouse.home import Home
+from co2_assets.warehouse.paths import Home
 from co2_dash.settings import Settings
 
 PAGES = {

@@ -10,7 +10,7 @@ import snapshot_data
 from snapshot_data import NOW
 
 from co2_assets.contracts import DATASETS
-from co2_assets.warehouse.home import Home
+from co2_assets.warehouse.paths import Home
 from co2_dash.reader import Reader
 from co2_dash.settings import Settings
 from co2_dash.situation import Situation

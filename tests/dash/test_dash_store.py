@@ -11,7 +11,7 @@ import pytest
 import snapshot_data
 from pages_server import now, serving
 
-from co2_assets.warehouse.home import Home
+from co2_assets.warehouse.paths import Home
 from co2_dash import queries, store
 from co2_dash.api.cached import MOST_BYTES_KEPT
 from co2_dash.settings import Settings

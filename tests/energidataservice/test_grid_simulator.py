@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 
 from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW, PRICE_DATASETS_SWITCH, split_rows
-from co2_assets.energidataservice.grid import KNOWN_AT, SERVED
-from co2_assets.energidataservice.simulated_power import (
+from co2_assets.energidataservice.emulator.catalog import KNOWN_AT, SERVED
+from co2_assets.energidataservice.emulator.simulated_power import (
     CENTRAL_CAPACITY,
     EXPORT_LIMIT,
     IMPORT_LIMIT,
     HourlyState,
     simulate,
 )
-from co2_assets.energidataservice.simulated_weather import hours_from_epoch, sun_height
-from co2_assets.energidataservice.simulator import SimulatedGrid
+from co2_assets.energidataservice.emulator.simulated_weather import hours_from_epoch, sun_height
+from co2_assets.energidataservice.emulator.simulator import SimulatedGrid
 from co2_assets.energidataservice.sources import Source, connect
 
 YEARS = 3

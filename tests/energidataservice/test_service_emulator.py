@@ -10,10 +10,10 @@ import httpx
 import pandas as pd
 import pytest
 
-from co2_assets.energidataservice.archive import RecordedGrid
-from co2_assets.energidataservice.emulator import EmulatedService
-from co2_assets.energidataservice.grid import KNOWN_AT, SERVED, Grid
-from co2_assets.energidataservice.simulator import SimulatedGrid
+from co2_assets.energidataservice.emulator.catalog import KNOWN_AT, SERVED, Grid
+from co2_assets.energidataservice.emulator.recording import RecordedGrid
+from co2_assets.energidataservice.emulator.service import EmulatedService
+from co2_assets.energidataservice.emulator.simulator import SimulatedGrid
 
 SUMMER_2024 = datetime(2024, 6, 1)
 

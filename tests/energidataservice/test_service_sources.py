@@ -11,7 +11,7 @@ from scripted_service import Service, envelope
 
 from co2_assets.contracts import CO2_EMISSION_PROGNOSIS, DATASETS, FORECASTS_HOUR, POWER_SYSTEM_RIGHT_NOW
 from co2_assets.contracts.sources import SOURCE_LABELS
-from co2_assets.energidataservice.archive import FILES
+from co2_assets.energidataservice.emulator.recording import FILES
 from co2_assets.energidataservice.errors import EmptyAnswer, Refused
 from co2_assets.energidataservice.sources import (
     Source,

@@ -17,7 +17,7 @@ from co2_assets.definitions import build_definitions
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
-from co2_assets.warehouse.home import Home, SourceFolder
+from co2_assets.warehouse.paths import Home, SourceFolder
 
 T0 = datetime(2024, 6, 1)
 HOUR = timedelta(hours=1)

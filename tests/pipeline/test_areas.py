@@ -17,12 +17,12 @@ from co2_assets.cli import app
 from co2_assets.contracts import CO2_EMISSION
 from co2_assets.contracts.areas import AREAS, Area
 from co2_assets.energidataservice import sources
-from co2_assets.energidataservice.simulator import SimulatedGrid
+from co2_assets.energidataservice.emulator.simulator import SimulatedGrid
 from co2_assets.ingest import update
 from co2_assets.pipeline import open_pipeline
 from co2_assets.settings import Settings
 from co2_assets.status import read_status
-from co2_assets.warehouse.home import Home
+from co2_assets.warehouse.paths import Home
 from co2_dash.app import create_app
 from co2_dash.settings import Settings as PagesSettings
 

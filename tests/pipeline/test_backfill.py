@@ -16,7 +16,7 @@ from co2_assets.contracts.sources import SourceKind
 from co2_assets.definitions import build_definitions
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
-from co2_assets.warehouse.home import Home
+from co2_assets.warehouse.paths import Home
 
 DAYS = 5
 NOW = pd.Timestamp(2024, 6, 1, 9).to_pydatetime()

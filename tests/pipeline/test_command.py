@@ -20,8 +20,8 @@ from co2_assets.contracts import DATASETS
 from co2_assets.contracts.time import utc_now
 from co2_assets.pipeline import held_source, open_pipeline
 from co2_assets.terminal import BACKTEST_FORECASTS, backtest_table
-from co2_assets.warehouse.home import Home
 from co2_assets.warehouse.lock import exclusive
+from co2_assets.warehouse.paths import Home
 
 COMMANDS = ("up", "tick", "train", "forecast", "status", "backtest")
 DONE, FAILED, USAGE = 0, 1, 2

@@ -23,13 +23,13 @@ from co2_assets.contracts import Dataset
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.tables import TABLES
 from co2_assets.definitions import build_definitions
-from co2_assets.energidataservice.emulator import Fault
+from co2_assets.energidataservice.emulator.service import Fault
 from co2_assets.energidataservice.sources import connect
 from co2_assets.ingest import FetchReport, update
 from co2_assets.pipeline import open_pipeline
 from co2_assets.settings import Settings
 from co2_assets.warehouse.database import Warehouse
-from co2_assets.warehouse.home import Home, SourceFolder
+from co2_assets.warehouse.paths import Home, SourceFolder
 
 # Ten days later the recording has a meter's spike, and three weeks later a clock change.
 T0 = datetime(2024, 10, 5)

@@ -17,10 +17,10 @@ from co2_assets.settings import Settings
 from co2_assets.status import read_status
 from co2_assets.terminal import status_table
 from co2_assets.warehouse import recovery, snapshots
-from co2_assets.warehouse.damage import damage_note
+from co2_assets.warehouse.corruption import damage_note
 from co2_assets.warehouse.errors import NewerSchema, WarehouseCorrupt, WarehouseGone
+from co2_assets.warehouse.migrations import SCHEMA
 from co2_assets.warehouse.recovery import LEAST_COMPACTED_BYTES, LOST, compact, heal
-from co2_assets.warehouse.schema import SCHEMA
 
 POWER = POWER_SYSTEM_RIGHT_NOW.name
 NOW = T0 + 6 * HOUR

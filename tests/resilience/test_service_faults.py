@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from resilience_runs import DAY, HOUR, T0, at, fetch, rows, tick, warehouse
 
+from bench.service_faults import FAULTS, HARMLESS, each, edited, frozen, late, only, stuck
 from co2_assets.contracts import (
     CO2_EMISSION_PROGNOSIS,
     DAY_AHEAD_PRICES,
@@ -14,7 +15,6 @@ from co2_assets.contracts import (
     Dataset,
     split_rows,
 )
-from co2_assets.energidataservice.faults import FAULTS, HARMLESS, each, edited, frozen, late, only, stuck
 from co2_assets.ingest import plan
 from co2_assets.quarantine import NotInQuarantine, breaks_contract, release
 from co2_assets.settings import Settings

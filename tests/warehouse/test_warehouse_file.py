@@ -9,7 +9,7 @@ import pytest
 from warehouse_rows import PRICES, T0, prices
 
 from co2_assets.contracts import Column, Kind, Table
-from co2_assets.contracts.tables import TABLES, VIEWS
+from co2_assets.contracts.tables import TABLES
 from co2_assets.warehouse.database import (
     NewerSchema,
     Warehouse,
@@ -18,8 +18,9 @@ from co2_assets.warehouse.database import (
     WriteCount,
     WrongSource,
 )
+from co2_assets.warehouse.migrations import SCHEMA, Schema
 from co2_assets.warehouse.recovery import heal
-from co2_assets.warehouse.schema import SCHEMA, Schema
+from co2_assets.warehouse.views import VIEWS
 
 READINGS = Table(
     "readings",

@@ -9,12 +9,13 @@ import duckdb
 import pytest
 from warehouse_rows import PRICES, T0, predictions, prices
 
-from co2_assets.contracts.tables import PREDICTIONS, TABLES, VIEWS
+from co2_assets.contracts.tables import PREDICTIONS, TABLES
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.errors import SnapshotUnreadable
-from co2_assets.warehouse.schema import SCHEMA
+from co2_assets.warehouse.migrations import SCHEMA
 from co2_assets.warehouse.snapshots import NOT_PUBLISHED, POINTER, Snapshot, current, opened, publish, query
+from co2_assets.warehouse.views import VIEWS
 
 HOUR = timedelta(hours=1)
 PRICE = "SELECT price_eur_per_mwh AS p FROM day_ahead_prices"

@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 
 from co2_assets.energidataservice.client import LARGEST_ANSWER_BYTES
-from co2_assets.energidataservice.emulator import Fault
-from co2_assets.energidataservice.grid import SERVED
+from co2_assets.energidataservice.emulator.catalog import SERVED
+from co2_assets.energidataservice.emulator.service import Fault
 
 Record = dict[str, Any]
 Records = list[Record]

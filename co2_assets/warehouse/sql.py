@@ -1,4 +1,4 @@
-"""What a query gives as a DataFrame, the same whatever its rows hold."""
+"""SQL text and its results: quoting, and frames with the types that the code expects."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,3 +19,13 @@ def query_frame(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Par
     frame = result.df()
     # A text column without a single value would come as object.
     return frame.astype(dict.fromkeys(text, "str"))
+
+
+def quoted(name: str) -> str:
+    """Return ``name`` as an SQL identifier: some columns are called like a word of SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text_literal(value: object) -> str:
+    """Return ``value`` as SQL text, for statements that take no parameters."""
+    return "'" + str(value).replace("'", "''") + "'"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from co2_assets.energidataservice.simulated_weather import (
+from co2_assets.energidataservice.emulator.simulated_weather import (
     Floats,
     demand_pattern,
     hours_from_epoch,

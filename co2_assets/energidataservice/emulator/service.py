@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from co2_assets.contracts.time import danish_from_utc
-from co2_assets.energidataservice.grid import KNOWN_AT, SERVED, Grid, ServedDataset, danish_twin
+from co2_assets.energidataservice.emulator.catalog import KNOWN_AT, SERVED, Grid, ServedDataset, danish_twin
 
 DEFAULT_LIMIT = 100
 TIME_FORMATS = {4: "%Y", 7: "%Y-%m", 10: "%Y-%m-%d", 16: "%Y-%m-%dT%H:%M"}

@@ -9,8 +9,10 @@ import duckdb
 
 from co2_assets.contracts import Table
 from co2_assets.contracts.sources import SOURCE_LABELS
-from co2_assets.contracts.tables import TABLES, VIEWS
+from co2_assets.contracts.tables import TABLES
 from co2_assets.warehouse.errors import NewerSchema, WarehouseCorrupt, WrongSource
+from co2_assets.warehouse.sql import quoted, text_literal
+from co2_assets.warehouse.views import VIEWS
 
 # For each version after the first, the SQL that brings a file of the version before to it. A file
 # that is new is made from `tables.TABLES` as they stand, so both ways must end in the same tables.
@@ -124,16 +126,6 @@ def _statements(table: Table) -> Iterator[str]:
     for column in table.columns:
         comment = f"{column.description} [{column.unit}]" if column.unit else column.description
         yield f"COMMENT ON COLUMN {quoted(table.name)}.{quoted(column.name)} IS {text_literal(comment)}"
-
-
-def quoted(name: str) -> str:
-    """Return ``name`` as an SQL identifier: some columns are called like a word of SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def text_literal(value: object) -> str:
-    """Return ``value`` as SQL text, for statements that take no parameters."""
-    return "'" + str(value).replace("'", "''") + "'"
 
 
 def _identity(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, int]:

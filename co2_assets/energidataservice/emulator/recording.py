@@ -10,7 +10,7 @@ import pandas as pd
 
 from co2_assets.contracts import PRICE_DATASETS_SWITCH
 from co2_assets.contracts.time import daily_publication
-from co2_assets.energidataservice.grid import KNOWN_AT
+from co2_assets.energidataservice.emulator.catalog import KNOWN_AT
 
 POWER_SYSTEM = "PowerSystemRightNow_hourly.parquet"
 FORECASTS = "Forecasts_Hour.parquet"
@@ -78,7 +78,7 @@ class RecordedGrid:
         return last
 
     def rows(self, dataset: str, start: datetime, end: datetime, now: datetime) -> pd.DataFrame:
-        """Return the recorded rows of a served dataset; see `co2_assets.energidataservice.grid.Grid`."""
+        """Return the recorded rows of a served dataset; see `catalog.Grid`."""
         if dataset == "PowerSystemRightNow":
             # Hours not yet knowable are left out before they are spread over their minutes.
             hours = _between(self._power_system, "HourUTC", start - pd.Timedelta(hours=1), end)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from co2_assets.warehouse.schema import quoted
+from co2_assets.warehouse.sql import quoted
 
 # How DuckDB 2.0 words what only a damaged file gives; it has no error class of its own for it.
 _DAMAGE = re.compile(

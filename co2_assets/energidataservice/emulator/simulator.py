@@ -15,9 +15,9 @@ import pandas as pd
 
 from co2_assets.contracts import PRICE_AREAS, PRICE_DATASETS_SWITCH
 from co2_assets.contracts.time import daily_publication
-from co2_assets.energidataservice.grid import KNOWN_AT, SERVED
-from co2_assets.energidataservice.simulated_power import CAPACITY, HourlyState, simulate
-from co2_assets.energidataservice.simulated_weather import EPOCH, Floats, persistent_noise
+from co2_assets.energidataservice.emulator.catalog import KNOWN_AT, SERVED
+from co2_assets.energidataservice.emulator.simulated_power import CAPACITY, HourlyState, simulate
+from co2_assets.energidataservice.emulator.simulated_weather import EPOCH, Floats, persistent_noise
 
 Times = npt.NDArray[np.datetime64]
 
@@ -56,7 +56,7 @@ class SimulatedGrid:
         return frozenset(SERVED)
 
     def rows(self, dataset: str, start: datetime, end: datetime, now: datetime) -> pd.DataFrame:
-        """Return the simulated rows of a served dataset; see `co2_assets.energidataservice.grid.Grid`."""
+        """Return the simulated rows of a served dataset; see `catalog.Grid`."""
         # Nothing reaches further past now than the two days of forecasts.
         now = min(now, datetime(LAST_YEAR, 1, 1))
         start, end = max(start, EPOCH + timedelta(days=1)), min(end, now + timedelta(days=3))
