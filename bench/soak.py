@@ -80,8 +80,8 @@ PRELOADED = [
     "co2_assets.definitions",
     "co2_assets.housekeeping",
     "co2_assets.issuing",
-    "co2_assets.forecasting.training",
-    "co2_assets.forecasting.backtest",
+    "co2_assets.forecasting.network.network.training",
+    "co2_assets.forecasting.score.backtest",
 ]
 COUNTED_CALLS = 10
 # Calls so counted of a tick with nothing to mend.
@@ -279,7 +279,8 @@ class Soak:
         elif kind == "weights damaged, training fails":
             self._damage(kind)
             with patch(
-                "co2_assets.forecasting.training.train_together", side_effect=MemoryError("no memory left")
+                "co2_assets.forecasting.network.network.training.train_together",
+                side_effect=MemoryError("no memory left"),
             ):
                 self._tick_at(now, fault)
             return True

@@ -25,7 +25,7 @@ from co2_assets.pipeline import Pipeline
 from co2_assets.retraining import BACKFILL
 
 if TYPE_CHECKING:
-    from co2_assets.forecasting.model import TrainedModel
+    from co2_assets.forecasting.network.trained_model import TrainedModel
 
 BACKFILL_JOB = "backfill"
 OP = "score_the_past"
@@ -109,10 +109,10 @@ def _models_as_of(
     start: datetime, config: BackfillConfig, context: dg.OpExecutionContext, pipeline: Pipeline
 ) -> "Sequence[TrainedModel]":
     """Return the models that an earlier backfill trained as of ``start``, or train them."""
-    from co2_assets.forecasting.model import TrainingConfig
-    from co2_assets.forecasting.model_file import ModelFileError, load_model
-    from co2_assets.forecasting.training import EpochReport, train_together
-    from co2_assets.promotion import Verdict
+    from co2_assets.forecasting.network.model_file import ModelFileError, load_model
+    from co2_assets.forecasting.network.trained_model import TrainingConfig
+    from co2_assets.forecasting.network.training import EpochReport, train_together
+    from co2_assets.forecasting.score.comparison import Verdict
 
     since = BEGINNING if config.window_days is None else start - timedelta(days=config.window_days)
     # What follows is the test, so none of the history is set aside for one.
@@ -181,7 +181,7 @@ def _issue(
     pipeline: Pipeline, model: "TrainedModel", marks: list[datetime], context: dg.OpExecutionContext
 ) -> None:
     """Issue and keep the forecasts of some marks, each as of then."""
-    from co2_assets.forecasting.forecast import NoForecastError, issue_forecasts
+    from co2_assets.forecasting.issue.forecast import NoForecastError, issue_forecasts
 
     data = read_known_data(
         pipeline.warehouse, since=marks[0] - HISTORY_NEEDED, until=pipeline.now, area=model.area

@@ -29,7 +29,7 @@ def run_backtest(
     area: str = DENMARK.name,
     say: Say,
 ) -> dict[str, Any]:
-    """Return the report of `co2_assets.forecasting.backtest.report`.
+    """Return the report of `co2_assets.forecasting.score.backtest.report`.
 
     With ``train_until`` a model is trained on what was knowable then; its files are not kept and
     nothing is promoted. Raises SettingsError for times that make no sense and BacktestError when data
@@ -63,10 +63,10 @@ def _backtest(
     area: str,
     say: Say,
 ) -> dict[str, Any]:
-    from co2_assets.forecasting.backtest import backtest, report
-    from co2_assets.forecasting.model import TrainingConfig
-    from co2_assets.forecasting.splits import TooLittleDataError
-    from co2_assets.forecasting.training import EpochReport, train_together
+    from co2_assets.forecasting.network.splits import TooLittleDataError
+    from co2_assets.forecasting.network.trained_model import TrainingConfig
+    from co2_assets.forecasting.network.training import EpochReport, train_together
+    from co2_assets.forecasting.score.backtest import backtest, report
     from co2_assets.promotion import load_champion
 
     areas = read_areas(pipeline.warehouse, since=BEGINNING, until=pipeline.now)

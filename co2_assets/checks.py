@@ -9,7 +9,7 @@ from co2_assets.contracts import DATASETS, Dataset, Table
 from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, OVERDUE_AFTER, QUANTILE_COLUMNS
 from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES, PREDICTIONS
-from co2_assets.forecasting.features import LEAST_MINUTES
+from co2_assets.forecasting.inputs.features import LEAST_MINUTES
 from co2_assets.pipeline import Pipeline
 from co2_assets.quarantine import breaks_contract
 

@@ -18,9 +18,9 @@ from dagster._core.utils import is_valid_run_id
 
 from co2_assets.contracts import DATASETS, Dataset
 from co2_assets.contracts.areas import MEASUREMENTS
-from co2_assets.forecasting.model_file import version_of
+from co2_assets.forecasting.network.model_file import version_of
+from co2_assets.forecasting.score.comparison import REJECTED
 from co2_assets.pipeline import Pipeline
-from co2_assets.promotion import REJECTED
 from co2_assets.warehouse.recovery import compact
 
 logger = logging.getLogger(__name__)

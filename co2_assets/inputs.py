@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
 from co2_assets.contracts.forecast_spec import POWERS
-from co2_assets.forecasting.baselines import LONGEST_DAYS
-from co2_assets.forecasting.calibration import WINDOW
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.windows import REACH_BACK_HOURS
+from co2_assets.forecasting.inputs.baselines import LONGEST_DAYS
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.inputs.windows import REACH_BACK_HOURS
+from co2_assets.forecasting.network.calibration import WINDOW
 from co2_assets.warehouse.database import Warehouse
 
 # How far past now rows may speak of: day-ahead data reach to the end of tomorrow.

@@ -11,10 +11,10 @@ import pandas as pd
 from co2_assets.contracts import CO2_MAXIMUM
 from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS
-from co2_assets.forecasting import fallback
-from co2_assets.forecasting.forecast import NoForecastError, issue_forecasts
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.model import TrainedModel
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.issue import fallback
+from co2_assets.forecasting.issue.forecast import NoForecastError, issue_forecasts
+from co2_assets.forecasting.network.trained_model import TrainedModel
 from co2_assets.inputs import HISTORY_NEEDED, read_known_data
 from co2_assets.pipeline import Pipeline
 from co2_assets.promotion import champions_before, newest_promoted

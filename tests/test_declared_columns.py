@@ -11,10 +11,11 @@ from co2_assets.assets import trained_model
 from co2_assets.contracts import DATASETS, POWER_COLUMNS, PRICE_AREAS, areas, forecast_spec, tables
 from co2_assets.definitions import build_definitions
 from co2_assets.energidataservice.errors import ServiceError
-from co2_assets.forecasting import evaluation, forecast
-from co2_assets.forecasting.features import aggregate_hours, engineer_features
-from co2_assets.forecasting.model import TrainingConfig
-from co2_assets.promotion import Verdict
+from co2_assets.forecasting.inputs.features import aggregate_hours, engineer_features
+from co2_assets.forecasting.issue import forecast
+from co2_assets.forecasting.network.trained_model import TrainingConfig
+from co2_assets.forecasting.score import evaluation
+from co2_assets.forecasting.score.comparison import Verdict
 from co2_assets.settings import Settings
 
 

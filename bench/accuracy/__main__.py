@@ -23,7 +23,7 @@ from bench.accuracy.picture import error_picture
 from bench.accuracy.recording import Say, Trial, read_recording, trial
 from bench.accuracy.scores import duel, measures, monthly_coverage, same_hours
 from co2_assets.contracts.forecast_spec import HEADLINE_LEADS
-from co2_assets.forecasting.known import KnownData
+from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.settings import parse_instant
 
 OUT = Path("bench/out")

@@ -19,10 +19,10 @@ from co2_assets.contracts.forecast_spec import (
     QUANTILES,
 )
 from co2_assets.contracts.time import times_of
-from co2_assets.forecasting.backtest import backtest
-from co2_assets.forecasting.baselines import persistence, same_hour_yesterday
-from co2_assets.forecasting.model import TrainingConfig
-from co2_assets.forecasting.training import EpochReport, train
+from co2_assets.forecasting.inputs.baselines import persistence, same_hour_yesterday
+from co2_assets.forecasting.network.trained_model import TrainingConfig
+from co2_assets.forecasting.network.training import EpochReport, train
+from co2_assets.forecasting.score.backtest import backtest
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from bench.accuracy.contestants import Contestant
 from bench.accuracy.recording import Trial
 from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import CO2, HORIZON_HOURS, POWERS
-from co2_assets.forecasting.windows import Windows, future_inputs, past_inputs
+from co2_assets.forecasting.inputs.windows import Windows, future_inputs, past_inputs
 
 Floats = NDArray[np.float64]
 

@@ -16,9 +16,9 @@ from torch import nn
 from bench.accuracy.contestants import Contestant
 from bench.accuracy.recording import Trial
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, LAG_HOURS, POWERS
-from co2_assets.forecasting.determinism import deterministic
-from co2_assets.forecasting.features import ROLLING_COLUMNS
-from co2_assets.forecasting.windows import PAST_HOURS, Windows, past_inputs
+from co2_assets.forecasting.inputs.features import ROLLING_COLUMNS
+from co2_assets.forecasting.inputs.windows import PAST_HOURS, Windows, past_inputs
+from co2_assets.forecasting.network.trained_model import deterministic
 
 LEADS = 6
 HIDDEN = 128

@@ -12,8 +12,8 @@ from co2_assets.assets.features import BEGINNING, store_hours
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_assets.contracts.time import hour_of
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.windows import REACH_BACK_HOURS, Windows, build_windows
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.inputs.windows import REACH_BACK_HOURS, Windows, build_windows
 from co2_assets.ingest import update
 from co2_assets.inputs import read_known_data
 from co2_assets.pipeline import open_pipeline

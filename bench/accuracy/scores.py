@@ -12,7 +12,7 @@ from bench.noise import standard_error
 from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, HORIZON_HOURS, QUANTILES
 from co2_assets.contracts.time import times_of
 from co2_assets.forecasting import metrics
-from co2_assets.forecasting.evaluation import BANDS, band_coverage
+from co2_assets.forecasting.score.evaluation import BANDS, band_coverage
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

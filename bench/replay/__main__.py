@@ -3,8 +3,8 @@
 ``python -m bench.replay`` trains a first model at ``--from`` on what was known then and goes on in steps
 of six hours under two policies: that model for ever, and the service's own rule
 (`co2_assets.retraining.decide` on the last seven days' live forecasts, then
-`co2_assets.promotion.judge`). With ``--refit-days`` a third, a new training every so many days before the
-same judge. Whatever was trained, promoted or not, is then measured against the champion of that hour on
+`co2_assets.forecasting.score.comparison.judge`). With ``--refit-days`` a third: a new training every so
+many days, compared in the same way. Whatever was trained, promoted or not, is then measured against the champion of that hour on
 the days that followed, and each policy on the whole span. Nothing knowable later enters a training or a
 forecast.
 """
@@ -30,7 +30,7 @@ from bench.replay.differences import compared
 from bench.replay.policies import FIRST, Check, Policy, Replay, by_calendar, by_rule
 from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, MEDIAN_COLUMN
 from co2_assets.forecasting import metrics
-from co2_assets.forecasting.model import TrainingConfig
+from co2_assets.forecasting.network.trained_model import TrainingConfig
 from co2_assets.retraining import MINIMUM_SCORED_HOURS
 from co2_assets.settings import parse_instant
 from co2_assets.shutdown import silence_library_reports

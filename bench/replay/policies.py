@@ -13,13 +13,13 @@ from bench.replay.differences import Difference, compared
 from co2_assets.assets.evaluations import SCORED_DAYS
 from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, MARK
-from co2_assets.forecasting.backtest import backtest
-from co2_assets.forecasting.evaluation import score
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.model import TrainedModel, TrainingConfig
-from co2_assets.forecasting.model_file import WEIGHTS_SUFFIX, load_model, save_model
-from co2_assets.forecasting.training import train
-from co2_assets.promotion import judge
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.network.model_file import WEIGHTS_SUFFIX, load_model, save_model
+from co2_assets.forecasting.network.trained_model import TrainedModel, TrainingConfig
+from co2_assets.forecasting.network.training import train
+from co2_assets.forecasting.score.backtest import backtest
+from co2_assets.forecasting.score.comparison import judge
+from co2_assets.forecasting.score.evaluation import score
 from co2_assets.retraining import Decision, Score, Situation, decide
 from co2_assets.settings import Settings
 

@@ -10,7 +10,7 @@ from co2_assets.assets.metadata import OWNERS, definition_metadata, markdown_tab
 from co2_assets.assets.raw_energy_data import WRITER_POOL
 from co2_assets.contracts.forecast_spec import MARK
 from co2_assets.contracts.tables import MODEL_EVALUATIONS, MODEL_TRAINING_SETS
-from co2_assets.forecasting.evaluation import score
+from co2_assets.forecasting.score.evaluation import score
 from co2_assets.inputs import HISTORY_NEEDED, read_known_data
 from co2_assets.pipeline import Pipeline
 from co2_assets.retraining import BACKFILL
@@ -96,8 +96,8 @@ def _test_windows(pipeline: Pipeline) -> list[pd.DataFrame]:
     )
     if unscored.empty:
         return []
-    from co2_assets.forecasting.backtest import backtest
-    from co2_assets.forecasting.model_file import ModelFileError, load_model
+    from co2_assets.forecasting.network.model_file import ModelFileError, load_model
+    from co2_assets.forecasting.score.backtest import backtest
 
     parts = []
     for row in unscored.to_dict("records"):

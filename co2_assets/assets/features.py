@@ -11,7 +11,7 @@ from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW, Dataset
 from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.contracts.forecast_spec import MEASURED
 from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES
-from co2_assets.forecasting.features import aggregate_hours, features_of, minutes_of
+from co2_assets.forecasting.inputs.features import aggregate_hours, features_of, minutes_of
 from co2_assets.inputs import read_areas
 from co2_assets.pipeline import Pipeline
 from co2_assets.warehouse.database import WriteCount

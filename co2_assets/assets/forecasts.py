@@ -19,7 +19,7 @@ from co2_assets.inputs import measured_areas
 from co2_assets.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from co2_assets.forecasting.model import TrainedModel
+    from co2_assets.forecasting.network.trained_model import TrainedModel
 
 # The first run also forecasts these days' six-hour marks as of then, so that there are scores.
 HINDCAST_DAYS = 7
@@ -36,7 +36,7 @@ def _marks_to_hindcast(
     pipeline: Pipeline, area: Area, champion: "TrainedModel | None", issue_time: datetime
 ) -> list[datetime]:
     """Return the marks to forecast as of then: of the days before a model's first forecast."""
-    from co2_assets.forecasting.fallback import VERSION as FALLBACK
+    from co2_assets.forecasting.issue.fallback import VERSION as FALLBACK
 
     if champion is None:
         return []
@@ -67,7 +67,7 @@ def predictions(
     context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Issue each area's forecast of the present hour; on the first run also the hindcasts."""
-    from co2_assets.forecasting.forecast import NoForecastError
+    from co2_assets.forecasting.issue.forecast import NoForecastError
 
     issue_time = pipeline.now.replace(minute=0, second=0)
     issued: dict[str, pd.DataFrame] = {}
@@ -116,7 +116,7 @@ def _issue(
 
     NoForecastError when there is nothing to go on.
     """
-    from co2_assets.forecasting.forecast import NoForecastError, issue_forecasts
+    from co2_assets.forecasting.issue.forecast import NoForecastError, issue_forecasts
     from co2_assets.issuing import issue_live, read_for_issue
     from co2_assets.promotion import load_champion
 

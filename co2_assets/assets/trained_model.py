@@ -19,8 +19,8 @@ from co2_assets.pipeline import Pipeline
 from co2_assets.settings import MAXIMUM_SEED
 
 if TYPE_CHECKING:
-    from co2_assets.forecasting.model import TrainedModel
-    from co2_assets.promotion import Verdict
+    from co2_assets.forecasting.network.trained_model import TrainedModel
+    from co2_assets.forecasting.score.comparison import Verdict
 
 LISTED = ["price_area", "model_version", "decision", "test_mae_g_per_kwh", "reason", "trigger"]
 CHECK_NAME = "model_usable"
@@ -115,9 +115,9 @@ def _train(
     champions: "Mapping[str, TrainedModel]",
 ) -> str:
     """Train one model of all areas, judge and record it; return its version."""
-    from co2_assets.forecasting.model import TrainingConfig
-    from co2_assets.forecasting.training import EpochReport, train_together
-    from co2_assets.promotion import judge_together
+    from co2_assets.forecasting.network.trained_model import TrainingConfig
+    from co2_assets.forecasting.network.training import EpochReport, train_together
+    from co2_assets.forecasting.score.comparison import judge_together
 
     since = BEGINNING
     if config.window_days is not None:
@@ -163,7 +163,7 @@ def record_models(
     trigger: str,
 ) -> None:
     """Keep the files and rows of models that were trained together; ``verdicts`` are by area."""
-    from co2_assets.forecasting.model_file import save_model
+    from co2_assets.forecasting.network.model_file import save_model
     from co2_assets.promotion import model_row, training_set_rows
 
     rows = [

@@ -16,8 +16,8 @@ from generate import MADE, put  # noqa: E402
 
 from co2_assets.definitions import build_definitions  # noqa: E402
 from co2_assets.energidataservice.errors import ServiceError  # noqa: E402
-from co2_assets.forecasting.fallback import CAUSE  # noqa: E402
-from co2_assets.forecasting.windows import MASKABLE_FEEDS, POWER_FEED  # noqa: E402
+from co2_assets.forecasting.inputs.windows import MASKABLE_FEEDS, POWER_FEED  # noqa: E402
+from co2_assets.forecasting.issue.fallback import CAUSE  # noqa: E402
 from co2_assets.settings import Settings  # noqa: E402
 from co2_assets.terminal import status_table  # noqa: E402
 from co2_assets.warehouse.recovery import LOST  # noqa: E402

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.model import TrainedModel, TrainingConfig
-from co2_assets.forecasting.training import train
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.network.trained_model import TrainedModel, TrainingConfig
+from co2_assets.forecasting.network.training import train
 
 from .worlds import recorded, world
 

@@ -11,12 +11,12 @@ import pytest
 from co2_assets.contracts.forecast_spec import CO2, HORIZON_HOURS, MEASURED
 from co2_assets.contracts.time import hour_of
 from co2_assets.forecasting import metrics
-from co2_assets.forecasting.backtest import backtest, report
-from co2_assets.forecasting.baselines import persistence
-from co2_assets.forecasting.evaluation import LEAD_RANGES, score
-from co2_assets.forecasting.forecast import issue_forecasts
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.model import TrainedModel
+from co2_assets.forecasting.inputs.baselines import persistence
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.issue.forecast import issue_forecasts
+from co2_assets.forecasting.network.trained_model import TrainedModel
+from co2_assets.forecasting.score.backtest import backtest, report
+from co2_assets.forecasting.score.evaluation import LEAD_RANGES, score
 
 START, END = datetime(2024, 4, 2), datetime(2024, 4, 8)
 EVERY = timedelta(hours=6)

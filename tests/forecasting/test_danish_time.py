@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from co2_assets.contracts.time import day_before_at, hour_of, second_of, times_of
-from co2_assets.forecasting.danish_time import CALENDAR_COLUMNS, calendar, solar_elevation_sin
+from co2_assets.forecasting.inputs.calendar import CALENDAR_COLUMNS, calendar, solar_elevation_sin
 
 
 def instant(time: datetime, clock: float) -> datetime:

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, MEDIAN_COLUMN, QUANTILE_COLUMNS
-from co2_assets.forecasting.fallback import CAUSE, VERSION, issue_fallback
-from co2_assets.forecasting.forecast import COLUMNS, NoForecastError
-from co2_assets.forecasting.known import KnownData
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.issue.fallback import CAUSE, VERSION, issue_fallback
+from co2_assets.forecasting.issue.forecast import COLUMNS, NoForecastError
 
 ISSUE = datetime(2024, 4, 5, 12)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -9,8 +9,13 @@ import pytest
 
 from co2_assets.contracts import PRICE_AREAS
 from co2_assets.contracts.forecast_spec import CO2, LAG_HOURS, MEASURED, POWERS, PROGNOSIS, ROLLING_HOURS
-from co2_assets.forecasting.features import LAG_COLUMNS, ROLLING_COLUMNS, aggregate_hours, engineer_features
-from co2_assets.forecasting.known import KnownData
+from co2_assets.forecasting.inputs.features import (
+    LAG_COLUMNS,
+    ROLLING_COLUMNS,
+    aggregate_hours,
+    engineer_features,
+)
+from co2_assets.forecasting.inputs.known_data import KnownData
 
 from .worlds import FEED_TABLES, FETCHED
 

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from co2_assets.contracts.forecast_spec import CO2, QUANTILE_COLUMNS
-from co2_assets.forecasting.forecast import COLUMNS, NoForecastError, issue_forecasts
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.model import TrainedModel
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.issue.forecast import COLUMNS, NoForecastError, issue_forecasts
+from co2_assets.forecasting.network.trained_model import TrainedModel
 
 from .worlds import spoiled_after
 

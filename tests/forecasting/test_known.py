@@ -10,7 +10,7 @@ import pytest
 from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import MEASURED
 from co2_assets.contracts.time import hour_of, second_of
-from co2_assets.forecasting.known import WIND_SOLAR_PRODUCTS, KnownData
+from co2_assets.forecasting.inputs.known_data import WIND_SOLAR_PRODUCTS, KnownData
 
 from .worlds import FETCHED, PRODUCTS, ZONES, prognosis_rows
 

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from co2_assets.forecasting.backtest import backtest
-from co2_assets.forecasting.evaluation import score
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.model import TrainedModel, TrainingConfig
-from co2_assets.forecasting.training import train
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.network.trained_model import TrainedModel, TrainingConfig
+from co2_assets.forecasting.network.training import train
+from co2_assets.forecasting.score.backtest import backtest
+from co2_assets.forecasting.score.evaluation import score
 
 SMALL = TrainingConfig(ensemble=2, hidden=16, epochs=3, test_share=0.0)
 BEGIN, UNTIL, END = datetime(2023, 11, 1), datetime(2024, 4, 1), datetime(2024, 6, 1)

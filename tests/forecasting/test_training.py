@@ -17,19 +17,8 @@ from co2_assets.contracts.forecast_spec import (
     ROLLING_HOURS,
 )
 from co2_assets.contracts.time import hour_of
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.model import TrainedModel, weights_bytes
-from co2_assets.forecasting.network import AttentionLstm, pinball_loss
-from co2_assets.forecasting.scaling import InputLayer, fit_scaler
-from co2_assets.forecasting.splits import (
-    GAP_HOURS,
-    MOST_TEST_WINDOWS,
-    Split,
-    TooLittleDataError,
-    split_in_time,
-)
-from co2_assets.forecasting.training import EpochReport, train
-from co2_assets.forecasting.windows import (
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.inputs.windows import (
     PAST_HOURS,
     PROGNOSIS_FEED,
     REACH_BACK_HOURS,
@@ -37,6 +26,17 @@ from co2_assets.forecasting.windows import (
     Windows,
     build_windows,
 )
+from co2_assets.forecasting.network.network import AttentionLstm, pinball_loss
+from co2_assets.forecasting.network.scaling import InputLayer, fit_scaler
+from co2_assets.forecasting.network.splits import (
+    GAP_HOURS,
+    MOST_TEST_WINDOWS,
+    Split,
+    TooLittleDataError,
+    split_in_time,
+)
+from co2_assets.forecasting.network.trained_model import TrainedModel, weights_bytes
+from co2_assets.forecasting.network.training import EpochReport, train
 
 from .conftest import TINY, TRAINED_UNTIL
 

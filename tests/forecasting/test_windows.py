@@ -9,8 +9,14 @@ import pytest
 
 from co2_assets.contracts.forecast_spec import CO2
 from co2_assets.contracts.time import hour_of
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.windows import CHANGE_HOURS, Windows, build_windows, future_inputs, past_inputs
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.inputs.windows import (
+    CHANGE_HOURS,
+    Windows,
+    build_windows,
+    future_inputs,
+    past_inputs,
+)
 
 from .worlds import spoiled_after
 

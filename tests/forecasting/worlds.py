@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from co2_assets.contracts.forecast_spec import MEASURED, POWERS
-from co2_assets.forecasting.known import KnownData
+from co2_assets.forecasting.inputs.known_data import KnownData
 
 FEED_TABLES = ("aggregated", "wind_solar", "prices", "prognosis")
 PRODUCTS = (

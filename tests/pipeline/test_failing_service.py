@@ -25,7 +25,7 @@ from pipeline_runs import (
 from co2_assets.contracts import CO2_EMISSION, DATASETS, Dataset
 from co2_assets.contracts.areas import AREAS
 from co2_assets.contracts.tables import TABLES
-from co2_assets.forecasting.forecast import issue_forecasts
+from co2_assets.forecasting.issue.forecast import issue_forecasts
 from co2_assets.inputs import HISTORY_NEEDED, read_known_data
 from co2_assets.promotion import load_champion
 from co2_assets.status import read_status

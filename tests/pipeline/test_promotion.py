@@ -15,9 +15,10 @@ from co2_assets import promotion
 from co2_assets.automation import RETRAIN_JOB
 from co2_assets.contracts.areas import AREAS
 from co2_assets.contracts.tables import MODEL_TABLE
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.model import TrainedModel
-from co2_assets.promotion import Verdict, judge, judge_together, load_champion
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.network.trained_model import TrainedModel
+from co2_assets.forecasting.score.comparison import Verdict, judge, judge_together
+from co2_assets.promotion import load_champion
 
 FITTED_UNTIL = T0 - timedelta(days=6)
 TRUTH = 100.0

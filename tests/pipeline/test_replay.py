@@ -10,7 +10,7 @@ import pytest
 from bench.replay.differences import compared
 from bench.replay.policies import MARK, Challenge, Replay, by_rule
 from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, MEDIAN_COLUMN, QUANTILE_COLUMNS
-from co2_assets.forecasting.known import KnownData
+from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.retraining import ACCURACY_FELL, AT_MOST_EVERY, MINIMUM_SCORED_HOURS
 
 START = datetime(2024, 4, 1)

@@ -31,7 +31,7 @@ from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import AREAS
 from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS
 from co2_assets.contracts.tables import PREDICTIONS, TABLES
-from co2_assets.forecasting.model_file import load_model
+from co2_assets.forecasting.network.model_file import load_model
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 

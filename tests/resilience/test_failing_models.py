@@ -14,10 +14,10 @@ from co2_assets import issuing
 from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS
 from co2_assets.contracts.tables import MODEL_TABLE
-from co2_assets.forecasting.fallback import CAUSE, VERSION
-from co2_assets.forecasting.forecast import NoForecastError, issue_forecasts
-from co2_assets.forecasting.model import TrainedModel
-from co2_assets.forecasting.model_file import save_model
+from co2_assets.forecasting.issue.fallback import CAUSE, VERSION
+from co2_assets.forecasting.issue.forecast import NoForecastError, issue_forecasts
+from co2_assets.forecasting.network.model_file import save_model
+from co2_assets.forecasting.network.trained_model import TrainedModel
 from co2_assets.issuing import HIGHEST_G_PER_KWH, issue_live, read_for_issue
 from co2_assets.pipeline import open_pipeline
 from co2_assets.promotion import load_champion

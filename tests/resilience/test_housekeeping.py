@@ -20,7 +20,7 @@ from co2_assets import housekeeping
 from co2_assets.contracts import CO2_EMISSION_PROGNOSIS, POWER_SYSTEM_RIGHT_NOW
 from co2_assets.contracts.tables import MODEL_TABLE
 from co2_assets.contracts.time import hour_of
-from co2_assets.forecasting.model_file import version_of
+from co2_assets.forecasting.network.model_file import version_of
 from co2_assets.housekeeping import RUNS_KEPT, Tidied, prune_runs, tidy
 from co2_assets.inputs import read_known_data
 from co2_assets.pipeline import open_pipeline

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from co2_assets.automation import DEEPEN_JOB
 from co2_assets.cli import app
-from co2_assets.forecasting.fallback import CAUSE, VERSION
+from co2_assets.forecasting.issue.fallback import CAUSE, VERSION
 from co2_assets.runs import run_job
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
@@ -26,8 +26,8 @@ PRELOADED = [
     "co2_assets.definitions",
     "co2_assets.housekeeping",
     "co2_assets.issuing",
-    "co2_assets.forecasting.training",
-    "co2_assets.forecasting.backtest",
+    "co2_assets.forecasting.network.network.training",
+    "co2_assets.forecasting.score.backtest",
 ]
 # A run takes the writer's turn some eighty times: to fetch, to store, to check, to look up.
 TURNS_OF_A_RUN = 80
@@ -132,7 +132,10 @@ def test_a_leftover_lock_file_holds_nobody_up(home: Settings) -> None:
 def test_without_weights_and_training_a_named_rule_forecasts_and_the_next_run_trains(home: Settings) -> None:
     for weights in folder(home).models.glob("*.safetensors"):
         weights.write_bytes(b"noise" * 1000)
-    with patch("co2_assets.forecasting.training.train_together", side_effect=MemoryError("no memory left")):
+    with patch(
+        "co2_assets.forecasting.network.network.training.train_together",
+        side_effect=MemoryError("no memory left"),
+    ):
         assert tick(at(home, NOW))
     live = rows(home, "predictions").query("issue_time_utc == @NOW and kind == 'live'")
     assert len(live) == 24

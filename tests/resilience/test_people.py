@@ -79,7 +79,7 @@ def test_the_folder_deleted_during_a_run_is_made_anew_by_the_next(home: Settings
 
 def test_a_run_is_not_held_up_by_a_training(home: Settings) -> None:
     settings = at(home, NOW)
-    from co2_assets.forecasting import training
+    from co2_assets.forecasting.network import training
 
     train = training.train_together
     ticked = []

@@ -20,10 +20,10 @@ from co2_assets.contracts.forecast_spec import (
 )
 from co2_assets.contracts.time import hours_since_epoch
 from co2_assets.forecasting import metrics
-from co2_assets.forecasting.evaluation import band_coverage
-from co2_assets.forecasting.forecast import issue_forecasts
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.model import TrainedModel
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.issue.forecast import issue_forecasts
+from co2_assets.forecasting.network.trained_model import TrainedModel
+from co2_assets.forecasting.score.evaluation import band_coverage
 
 Floats = NDArray[np.float64]
 

@@ -23,10 +23,10 @@ from co2_assets.contracts.forecast_spec import (
     QUANTILES,
 )
 from co2_assets.contracts.time import hour_of, second_of, times_of
-from co2_assets.forecasting.baselines import LONGEST_AGE_HOURS, persistence, same_hour_yesterday
-from co2_assets.forecasting.forecast import COLUMNS, DECIMALS, NoForecastError
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.windows import POWER_FEED
+from co2_assets.forecasting.inputs.baselines import LONGEST_AGE_HOURS, persistence, same_hour_yesterday
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.inputs.windows import POWER_FEED
+from co2_assets.forecasting.issue.forecast import COLUMNS, DECIMALS, NoForecastError
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

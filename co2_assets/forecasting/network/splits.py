@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, ROLLING_HOURS
-from co2_assets.forecasting.windows import PAST_HOURS
+from co2_assets.forecasting.inputs.windows import PAST_HOURS
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]

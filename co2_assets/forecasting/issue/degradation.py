@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import CO2, HORIZON_HOURS, POWERS, PROGNOSIS, WIND_SOLAR, price_column
 from co2_assets.contracts.time import day_before_at
-from co2_assets.forecasting.windows import (
+from co2_assets.forecasting.inputs.windows import (
     PAST_HOURS,
     POWER_FEED,
     PRICES_FEED,

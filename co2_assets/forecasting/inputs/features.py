@@ -18,8 +18,8 @@ from co2_assets.contracts.forecast_spec import (
     price_column,
 )
 from co2_assets.contracts.time import hours_since_epoch
-from co2_assets.forecasting.danish_time import CALENDAR_COLUMNS, calendar
-from co2_assets.forecasting.known import KnownData
+from co2_assets.forecasting.inputs.calendar import CALENDAR_COLUMNS, calendar
+from co2_assets.forecasting.inputs.known_data import KnownData
 
 LEAST_MINUTES = 45
 

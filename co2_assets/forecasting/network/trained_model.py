@@ -1,7 +1,8 @@
 """A trained model: the networks with all that is needed to use them and to say what they are."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -13,10 +14,9 @@ from safetensors.torch import save
 
 from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, QUANTILES
-from co2_assets.forecasting.determinism import deterministic
-from co2_assets.forecasting.network import AttentionLstm
-from co2_assets.forecasting.scaling import InputLayer, Scaler
-from co2_assets.forecasting.windows import PAST_HOURS, Windows, future_inputs, past_inputs
+from co2_assets.forecasting.inputs.windows import PAST_HOURS, Windows, future_inputs, past_inputs
+from co2_assets.forecasting.network.network import AttentionLstm
+from co2_assets.forecasting.network.scaling import InputLayer, Scaler
 
 Floats = NDArray[np.float64]
 
@@ -193,3 +193,21 @@ def _raw_quantiles(
             result[rows] = torch.stack(outputs).mean(0).numpy()
     change = result * model.scaler.change_scale[:, None]
     return change + windows.last_value.astype(np.float64)[:, None, None]
+
+
+@contextmanager
+def deterministic(threads: int) -> Iterator[None]:
+    """Deterministic algorithms, ``threads`` threads and a random state of its own; restored after.
+
+    One thread is not only reproducible but, for networks as small as these, the fastest on a machine
+    that has anything else to do: two threads wait for each other spinning.
+    """
+    before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(threads)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        torch.set_num_threads(before[1])

@@ -10,17 +10,12 @@ from numpy.typing import NDArray
 
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, MARK_HOURS, QUANTILE_COLUMNS
 from co2_assets.contracts.time import hour_of, second_of, times_of
-from co2_assets.forecasting.baselines import LONGEST_DAYS, persistence, same_hour_yesterday
-from co2_assets.forecasting.calibration import (
-    WINDOW,
-    offsets_as_of,
-    recalibrated,
-    scaled_errors,
-)
-from co2_assets.forecasting.degradation import assess
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.model import TrainedModel, raw_quantiles
-from co2_assets.forecasting.windows import REACH_BACK_HOURS, build_windows
+from co2_assets.forecasting.inputs.baselines import LONGEST_DAYS, persistence, same_hour_yesterday
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.inputs.windows import REACH_BACK_HOURS, build_windows
+from co2_assets.forecasting.issue.degradation import assess
+from co2_assets.forecasting.network.calibration import WINDOW, offsets_as_of, recalibrated, scaled_errors
+from co2_assets.forecasting.network.trained_model import TrainedModel, raw_quantiles
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from co2_assets.contracts.forecast_spec import CO2, MEASURED
-from co2_assets.forecasting.known import KnownData
+from co2_assets.forecasting.inputs.known_data import KnownData
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -25,9 +25,9 @@ from co2_assets.contracts.forecast_spec import (
     price_column,
 )
 from co2_assets.contracts.time import hours_since_epoch, second_of
-from co2_assets.forecasting.danish_time import CALENDAR_COLUMNS, calendar
-from co2_assets.forecasting.features import ROLLING_COLUMNS, features_of
-from co2_assets.forecasting.known import KnownData
+from co2_assets.forecasting.inputs.calendar import CALENDAR_COLUMNS, calendar
+from co2_assets.forecasting.inputs.features import ROLLING_COLUMNS, features_of
+from co2_assets.forecasting.inputs.known_data import KnownData
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]

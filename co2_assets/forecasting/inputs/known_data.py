@@ -17,7 +17,7 @@ from co2_assets.contracts import CO2_MAXIMUM
 from co2_assets.contracts.areas import DENMARK, Area
 from co2_assets.contracts.forecast_spec import CO2, MEASURED, WIND_SOLAR
 from co2_assets.contracts.time import day_before_at, hours_since_epoch, second_of, seconds_since_epoch
-from co2_assets.forecasting.versions import Versions, codes, known_by_rule
+from co2_assets.forecasting.inputs.versions import Versions, codes, known_by_rule
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -12,29 +12,29 @@ from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, HORIZON_HOURS, MEDIAN
 from co2_assets.contracts.time import hour_of, times_of
 from co2_assets.forecasting import metrics
-from co2_assets.forecasting.calibration import conformal_offsets, scaled_errors
-from co2_assets.forecasting.determinism import deterministic
-from co2_assets.forecasting.known import KnownData
-from co2_assets.forecasting.model import (
-    Part,
-    TrainedModel,
-    TrainingConfig,
-    TrainingRecord,
-    model_version,
-    raw_quantiles,
-    raw_quantiles_of_one,
-    sha256,
-    weights_bytes,
-)
-from co2_assets.forecasting.network import AttentionLstm, pinball_loss
-from co2_assets.forecasting.scaling import Batch, InputLayer, fit_scaler
-from co2_assets.forecasting.splits import Split, TooLittleDataError, split_in_time
-from co2_assets.forecasting.windows import (
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.inputs.windows import (
     MASKABLE_FEEDS,
     POWER_FEED,
     REACH_BACK_HOURS,
     Windows,
     build_windows,
+)
+from co2_assets.forecasting.network.calibration import conformal_offsets, scaled_errors
+from co2_assets.forecasting.network.network import AttentionLstm, pinball_loss
+from co2_assets.forecasting.network.scaling import Batch, InputLayer, fit_scaler
+from co2_assets.forecasting.network.splits import Split, TooLittleDataError, split_in_time
+from co2_assets.forecasting.network.trained_model import (
+    Part,
+    TrainedModel,
+    TrainingConfig,
+    TrainingRecord,
+    deterministic,
+    model_version,
+    raw_quantiles,
+    raw_quantiles_of_one,
+    sha256,
+    weights_bytes,
 )
 
 Floats = NDArray[np.float64]

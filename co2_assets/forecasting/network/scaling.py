@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import CO2, HORIZON_HOURS
-from co2_assets.forecasting.windows import CALENDAR, Input, Windows, future_inputs, past_inputs
+from co2_assets.forecasting.inputs.windows import CALENDAR, Input, Windows, future_inputs, past_inputs
 
 Floats = NDArray[np.float64]
 

@@ -15,7 +15,10 @@ from safetensors.torch import load
 
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, QUANTILES
-from co2_assets.forecasting.model import (
+from co2_assets.forecasting.inputs.windows import PAST_HOURS, future_inputs, past_inputs
+from co2_assets.forecasting.network.network import AttentionLstm
+from co2_assets.forecasting.network.scaling import InputLayer, Scaler
+from co2_assets.forecasting.network.trained_model import (
     Part,
     TrainedModel,
     TrainingConfig,
@@ -23,9 +26,6 @@ from co2_assets.forecasting.model import (
     sha256,
     weights_bytes,
 )
-from co2_assets.forecasting.network import AttentionLstm
-from co2_assets.forecasting.scaling import InputLayer, Scaler
-from co2_assets.forecasting.windows import PAST_HOURS, future_inputs, past_inputs
 
 FORMAT: Final = 1
 WEIGHTS_SUFFIX: Final = ".safetensors"
