@@ -45,15 +45,15 @@ audit: setup ## Known vulnerabilities of the pinned packages; says so where the 
 
 screenshots: setup-test ## Pictures of the pages on recorded data, two of them for the README.
 	$(BIN)/co2 tick --source archive:$(ARCHIVE) --as-of 2024-10-09T12:00Z --home bench/out/home
-	$(BIN)/python bench/screenshots.py --home bench/out/home --source archive --out docs/images
+	$(BIN)/python -m bench.screenshots --home bench/out/home --source archive --out docs/images
 
 docs: setup-test ## Bring what the documents say of the code up to date.
 	$(BIN)/python docs/generate.py
 
 bench: setup-test ## Seconds and memory of a run; speed of the pages and the API.
-	$(BIN)/python bench/tick_bench.py
-	$(BIN)/python bench/dash_bench.py
-	$(BIN)/python bench/growth.py
+	$(BIN)/python -m bench.tick_bench
+	$(BIN)/python -m bench.dash_bench
+	$(BIN)/python -m bench.growth
 
 bench-accuracy: setup-test ## Ours beside the baselines on recorded data, by lead.
 	$(BIN)/python -m bench.accuracy --archive $(ARCHIVE) $(ARGS)
@@ -62,7 +62,7 @@ bench-replay: setup-test ## A year of runs: retrainings, promotions, rejections 
 	$(BIN)/python -m bench.replay --archive $(ARCHIVE) $(ARGS)
 
 soak: setup-test ## Thirty days of runs under a seeded mix of faults.
-	$(BIN)/python bench/soak.py $(ARGS)
+	$(BIN)/python -m bench.soak $(ARGS)
 
 clean: ## Remove the virtual environment and everything built; data/ stays.
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .hypothesis bench/out

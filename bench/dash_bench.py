@@ -1,4 +1,4 @@
-"""Measure the pages: ``python bench/dash_bench.py [--home DIR --source LABEL]``; prints one row a line.
+"""Measure the pages: ``python -m bench.dash_bench [--home DIR --source LABEL]``; prints one row a line.
 
 First contentful paint and bytes over the wire of the home page (plotly.js apart), on a first and on a
 second visit; and how long the forecast endpoint takes under 16 parallel clients while snapshots are

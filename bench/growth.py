@@ -1,4 +1,4 @@
-"""What areas and years cost: python bench/growth.py [--areas 1 3 10 30] [--years 1 2 4]
+"""What areas and years cost: python -m bench.growth [--areas 1 3 10 30] [--years 1 2 4]
 
 Each number of areas is measured with a year of history, each number of years with the three areas of
 Denmark. A fresh home is filled from the simulator by the real jobs: the first fetch and the deepening to
@@ -22,15 +22,15 @@ from typing import Any, cast
 import dagster as dg
 import pandas as pd
 
-from co2_assets.automation import DEEPEN_JOB, RETRAIN_JOB, TICK_JOB
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import AREAS, MEASUREMENTS, Area
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.definitions import build_definitions
+from co2_assets.defs.automation import DEEPEN_JOB, RETRAIN_JOB, TICK_JOB
 from co2_assets.energidataservice import sources
 from co2_assets.energidataservice.emulator.simulator import SimulatedGrid
+from co2_assets.pipeline.quiet_exit import silence_library_reports
 from co2_assets.settings import Settings
-from co2_assets.shutdown import silence_library_reports
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.paths import Home
 

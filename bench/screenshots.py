@@ -1,4 +1,4 @@
-"""Take pictures of the pages: ``python bench/screenshots.py --home DIR --source archive --out docs/images``.
+"""Take pictures of the pages: ``python -m bench.screenshots --home DIR --source archive --out docs/images``.
 
 Serves what was last published under the home folder and photographs each page on a desktop, on a
 phone 375 pixels wide, and in the dark. Needs playwright and a Chromium; CO2_CHROMIUM names another

@@ -1,6 +1,6 @@
 """A month of six-hourly runs in minutes, while the service, the machine and people do their worst.
 
-    python bench/soak.py [--days 30] [--seed 1] [--from 2024-10-05] [--archive DIR] [--calm]
+    python -m bench.soak [--days 30] [--seed 1] [--from 2024-10-05] [--archive DIR] [--calm]
 
 Every run is the real six-hour job on recorded data, in one process, with Dagster's own records kept
 in memory. A seeded mix of faults is injected: answers of the service, kill -9 of a run in a process of
@@ -41,16 +41,16 @@ import pandas as pd
 import psutil
 
 from bench.service_faults import RandomFaults, frozen, only
-from co2_assets import pipeline
-from co2_assets.automation import TICK_JOB
 from co2_assets.contracts import DAY_AHEAD_PRICES, POWER_SYSTEM_RIGHT_NOW, Dataset, split_rows
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.tables import TABLES
 from co2_assets.definitions import build_definitions
+from co2_assets.defs.automation import TICK_JOB
 from co2_assets.energidataservice.emulator.service import Fault
 from co2_assets.energidataservice.sources import connect, parse_source
+from co2_assets.pipeline import run as pipeline
+from co2_assets.pipeline.quiet_exit import silence_library_reports
 from co2_assets.settings import Settings
-from co2_assets.shutdown import silence_library_reports
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.errors import SnapshotUnreadable
@@ -78,8 +78,8 @@ MACHINE_CHANCES = {
 # What a process of its own finds imported already.
 PRELOADED = [
     "co2_assets.definitions",
-    "co2_assets.housekeeping",
-    "co2_assets.issuing",
+    "co2_assets.pipeline.housekeeping",
+    "co2_assets.pipeline.live_forecast",
     "co2_assets.forecasting.network.network.training",
     "co2_assets.forecasting.score.backtest",
 ]

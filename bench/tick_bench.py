@@ -1,4 +1,4 @@
-"""Seconds and memory of a first run and of the next one: ``python bench/tick_bench.py``.
+"""Seconds and memory of a first run and of the next one: ``python -m bench.tick_bench``.
 
 Runs `co2 tick` on recorded data in an empty home, then once more six hours later, then again at the
 same instant, each as a process of its own, start-up included. The ratio of the first two is what a

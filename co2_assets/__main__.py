@@ -1,5 +1,5 @@
 """`python -m co2_assets` is the `co2` command."""
 
-from co2_assets.cli import main
+from co2_assets.cli.commands import main
 
 main()

@@ -2,8 +2,9 @@
 
 import dagster as dg
 
-from co2_assets.assets.catalogue import all_assets
-from co2_assets.automation import (
+from co2_assets.defs.assets.all_assets import all_assets
+from co2_assets.defs.automation import (
+    backfill,
     deepen_history,
     deepen_history_schedule,
     retrain,
@@ -11,10 +12,9 @@ from co2_assets.automation import (
     six_hour_schedule,
     six_hour_tick,
 )
-from co2_assets.backfill import backfill
-from co2_assets.checks import all_checks
-from co2_assets.resources import PipelineResource
-from co2_assets.run_log import console_logger
+from co2_assets.defs.checks import all_checks
+from co2_assets.defs.resources import PipelineResource
+from co2_assets.defs.run_log import console_logger
 from co2_assets.settings import Settings
 
 

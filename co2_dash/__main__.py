@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 
-from co2_dash.serving import DEFAULT_PORT, LOCAL_HOST, serve
+from co2_dash.server import DEFAULT_PORT, LOCAL_HOST, serve
 from co2_dash.settings import from_environment
 
 

@@ -14,19 +14,17 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from co2_dash import callbacks
-from co2_dash.answers import Compression, HeadAsGet, SecurityHeaders, TruePageStatus, Unchanged
-from co2_dash.api.install import install
 from co2_dash.api.page_requests import PageRequests
 from co2_dash.api.problems import problem
-from co2_dash.pages import emissions, frame, home, models, not_found, predictions
-from co2_dash.pages.parts import Part
-from co2_dash.reader import Reader
+from co2_dash.api.routes import install
+from co2_dash.data.snapshot_store import SnapshotStore, View
+from co2_dash.data.state import DataState, Reader, area_named
+from co2_dash.http import Compression, HeadAsGet, SecurityHeaders, TruePageStatus, Unchanged
+from co2_dash.pages import chart_card, emissions, home, models, predictions, shell
+from co2_dash.pages.components import Part
 from co2_dash.settings import Settings
-from co2_dash.situation import Situation, area_named
-from co2_dash.store import SnapshotStore, View
 
-LAYOUTS: dict[str, Callable[[View | None, Situation], Part]] = {
+LAYOUTS: dict[str, Callable[[View | None, DataState], Part]] = {
     "/": home.layout,
     "/emissions": emissions.layout,
     "/predictions": predictions.layout,
@@ -77,7 +75,7 @@ class Pages(Dash):
         if found is None:
             raise RuntimeError("Dash no longer lists the grid's script the way it is looked for")
         path = self.backend.request_adapter().path
-        names = dict(frame.NAVIGATION)
+        names = dict(shell.NAVIGATION)
         metas = f'{parts["metas"]}\n<meta name="grid-library" content="{found[1]}">'
         parts |= {
             "scripts": scripts.replace(found[0], ""),
@@ -102,17 +100,18 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = wall_clock) -
         backend="fastapi",
         use_pages=True,
         pages_folder="",
-        title=frame.NAME,
+        title=shell.NAME,
         update_title=None,  # type: ignore[arg-type]
         index_string=_INDEX,
         suppress_callback_exceptions=True,
-        on_error=callbacks.report_failure,
+        on_error=shell.report_failure,
         add_log_handler=False,
         assets_ignore="favicon.svg",
     )
     _register_pages()
-    app.layout = lambda: frame.frame(reader.look()[1])
-    callbacks.register(app, reader)
+    app.layout = lambda: shell.frame(reader.look()[1])
+    for part in (shell, chart_card, home, emissions, predictions, models):
+        part.register(app, reader)
     server.add_exception_handler(DependencyException, _no_such_file)
     server.add_middleware(WithReader, reader=reader)
     server.add_middleware(PageRequests, callbacks=app.callback_map)
@@ -125,7 +124,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = wall_clock) -
 
 
 def _title(name: str) -> str:
-    return f"{name} · {frame.NAME}"
+    return f"{name} · {shell.NAME}"
 
 
 async def _no_such_file(_request: Request, _error: Exception) -> Response:
@@ -148,11 +147,11 @@ class WithReader:
 
 
 def _register_pages() -> None:
-    def bound(layout: Callable[[View | None, Situation], Part]) -> Callable[..., Part]:
+    def bound(layout: Callable[[View | None, DataState], Part]) -> Callable[..., Part]:
         # A page is given the address's query as keywords.
         return lambda area=None, **_query: layout(*_asked.get().look(area_named(area)))
 
-    for order, (path, name) in enumerate(frame.NAVIGATION):
+    for order, (path, name) in enumerate(shell.NAVIGATION):
         register_page(
             f"co2_dash.page.{path.strip('/') or 'home'}",
             path=path,
@@ -163,7 +162,7 @@ def _register_pages() -> None:
             layout=bound(LAYOUTS[path]),
         )
     register_page(
-        "co2_dash.page.not_found_404", path="/404", title=_title("No such page"), layout=not_found.layout
+        "co2_dash.page.not_found_404", path="/404", title=_title("No such page"), layout=shell.not_found
     )
 
 

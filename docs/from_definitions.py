@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
-from co2_assets.assets.raw_energy_data import energi_data_service
 from co2_assets.contracts import DATASETS
 from co2_assets.definitions import build_definitions
+from co2_assets.defs.assets.raw_energy_data import energi_data_service
 from co2_assets.settings import Settings
 
 SERVICE = "EnergiDataService"

@@ -4,8 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
-from co2_assets.shutdown import silence_library_reports
+from co2_assets.pipeline.quiet_exit import silence_library_reports
+
+pytest_plugins = ["tests.support.homes"]
+# How long a case takes says more about the machine than about the code.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 # pytest's closing line is the last word of a run.
 silence_library_reports()

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from co2_assets.assets.features import BEGINNING, store_hours
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_assets.contracts.time import hour_of
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.inputs.windows import REACH_BACK_HOURS, Windows, build_windows
-from co2_assets.ingest import update
-from co2_assets.inputs import read_known_data
-from co2_assets.pipeline import open_pipeline
+from co2_assets.pipeline.forecast_inputs import read_known_data
+from co2_assets.pipeline.hourly import BEGINNING, store_hours
+from co2_assets.pipeline.ingest import update
+from co2_assets.pipeline.run import open_run
 from co2_assets.settings import Settings
 
 Integers = NDArray[np.int64]
@@ -29,7 +29,7 @@ def read_recording(archive: Path, home: Path, say: Say) -> KnownData:
     What ``home`` holds already is not fetched again. RuntimeError when a dataset cannot be had.
     """
     settings = Settings(home=home, source=f"archive:{archive}", history_days=3650)
-    with open_pipeline(settings) as pipeline:
+    with open_run(settings) as pipeline:
         for dataset in DATASETS:
             say(f"reading {dataset.name}")
             for deepen in (False, True):

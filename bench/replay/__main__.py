@@ -2,11 +2,11 @@
 
 ``python -m bench.replay`` trains a first model at ``--from`` on what was known then and goes on in steps
 of six hours under two policies: that model for ever, and the service's own rule
-(`co2_assets.retraining.decide` on the last seven days' live forecasts, then
+(`co2_assets.pipeline.retraining.decide` on the last seven days' live forecasts, then
 `co2_assets.forecasting.score.comparison.judge`). With ``--refit-days`` a third: a new training every so
-many days, compared in the same way. Whatever was trained, promoted or not, is then measured against the champion of that hour on
-the days that followed, and each policy on the whole span. Nothing knowable later enters a training or a
-forecast.
+many days, compared in the same way. Whatever was trained, promoted or not, is then measured against the
+champion of that hour on the days that followed, and each policy on the whole span. Nothing knowable later
+enters a training or a forecast.
 """
 
 import argparse
@@ -31,9 +31,9 @@ from bench.replay.policies import FIRST, Check, Policy, Replay, by_calendar, by_
 from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, MEDIAN_COLUMN
 from co2_assets.forecasting import metrics
 from co2_assets.forecasting.network.trained_model import TrainingConfig
-from co2_assets.retraining import MINIMUM_SCORED_HOURS
+from co2_assets.pipeline.quiet_exit import silence_library_reports
+from co2_assets.pipeline.retraining import MINIMUM_SCORED_HOURS
 from co2_assets.settings import parse_instant
-from co2_assets.shutdown import silence_library_reports
 
 OUT = Path("bench/out")
 

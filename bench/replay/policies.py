@@ -10,7 +10,6 @@ import pandas as pd
 
 from bench.accuracy.recording import Say
 from bench.replay.differences import Difference, compared
-from co2_assets.assets.evaluations import SCORED_DAYS
 from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, MARK
 from co2_assets.forecasting.inputs.known_data import KnownData
@@ -20,7 +19,8 @@ from co2_assets.forecasting.network.training import train
 from co2_assets.forecasting.score.backtest import backtest
 from co2_assets.forecasting.score.comparison import judge
 from co2_assets.forecasting.score.evaluation import score
-from co2_assets.retraining import Decision, Score, Situation, decide
+from co2_assets.pipeline.evaluation import SCORED_DAYS
+from co2_assets.pipeline.retraining import Decision, RetrainingInputs, Score, decide
 from co2_assets.settings import Settings
 
 # A promotion is judged by the month that follows it.
@@ -192,7 +192,7 @@ def by_rule(replay: Replay) -> tuple[Policy, list[Check]]:
     checks = []
     for now in _every(replay.start, replay.end, MARK):
         decision = decide(
-            Situation(
+            RetrainingInputs(
                 now=now,
                 champion=champion.version,
                 score=(seen := newest_score(replay.outcomes(champion), champion.version, since, now)),

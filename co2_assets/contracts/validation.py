@@ -41,36 +41,36 @@ def split_rows(
     bad: list[BadRow] = []
     is_bad = pd.Series(False, index=rows.index)
 
-    def condemn(mask: pd.Series, column: str, reason: str, *, is_stuck: bool = False) -> None:
+    def reject(mask: pd.Series, column: str, reason: str, *, is_stuck: bool = False) -> None:
         nonlocal is_bad
         if not mask.any():
             return
         is_bad |= mask
-        condemned = rows.loc[mask]
-        texts = condemned.to_json(orient="records", lines=True, date_format="iso", date_unit="us")
-        for row, text in zip(condemned.to_dict("records"), texts.splitlines(), strict=True):
+        rejected = rows.loc[mask]
+        texts = rejected.to_json(orient="records", lines=True, date_format="iso", date_unit="us")
+        for row, text in zip(rejected.to_dict("records"), texts.splitlines(), strict=True):
             row_key = ", ".join(f"{name}={row[name]}" for name in key)
             bad.append(BadRow(dataset.name, row_key, column, str(row[column]), reason, text, is_stuck))
 
     for name in key:
-        condemn(rows[name].isna(), name, "the key is missing")
+        reject(rows[name].isna(), name, "the key is missing")
     if now is not None:
         end = now + dataset.reach
         ahead = f"not before {end:%Y-%m-%d %H:%M} UTC, and received at {now:%Y-%m-%d %H:%M}: in the future"
-        condemn(rows[dataset.time_column] >= end, dataset.time_column, ahead)
+        reject(rows[dataset.time_column] >= end, dataset.time_column, ahead)
     values = [c for c in table.columns if c.name not in key and c.name in rows and c.kind is Kind.DOUBLE]
     for column in values:
         series = rows[column.name]
         if column.minimum is not None:
-            condemn(series < column.minimum, column.name, f"below {column.minimum:g} {column.unit}")
+            reject(series < column.minimum, column.name, f"below {column.minimum:g} {column.unit}")
         if column.maximum is not None:
-            condemn(series > column.maximum, column.name, f"above {column.maximum:g} {column.unit}")
+            reject(series > column.maximum, column.name, f"above {column.maximum:g} {column.unit}")
         if column.stuck_after is not None:
             stuck = _is_stuck(dataset, rows, column.name, column.stuck_after) & ~is_bad
             reason = f"the same for {column.stuck_after} or longer: stuck"
-            condemn(stuck, column.name, reason, is_stuck=True)
+            reject(stuck, column.name, reason, is_stuck=True)
     if values:
-        condemn(
+        reject(
             rows[[c.name for c in values]].isna().all(axis=1) & ~is_bad,
             values[0].name,
             "every value is null",

@@ -18,13 +18,13 @@ import pandas as pd
 
 from co2_assets.contracts import Column, Dataset, Endpoint
 from co2_assets.energidataservice.errors import (
-    Asked,
     BadAnswer,
     BadRequest,
     EmptyAnswer,
     NotFound,
     RateLimited,
     Refused,
+    RequestedWindow,
     ServerFault,
     ServiceError,
     TimedOut,
@@ -130,7 +130,7 @@ class EnergiDataService:
                 nothing_yet = empty
         if not parts:
             raise nothing_yet or EmptyAnswer(
-                Asked(dataset.name, start, end), "the service has no dataset for this window"
+                RequestedWindow(dataset.name, start, end), "the service has no dataset for this window"
             )
         frame = pd.concat(parts, ignore_index=True)
         for column in dataset.table.columns:
@@ -146,7 +146,7 @@ class EnergiDataService:
         True also when it answers that we ask too often. False for no connection, a refusal, a
         fault, or an answer that is not the service's.
         """
-        asked = Asked(PROBE_DATASET, self._now(), self._now())
+        asked = RequestedWindow(PROBE_DATASET, self._now(), self._now())
         try:
             response = self._http.get(
                 f"/dataset/{PROBE_DATASET}", params={"limit": "1"}, timeout=PROBE_TIMEOUT
@@ -161,7 +161,7 @@ class EnergiDataService:
     def _fetch_part(
         self, dataset: Dataset, endpoint: Endpoint, start: datetime, end: datetime
     ) -> pd.DataFrame:
-        asked = Asked(endpoint.dataset, start, end)
+        asked = RequestedWindow(endpoint.dataset, start, end)
         columns = self._columns(dataset, endpoint)
         params = {
             "start": f"{start:%Y-%m-%dT%H:%M}",
@@ -181,7 +181,7 @@ class EnergiDataService:
             name: column for name, column in columns.items() if self._serves_optional or not column.optional
         }
 
-    def _persist(self, asked: Asked, ask: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    def _persist(self, asked: RequestedWindow, ask: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """Ask, and ask again where that may help, within MOST_ATTEMPTS and LONGEST_FETCH."""
         ban = self._pace.ban_on(asked.dataset)
         if ban > LONGEST_WAIT:
@@ -215,7 +215,9 @@ class EnergiDataService:
         if wait > timedelta(0):
             self._sleep(wait.total_seconds())
 
-    def _ask(self, asked: Asked, params: dict[str, str], columns: dict[str, Column]) -> pd.DataFrame:
+    def _ask(
+        self, asked: RequestedWindow, params: dict[str, str], columns: dict[str, Column]
+    ) -> pd.DataFrame:
         self._pace.mark(asked.dataset)
         try:
             with self._http.stream("GET", f"/dataset/{asked.dataset}", params=params) as response:
@@ -230,7 +232,7 @@ class EnergiDataService:
             raise Unreachable(asked, f"the connection broke off ({error})") from error
         return frame_of(records_of(body, asked), columns, asked)
 
-    def _read(self, response: httpx.Response, asked: Asked) -> bytes:
+    def _read(self, response: httpx.Response, asked: RequestedWindow) -> bytes:
         deadline = self._monotonic() + LONGEST_ANSWER.total_seconds()
         body = bytearray()
         for chunk in response.iter_bytes():
@@ -248,7 +250,7 @@ class EnergiDataService:
                 )
         return bytes(body)
 
-    def _require_ok(self, response: httpx.Response, asked: Asked) -> None:
+    def _require_ok(self, response: httpx.Response, asked: RequestedWindow) -> None:
         status = response.status_code
         if status == httpx.codes.OK:
             return

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestedWindow:
     """What was asked for: the service's dataset and the window (UTC, end exclusive)."""
 
     dataset: str
@@ -32,7 +32,7 @@ class ServiceError(Exception):
 
     def __init__(
         self,
-        asked: Asked,
+        asked: RequestedWindow,
         problem: str,
         *,
         status: int | None = None,

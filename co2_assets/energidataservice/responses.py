@@ -9,9 +9,9 @@ import pandas as pd
 
 from co2_assets.contracts import Column, Kind
 from co2_assets.energidataservice.errors import (
-    Asked,
     BadAnswer,
     EmptyAnswer,
+    RequestedWindow,
     SchemaChanged,
     TruncatedAnswer,
 )
@@ -27,7 +27,7 @@ _TYPES: dict[Kind, frozenset[type]] = {
 }
 
 
-def records_of(body: bytes, asked: Asked) -> list[dict[str, Any]]:
+def records_of(body: bytes, asked: RequestedWindow) -> list[dict[str, Any]]:
     """Return the records of an answer, whole.
 
     Raises TruncatedAnswer for JSON that breaks off, BadAnswer for anything else that is not the
@@ -58,7 +58,9 @@ def records_of(body: bytes, asked: Asked) -> list[dict[str, Any]]:
     return records
 
 
-def frame_of(records: list[dict[str, Any]], columns: Mapping[str, Column], asked: Asked) -> pd.DataFrame:
+def frame_of(
+    records: list[dict[str, Any]], columns: Mapping[str, Column], asked: RequestedWindow
+) -> pd.DataFrame:
     """Return the records as a frame with the columns that ``columns`` maps the service's names to.
 
     Times become naive UTC ``datetime64[us]``, numbers float64 (see DECIMALS), texts ``str``. Rows

@@ -45,7 +45,7 @@ class Warehouse:
     """One DuckDB file of one kind of source (``live``, ``archive`` or ``simulator``).
 
     In a folder that never held data the file is made, empty tables and all, by whatever uses it
-    first, a read included. One that was there and is gone is not: only `recovery.heal` may put
+    first, a read included. One that was there and is gone is not: only `recovery.restore_if_damaged` may put
     another in its place, for an empty one would be published over what was issued. Every use takes
     its turn, over processes and threads, by a lock file beside it, and waits at most
     ``lock_timeout_s`` seconds for it. Every use may raise WarehouseBusy, WrongSource, NewerSchema,
@@ -58,7 +58,7 @@ class Warehouse:
         if source not in SOURCE_LABELS:
             raise ValueError(f"no source {source!r}; there are {', '.join(SOURCE_LABELS)}")
         self.path = path
-        self.source = source
+        self.source = str(source)
         self.lock_timeout_s = lock_timeout_s
         self.schema = schema
         self._instance: duckdb.DuckDBPyConnection | None = None
@@ -82,18 +82,18 @@ class Warehouse:
     @contextmanager
     def session(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give the one connection to the file, made and migrated as needed; closed afterwards."""
-        with self.turn(), self.opened() as connection:
+        with self.locked(), self.opened() as connection:
             yield connection
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Hold the file's lock: for those who use `opened` or put another file in its place."""
         with exclusive(self.path.with_name(self.path.name + ".lock"), self.lock_timeout_s):
             yield
 
     @contextmanager
     def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give the connection of `session` to who already has the `turn`."""
+        """Give the connection of `session` to who already has the `locked`."""
         try:
             if not self.path.exists():
                 if self._was_there or SourceFolder(self.path.parent, self.source).holds_data:
@@ -118,15 +118,15 @@ class Warehouse:
             raise
 
     def make_empty(self) -> None:
-        """Make the file, with empty tables: for who has the `turn` and knows that nothing is lost."""
+        """Make the file, with empty tables: for who has the `locked` and knows that nothing is lost."""
         # A log left by a database that was taken away would be replayed into the new one.
         log_of(self.path).unlink(missing_ok=True)
-        self.made(lambda _empty: None).replace(self.path)
+        self.build_beside(lambda _empty: None).replace(self.path)
 
-    def made(self, fill: Callable[[duckdb.DuckDBPyConnection], None]) -> Path:
+    def build_beside(self, fill: Callable[[duckdb.DuckDBPyConnection], None]) -> Path:
         """Make a warehouse beside the present one, let ``fill`` write into it, and return its path.
 
-        For who has the `turn`, and renames it into place: under another name until it is whole, so
+        For who has the `locked`, and renames it into place: under another name until it is whole, so
         that a kill while it is made leaves no half a file.
         """
         unfinished = self.path.with_name(self.path.name + ".unfinished")
@@ -141,7 +141,7 @@ class Warehouse:
     def attached(self, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give the connection with the file at ``path`` as its database, let go of afterwards.
 
-        For who has the `turn`; whatever the file is, nothing of it is looked at or changed here.
+        For who has the `locked`; whatever the file is, nothing of it is looked at or changed here.
         The instance of DuckDB stays, for making one takes 40 ms and attaching a file one; it goes
         where anything failed, and with it what was not committed.
         """

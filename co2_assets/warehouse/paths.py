@@ -61,7 +61,7 @@ class Home:
         """Return the folder of ``live``, ``archive`` or ``simulator``; ValueError otherwise."""
         if label not in SOURCE_LABELS:
             raise ValueError(f"no source {label!r}; there are {', '.join(SOURCE_LABELS)}")
-        return SourceFolder(self.root / label, label)
+        return SourceFolder(self.root / label, str(label))
 
     @property
     def dagster(self) -> Path:
@@ -73,7 +73,7 @@ class Home:
         """Holds the label of the source that was last published: what the pages show."""
         return self.root / "active_source"
 
-    def turn_to(self, label: str) -> None:
+    def set_active_source(self, label: str) -> None:
         """Let the pages show ``label``; swapped in whole, for they may look at any time."""
         if self.active_source() == label:
             return

@@ -24,7 +24,7 @@ LEAST_COMPACTED_BYTES = 8 * 2**20
 _log = logging.getLogger(__name__)
 
 
-def heal(warehouse: Warehouse, snapshot_folder: Path, *, now: datetime) -> str | None:
+def restore_if_damaged(warehouse: Warehouse, snapshot_folder: Path, *, now: datetime) -> str | None:
     """Read every row of ``warehouse``; where that fails or failed a run, or the file is gone, restore it.
 
     In a home that never held data an empty one is made. The damaged file is renamed, never deleted,
@@ -33,7 +33,7 @@ def heal(warehouse: Warehouse, snapshot_folder: Path, *, now: datetime) -> str |
     remedy, None where all is well. Raises WarehouseBusy, WrongSource and NewerSchema (of a snapshot
     too); a kill at any point leaves a file to be healed.
     """
-    with warehouse.turn():
+    with warehouse.locked():
         if warehouse.path.exists():
             problem = _problem(warehouse)
             return None if problem is None else _restore(warehouse, snapshot_folder, problem, now)
@@ -49,7 +49,7 @@ def compact(warehouse: Warehouse) -> int:
 
     DuckDB gives nothing back by itself. A kill at any point leaves the file before or the one after.
     """
-    with warehouse.turn():
+    with warehouse.locked():
         with warehouse.opened() as connection:
             row = connection.execute("SELECT block_size * used_blocks FROM pragma_database_size()").fetchone()
             versions = connection.execute("SELECT * FROM schema_version").fetchall()
@@ -65,7 +65,7 @@ def compact(warehouse: Warehouse) -> int:
                 connection.execute(f"DELETE FROM {table}")
                 connection.executemany(f"INSERT INTO {table} VALUES (?, ?)", rows)
 
-        warehouse.made(fill).replace(warehouse.path)
+        warehouse.build_beside(fill).replace(warehouse.path)
         return before - warehouse.path.stat().st_size
 
 
@@ -166,13 +166,13 @@ def _made_from_newest(warehouse: Warehouse, folder: Path) -> tuple[Snapshot | No
             continue
         warehouse.schema.refuse_newer(snapshots.schema_version(snapshot), snapshot.path)
         try:
-            return snapshot, warehouse.made(fill)
+            return snapshot, warehouse.build_beside(fill)
         except duckdb.Error as error:
             # On a full disk an older snapshot, or none at all, would fit and lose what this one holds.
             if not is_of_the_file(error):
                 raise
             _log.warning("passing over %s: %s", snapshot.path.name, error)
-    return None, warehouse.made(lambda _empty: None)
+    return None, warehouse.build_beside(lambda _empty: None)
 
 
 def _free_name(path: Path, now: datetime) -> Path:

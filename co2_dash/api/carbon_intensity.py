@@ -6,9 +6,21 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from co2_assets.contracts.areas import AREAS, DENMARK
-from co2_dash import queries
-from co2_dash.api.cached import Refusal, answer, reader_of
-from co2_dash.api.models import (
+from co2_dash.advice.cleanest_window import NoWindow, advise
+from co2_dash.advice.coming_hours import coming_hours, forecast_hours, full_hour
+from co2_dash.advice.intensity_scale import last_month
+from co2_dash.api.cached_response import Refusal, answer, reader_of
+from co2_dash.api.parameters import (
+    LONGEST_HISTORY,
+    BeforeParameter,
+    DurationParameter,
+    EndParameter,
+    PriceAreaParameter,
+    StartParameter,
+    utc,
+)
+from co2_dash.api.problems import documented
+from co2_dash.api.schemas import (
     Accuracy,
     Areas,
     AreaState,
@@ -20,17 +32,7 @@ from co2_dash.api.models import (
     Measurement,
     PowerMeasurement,
 )
-from co2_dash.api.parameters import (
-    LONGEST_HISTORY,
-    BeforeParameter,
-    DurationParameter,
-    EndParameter,
-    PriceAreaParameter,
-    StartParameter,
-    utc,
-)
-from co2_dash.api.problems import documented
-from co2_dash.api.rows import (
+from co2_dash.api.serialize import (
     all_shaped,
     forecast_head,
     forecast_values,
@@ -38,11 +40,9 @@ from co2_dash.api.rows import (
     origin_of,
     window_of,
 )
-from co2_dash.exhibits.forecast import coming_hours, full_hour
-from co2_dash.pages.home import forecast_hours, last_month
-from co2_dash.situation import Situation
-from co2_dash.store import View
-from co2_dash.windows import NoWindow, advise
+from co2_dash.data import queries
+from co2_dash.data.snapshot_store import View
+from co2_dash.data.state import DataState
 
 HOUR = timedelta(hours=1)
 ONE_DAY = timedelta(days=1)
@@ -55,7 +55,7 @@ async def areas(request: Request) -> Response:
     """The price areas, with what has been measured and forecast of each."""
     reader = reader_of(request)
 
-    def build(_view: View, situation: Situation) -> Areas:
+    def build(_view: View, state: DataState) -> Areas:
         each = [reader.look(name)[1] for name in AREAS]
         return Areas(
             areas=[
@@ -68,7 +68,7 @@ async def areas(request: Request) -> Response:
                 )
                 for own in each
             ],
-            origin=origin_of(situation),
+            origin=origin_of(state),
         )
 
     return await answer(request, DENMARK.name, "areas", build)
@@ -78,20 +78,20 @@ async def areas(request: Request) -> Response:
 async def latest(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
     """How clean power is: the newest measured hour, its place among 30 days, this hour's forecast."""
 
-    def build(view: View, situation: Situation) -> Latest:
-        end = measured_until(situation)
-        rows = queries.measured(view, situation.price_area, end - HOUR, end)
+    def build(view: View, state: DataState) -> Latest:
+        end = measured_until(state)
+        rows = queries.measured(view, state.price_area, end - HOUR, end)
         measured = all_shaped(Measurement, rows, hour="hour_utc")[0]
-        scale = last_month(view, situation)
+        scale = last_month(view, state)
         value = float(rows["co2_g_per_kwh"].iloc[0])
-        coming = forecast_values(coming_hours(view, situation).head(1))
+        coming = forecast_values(coming_hours(view, state).head(1))
         return Latest(
-            price_area=situation.price_area,
+            price_area=state.price_area,
             measured=measured,
             word=scale.step(value).word if scale else None,
             cleaner_than_percent=round(scale.percent_cleaner_than(value), 1) if scale else None,
-            this_hour=coming[0] if coming and coming[0].hour == full_hour(situation.now_utc) else None,
-            origin=origin_of(situation),
+            this_hour=coming[0] if coming and coming[0].hour == full_hour(state.now_utc) else None,
+            origin=origin_of(state),
         )
 
     return await answer(request, price_area, "latest", build)
@@ -106,8 +106,8 @@ async def history(
 ) -> Response:
     """Measured hours with what made them, oldest first; at most a year in one answer."""
 
-    def build(view: View, situation: Situation) -> History:
-        until = utc(end) if end else measured_until(situation)
+    def build(view: View, state: DataState) -> History:
+        until = utc(end) if end else measured_until(state)
         if start is None and until.year == 1:
             raise Refusal(422, "The end lies before any measurement.")
         since = utc(start) if start else until - ONE_DAY
@@ -115,11 +115,11 @@ async def history(
             raise Refusal(422, "The start must lie before the end.")
         if until - since > LONGEST_HISTORY:
             raise Refusal(422, f"At most {LONGEST_HISTORY.days} days can be asked for at once.")
-        rows = queries.measured(view, situation.price_area, since, until)
+        rows = queries.measured(view, state.price_area, since, until)
         return History(
-            price_area=situation.price_area,
+            price_area=state.price_area,
             hours=all_shaped(PowerMeasurement, rows, hour="hour_utc"),
-            origin=origin_of(situation),
+            origin=origin_of(state),
         )
 
     return await answer(request, price_area, ("history", start, end), build, takes_long=True)
@@ -129,9 +129,9 @@ async def history(
 async def forecast(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
     """The current forecast: seven quantiles for each of its hours, those already past included."""
 
-    def build(view: View, situation: Situation) -> Forecast:
-        rows = queries.current_forecast(view, situation.price_area)
-        return Forecast(**forecast_head(situation), hours=forecast_values(rows))
+    def build(view: View, state: DataState) -> Forecast:
+        rows = queries.current_forecast(view, state.price_area)
+        return Forecast(**forecast_head(state), hours=forecast_values(rows))
 
     return await answer(request, price_area, "forecast", build)
 
@@ -145,12 +145,12 @@ async def cleanest_window(
 ) -> Response:
     """When to start for the cleanest stretch of `duration` hours that is over by `before`."""
 
-    def build(view: View, situation: Situation) -> CleanestWindow:
-        head = forecast_head(situation)
-        hours = forecast_hours(coming_hours(view, situation))
+    def build(view: View, state: DataState) -> CleanestWindow:
+        head = forecast_head(state)
+        hours = forecast_hours(coming_hours(view, state))
         if not hours:
             raise Refusal(503, "The forecast has run out; a new one is due every 6 hours.")
-        now = situation.now_utc.replace(second=0, microsecond=0)
+        now = state.now_utc.replace(second=0, microsecond=0)
         deadline = utc(before) if before else hours[-1].start_utc + HOUR
         try:
             advice = advise(hours, now, timedelta(hours=duration), deadline)
@@ -173,17 +173,17 @@ async def cleanest_window(
 async def accuracy(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
     """How forecasts did: the newest evaluation of each model and kind, by lead, beside the baselines."""
 
-    def build(view: View, situation: Situation) -> Accuracy:
-        rows = queries.newest_evaluations(view, situation.price_area)
+    def build(view: View, state: DataState) -> Accuracy:
+        rows = queries.newest_evaluations(view, state.price_area)
         renamed = {
             "window_from": "window_from_utc",
             "window_to": "window_to_utc",
             "evaluated_at": "evaluated_at_utc",
         }
         return Accuracy(
-            price_area=situation.price_area,
+            price_area=state.price_area,
             leads=all_shaped(LeadAccuracy, rows, **renamed),
-            origin=origin_of(situation),
+            origin=origin_of(state),
         )
 
     return await answer(request, price_area, "accuracy", build)

@@ -7,7 +7,7 @@ from fastapi import Query
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 from co2_assets.contracts.areas import AREAS
-from co2_dash.api.cached import Refusal
+from co2_dash.api.cached_response import Refusal
 
 # Measurements begin in 2017 at the earliest; a year at a time keeps an answer under a megabyte or two.
 LONGEST_HISTORY = timedelta(days=366)

@@ -1,5 +1,5 @@
 // What the browser does by itself: asks whether there is something new, loads the table library
-// when a table is first opened, and hands choices to the exhibits they are about.
+// when a table is first opened, and hands choices to the charts they are about.
 (function () {
   "use strict";
 

@@ -1,14 +1,17 @@
 """Last 24h emissions: what was measured, and what made it."""
 
+from typing import Any
+
 import dash_mantine_components as dmc
 import pandas as pd
+from dash import Dash, Input, Output
 
-from co2_dash.components import html
-from co2_dash.danish_time import day_and_clock
-from co2_dash.exhibits.emissions import DEFAULT_RANGE, INTENSITY, PRODUCTION, RANGES, table
-from co2_dash.pages.parts import Part, area_chooser, exhibit_card, page, tile
-from co2_dash.situation import Situation
-from co2_dash.store import View
+from co2_dash.charts.emissions import DEFAULT_RANGE, INTENSITY, PRODUCTION, RANGES, table
+from co2_dash.data.danish_time import day_and_clock
+from co2_dash.data.snapshot_store import View
+from co2_dash.data.state import DataState, Reader
+from co2_dash.pages.chart_card import chart_card, hand_choices
+from co2_dash.pages.components import ADDRESS, Part, area_chooser, area_in, html, page, tile
 
 # Of CO2, as the page says above; a tile on a phone has no room for more.
 TILE_UNIT = "g/kWh"
@@ -21,13 +24,13 @@ PRODUCTION_COLUMNS = (
 )
 
 
-def layout(view: View | None, situation: Situation) -> Part:
+def layout(view: View | None, state: DataState) -> Part:
     """Return the page."""
     options = {"range": DEFAULT_RANGE}
     return page(
         "Last 24h emissions",
         "How much CO₂ each kilowatt-hour carried, and which plants and borders the power came from.",
-        *area_chooser(view, situation),
+        *area_chooser(view, state),
         dmc.SegmentedControl(
             id={"type": "choice", "name": "range"},
             data=list(RANGES),
@@ -36,16 +39,16 @@ def layout(view: View | None, situation: Situation) -> Part:
             **{"aria-label": "How far back"},
         ),
         html.Section(
-            html.Div(tile_parts(view, situation, DEFAULT_RANGE), id="tiles"), **{"aria-label": "In short"}
+            html.Div(tile_parts(view, state, DEFAULT_RANGE), id="tiles"), **{"aria-label": "In short"}
         ),
-        exhibit_card(INTENSITY, options),
-        exhibit_card(PRODUCTION, options),
+        chart_card(INTENSITY, options),
+        chart_card(PRODUCTION, options),
     )
 
 
-def tile_parts(view: View | None, situation: Situation, length: str) -> Part:
+def tile_parts(view: View | None, state: DataState, length: str) -> Part:
     """Return mean, least, greatest, and the share of sun and wind, for a range of the page."""
-    rows = pd.DataFrame() if view is None else table(view, situation, {"range": length})
+    rows = pd.DataFrame() if view is None else table(view, state, {"range": length})
     values = rows["co2_g_per_kwh"].dropna() if len(rows) else pd.Series(dtype=float)
     if values.empty:
         return dmc.Text("Nothing has been measured yet.", c="dimmed")
@@ -60,8 +63,8 @@ def tile_parts(view: View | None, situation: Situation, length: str) -> Part:
                 TILE_UNIT,
                 f"{missing} of {len(rows)} hours missing" if missing else f"{len(rows)} hours",
             ),
-            tile("Lowest", f"{least['co2_g_per_kwh']:.0f}", TILE_UNIT, _when(least, situation)),
-            tile("Highest", f"{most['co2_g_per_kwh']:.0f}", TILE_UNIT, _when(most, situation)),
+            tile("Lowest", f"{least['co2_g_per_kwh']:.0f}", TILE_UNIT, _when(least, state)),
+            tile("Highest", f"{most['co2_g_per_kwh']:.0f}", TILE_UNIT, _when(most, state)),
             *_green_tile(rows),
         ],
         cols={"base": 2, "md": 4},
@@ -69,8 +72,8 @@ def tile_parts(view: View | None, situation: Situation, length: str) -> Part:
     )
 
 
-def _when(row: pd.Series, situation: Situation) -> str:
-    return f"at {day_and_clock(row['hour_utc'].to_pydatetime(), situation.now_utc)}"
+def _when(row: pd.Series, state: DataState) -> str:
+    return f"at {day_and_clock(row['hour_utc'].to_pydatetime(), state.now_utc)}"
 
 
 def _green_tile(rows: pd.DataFrame) -> list[Part]:
@@ -87,3 +90,19 @@ def _sun_and_wind(known: pd.DataFrame) -> float:
     total = float(known.sum().sum())
     green = float(known[["solar_mw", "offshore_wind_mw", "onshore_wind_mw"]].sum().sum())
     return 100 * green / total if total > 0 else 0.0
+
+
+def register(app: Dash, reader: Reader) -> None:
+    """Add the callbacks that keep the words of this page up to date."""
+
+    @app.callback(
+        Output("tiles", "children"),
+        Input("data-token", "data"),
+        Input({"type": "choice", "name": "range"}, "value"),
+        ADDRESS,
+        prevent_initial_call=True,
+    )
+    def say_short(_data: str, length: str, address: str | None) -> Any:
+        return tile_parts(*reader.look(area_in(address)), length)
+
+    hand_choices(app, ("range",), ("intensity", "production"))

@@ -1,20 +1,37 @@
 """Next 6h forecast: how clean power is, how clean it will be, and when best to use it."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import dash_mantine_components as dmc
 import pandas as pd
+from dash import Dash, Input, Output
 
-from co2_dash import queries
-from co2_dash.components import html
-from co2_dash.danish_time import clock, date_and_clock, day_and_clock, span, zone_name
-from co2_dash.exhibits.forecast import FORECAST, HEADLINE_HOURS, coming_hours, full_hour
-from co2_dash.pages.parts import Part, area_chooser, card, choice, exhibit_card, fact, facts, heading, page
-from co2_dash.scale import SCALE_DAYS, STEPS, Scale, scale_of
-from co2_dash.situation import Situation
-from co2_dash.store import View
-from co2_dash.windows import Advice, ForecastHour, NoWindow, advise
-from co2_dash.wording import UNIT, advice_sentence, certainty_sentence, saving_phrase
+from co2_dash.advice.cleanest_window import Advice, NoWindow, advise
+from co2_dash.advice.coming_hours import HEADLINE_HOURS, coming_hours, forecast_hours, full_hour
+from co2_dash.advice.intensity_scale import STEPS, Scale, last_month
+from co2_dash.advice.sentences import advice_sentence, certainty_sentence, saving_phrase
+from co2_dash.charts.forecast import FORECAST
+from co2_dash.data import queries
+from co2_dash.data.danish_time import clock, date_and_clock, day_and_clock, span, zone_name
+from co2_dash.data.notices import UNIT
+from co2_dash.data.snapshot_store import View
+from co2_dash.data.state import DataState, Reader
+from co2_dash.pages.chart_card import chart_card
+from co2_dash.pages.components import (
+    ADDRESS,
+    Part,
+    area_chooser,
+    area_in,
+    card,
+    choice,
+    fact,
+    facts,
+    heading,
+    html,
+    listed,
+    page,
+)
 
 HOUR = timedelta(hours=1)
 DURATIONS = (1, 2, 3, 4, 5, 6, 8)
@@ -23,16 +40,16 @@ DEFAULT_DURATION = 3
 FORECAST_END = "end"
 
 
-def layout(view: View | None, situation: Situation) -> Part:
+def layout(view: View | None, state: DataState) -> Part:
     """Return the page."""
-    deadlines = deadline_choices(view, situation, DEFAULT_DURATION)
+    deadlines = deadline_choices(view, state, DEFAULT_DURATION)
     return page(
         "Next 6h forecast",
         "How clean the power in Danish sockets is now and in the coming hours.",
-        *area_chooser(view, situation),
+        *area_chooser(view, state),
         html.Div(
             [
-                html.Section(card(html.Div(now_parts(view, situation), id="now")), className="now-section"),
+                html.Section(card(html.Div(now_parts(view, state), id="now")), className="now-section"),
                 html.Section(
                     card(
                         heading("The cleanest time"),
@@ -50,7 +67,7 @@ def layout(view: View | None, situation: Situation) -> Part:
                             spacing="sm",
                         ),
                         html.Div(
-                            window_parts(view, situation, str(DEFAULT_DURATION), deadlines[-1][0]),
+                            window_parts(view, state, str(DEFAULT_DURATION), deadlines[-1][0]),
                             id="window",
                             role="status",
                         ),
@@ -61,11 +78,9 @@ def layout(view: View | None, situation: Situation) -> Part:
             ],
             className="hero",
         ),
-        html.Section(
-            html.Div(strip_parts(view, situation), id="strip"), **{"aria-label": "The next 6 hours"}
-        ),
-        exhibit_card(FORECAST),
-        html.Section(card(heading("About this forecast"), html.Div(fact_parts(view, situation), id="facts"))),
+        html.Section(html.Div(strip_parts(view, state), id="strip"), **{"aria-label": "The next 6 hours"}),
+        chart_card(FORECAST),
+        html.Section(card(heading("About this forecast"), html.Div(fact_parts(view, state), id="facts"))),
     )
 
 
@@ -74,23 +89,14 @@ def hours_phrase(hours: int) -> str:
     return "1 hour" if hours == 1 else f"{hours} hours"
 
 
-def last_month(view: View | None, situation: Situation) -> Scale | None:
-    """Return the scale made of the 30 days up to the last measured hour."""
-    end = situation.measured_until_utc
-    if view is None or end is None:
-        return None
-    values = queries.measured(view, situation.price_area, end - SCALE_DAYS, end)["co2_g_per_kwh"].dropna()
-    return scale_of([float(value) for value in values])
-
-
-def now_parts(view: View | None, situation: Situation) -> list[Part]:
+def now_parts(view: View | None, state: DataState) -> list[Part]:
     """Return the number, its word and its place on the scale of the last 30 days."""
-    end = situation.measured_until_utc
+    end = state.measured_until_utc
     if view is None or end is None:
         return [heading("How clean is power now?"), dmc.Text("Nothing has been measured yet.", size="lg")]
-    value = float(queries.measured(view, situation.price_area, end - HOUR, end)["co2_g_per_kwh"].iloc[0])
-    scale = last_month(view, situation)
-    moment = "Now" if situation.data_age is not None and situation.data_age < 2 * HOUR else "Last measured"
+    value = float(queries.measured(view, state.price_area, end - HOUR, end)["co2_g_per_kwh"].iloc[0])
+    scale = last_month(view, state)
+    moment = "Now" if state.data_age is not None and state.data_age < 2 * HOUR else "Last measured"
     parts: list[Part] = [
         heading("How clean is power now?" if moment == "Now" else "How clean was power last?"),
         html.Div(
@@ -104,8 +110,8 @@ def now_parts(view: View | None, situation: Situation) -> list[Part]:
         dmc.Text(
             [
                 f"Measured {clock(end - HOUR)}–{clock(end)} {zone_name(end)}",
-                f", {span(situation.now_utc - end)} ago. " if situation.now_utc > end else ". ",
-                *([_this_hour(view, situation)] if situation.issue_time_utc else []),
+                f", {span(state.now_utc - end)} ago. " if state.now_utc > end else ". ",
+                *([_this_hour(view, state)] if state.issue_time_utc else []),
             ],
             className="now-note",
         ),
@@ -113,9 +119,9 @@ def now_parts(view: View | None, situation: Situation) -> list[Part]:
     return [*parts, *([_legend(scale, value)] if scale else [])]
 
 
-def _this_hour(view: View, situation: Situation) -> str:
-    hours = coming_hours(view, situation)
-    if hours.empty or hours["target_hour_utc"].iloc[0] != full_hour(situation.now_utc):
+def _this_hour(view: View, state: DataState) -> str:
+    hours = coming_hours(view, state)
+    if hours.empty or hours["target_hour_utc"].iloc[0] != full_hour(state.now_utc):
         return ""
     row = hours.iloc[0]
     return (
@@ -168,12 +174,12 @@ def _legend(scale: Scale, value: float) -> Part:
     )
 
 
-def strip_parts(view: View | None, situation: Situation) -> list[Part]:
+def strip_parts(view: View | None, state: DataState) -> list[Part]:
     """Return the next six hours, one cell each; nothing when the forecast does not reach them."""
     if view is None:
         return []
-    hours = coming_hours(view, situation).head(HEADLINE_HOURS)
-    scale = last_month(view, situation)
+    hours = coming_hours(view, state).head(HEADLINE_HOURS)
+    scale = last_month(view, state)
     return [
         html.Ol([_cell(row, scale) for _, row in hours.iterrows()], className="strip")
         if len(hours)
@@ -197,31 +203,18 @@ def _cell(row: pd.Series, scale: Scale | None) -> Part:
     )
 
 
-def forecast_hours(rows: pd.DataFrame) -> list[ForecastHour]:
-    """Return forecast rows as the hours that `windows.advise` takes."""
-    return [
-        ForecastHour(
-            row["target_hour_utc"].to_pydatetime(),
-            row["q50_g_per_kwh"],
-            row["q10_g_per_kwh"],
-            row["q90_g_per_kwh"],
-        )
-        for row in queries.records(rows)
-    ]
-
-
 def deadline_choices(
-    view: View | None, situation: Situation, duration_h: int, chosen: str = FORECAST_END
+    view: View | None, state: DataState, duration_h: int, chosen: str = FORECAST_END
 ) -> list[tuple[str, str]]:
     """Return the deadlines that leave room for the duration: pairs of ISO instant and words.
 
     What the reader has chosen stays among them, with room or without, until it is past. The last,
     the end of the forecast, is there even when no other is.
     """
-    hours = [] if view is None else forecast_hours(coming_hours(view, situation))
+    hours = [] if view is None else forecast_hours(coming_hours(view, state))
     if not hours:
         return [(FORECAST_END, "the forecast ends")]
-    now = situation.now_utc
+    now = state.now_utc
     *earlier, last = [hour.start_utc + HOUR for hour in hours]
     fitting = [
         (end.isoformat(), day_and_clock(end, now))
@@ -231,13 +224,13 @@ def deadline_choices(
     return [*fitting, (FORECAST_END, day_and_clock(last, now))]
 
 
-def window_parts(view: View | None, situation: Situation, duration: str, before: str) -> list[Part]:
+def window_parts(view: View | None, state: DataState, duration: str, before: str) -> list[Part]:
     """Return the advice for a duration in hours and a deadline (ISO, naive UTC), both from the page."""
-    hours = [] if view is None else forecast_hours(coming_hours(view, situation))
+    hours = [] if view is None else forecast_hours(coming_hours(view, state))
     if not hours:
         return [dmc.Text("There is no forecast to choose a time by.", mt="md")]
     length = int(duration) if duration in {str(h) for h in DURATIONS} else DEFAULT_DURATION
-    now, end, chosen = situation.now_utc, hours[-1].start_utc + HOUR, _chosen_deadline(before)
+    now, end, chosen = state.now_utc, hours[-1].start_utc + HOUR, _chosen_deadline(before)
     deadline, said = end if chosen is None else min(chosen, end), ""
     if chosen is not None and chosen - now < length * HOUR:
         too_late = f"{day_and_clock(chosen, now)} has passed"
@@ -250,7 +243,7 @@ def window_parts(view: View | None, situation: Situation, duration: str, before:
         return [dmc.Text(f"No time to give: {error}.", mt="md")]
     return [
         *([dmc.Text(said, className="unmet", mt="sm")] if said else []),
-        *_advice_parts(advice, situation, hours_phrase(length), deadline),
+        *_advice_parts(advice, state, hours_phrase(length), deadline),
     ]
 
 
@@ -263,8 +256,8 @@ def _chosen_deadline(before: str) -> datetime | None:
     return None if instant.tzinfo else instant
 
 
-def _advice_parts(advice: Advice, situation: Situation, length: str, deadline: datetime) -> list[Part]:
-    now = situation.now_utc
+def _advice_parts(advice: Advice, state: DataState, length: str, deadline: datetime) -> list[Part]:
+    now = state.now_utc
     best = advice.best
     sentence = advice_sentence(
         advice, day_and_clock(best.start_utc, now), length, day_and_clock(deadline, now)
@@ -278,22 +271,20 @@ def _advice_parts(advice: Advice, situation: Situation, length: str, deadline: d
     ]
 
 
-def fact_parts(view: View | None, situation: Situation) -> Part:
+def fact_parts(view: View | None, state: DataState) -> Part:
     """Return when and by what the forecast was made, and what it suffers from."""
-    issue, until = situation.issue_time_utc, situation.measured_until_utc
+    issue, until = state.issue_time_utc, state.measured_until_utc
     if view is None or issue is None:
         return dmc.Text("No forecast has been issued yet.")
-    forecast = queries.current_forecast(view, situation.price_area)
+    forecast = queries.current_forecast(view, state.price_area)
     return facts(
-        fact("Issued", _moment(issue, situation)),
-        fact("Data up to", _moment(until, situation) if until else "nothing measured"),
-        fact("Model", html.Code(situation.model_version)),
-        fact("Reaches", f"{len(forecast)} hours, to {day_and_clock(_end(forecast), situation.now_utc)}"),
+        fact("Issued", _moment(issue, state)),
+        fact("Data up to", _moment(until, state) if until else "nothing measured"),
+        fact("Model", html.Code(state.model_version)),
+        fact("Reaches", f"{len(forecast)} hours, to {day_and_clock(_end(forecast), state.now_utc)}"),
         fact(
             "Degraded",
-            "; ".join(situation.degraded_causes)
-            if situation.degraded_causes
-            else "No: every input was there",
+            "; ".join(state.degraded_causes) if state.degraded_causes else "No: every input was there",
         ),
     )
 
@@ -303,6 +294,47 @@ def _end(forecast: pd.DataFrame) -> datetime:
     return last + HOUR
 
 
-def _moment(instant: datetime, situation: Situation) -> str:
-    age = situation.now_utc - instant
+def _moment(instant: datetime, state: DataState) -> str:
+    age = state.now_utc - instant
     return f"{date_and_clock(instant)} ({span(age)} ago)" if age >= timedelta(0) else date_and_clock(instant)
+
+
+def register(app: Dash, reader: Reader) -> None:
+    """Add the callbacks that keep the words of this page up to date."""
+
+    @app.callback(
+        Output("now", "children"),
+        Output("strip", "children"),
+        Output("facts", "children"),
+        Input("data-token", "data"),
+        Input("clock-token", "data"),
+        ADDRESS,
+        prevent_initial_call=True,
+    )
+    def say_now(_data: str, _clock: str, address: str | None) -> tuple[Any, Any, Any]:
+        view, state = reader.look(area_in(address))
+        return (
+            now_parts(view, state),
+            strip_parts(view, state),
+            fact_parts(view, state),
+        )
+
+    @app.callback(
+        Output("window-before", "data"),
+        Output("window-before", "value"),
+        Output("window", "children"),
+        Input("window-duration", "value"),
+        Input("window-before", "value"),
+        Input("data-token", "data"),
+        Input("clock-token", "data"),
+        ADDRESS,
+        prevent_initial_call=True,
+    )
+    def advise(
+        duration: str, before: str, _data: str, _clock: str, address: str | None
+    ) -> tuple[Any, Any, Any]:
+        view, state = reader.look(area_in(address))
+        length = int(duration) if str(duration).isdecimal() else DEFAULT_DURATION
+        deadlines = deadline_choices(view, state, length, before)
+        chosen = before if before in dict(deadlines) else FORECAST_END
+        return listed(deadlines), chosen, window_parts(view, state, duration, before)

@@ -9,18 +9,18 @@ from typing import Any
 
 import httpx
 import pytest
-import snapshot_data
-from pages_server import now, serving
 from playwright.sync_api import Browser, Error, expect, sync_playwright
 
 from bench.screenshots import CHROMIUM, CHROMIUM_FLAGS
 from co2_assets.warehouse.paths import Home
+from co2_dash.data.snapshot_store import SnapshotStore, View
 from co2_dash.settings import Settings
-from co2_dash.store import SnapshotStore, View
+from tests.support import snapshot_data
+from tests.support.pages_server import now, serving
 
 # A page that does not draw never will; a slow machine may take its time.
 expect.set_options(timeout=30_000)
-Asked = Callable[..., httpx.Client]
+RequestedWindow = Callable[..., httpx.Client]
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +48,7 @@ def shared(published: Home) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def asked(published: Home, shared: httpx.Client) -> Iterator[Asked]:
+def asked(published: Home, shared: httpx.Client) -> Iterator[RequestedWindow]:
     """Give clients: the shared one, or one of another home, clock or settings given as keywords."""
     with ExitStack() as stack:
 

@@ -22,9 +22,10 @@ import httpx
 import psycopg2
 import pytest
 import yaml
-from compose_file import OURS, PASSWORD, REPOSITORY, environment, read_yaml, services
 
-from co2_assets.up import Supervisor, ask, daemons_healthy, run_status, wait_until
+from co2_assets.cli.dagster_client import ask, daemons_healthy, run_status
+from co2_assets.cli.supervisor import Supervisor, wait_until
+from tests.support.compose_file import OURS, PASSWORD, REPOSITORY, environment, read_yaml, services
 
 ASSET = "day_ahead_prices"
 RUN_TIMEOUT_S = 120

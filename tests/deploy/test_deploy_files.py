@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from compose_file import OURS, PASSWORD, REPOSITORY, environment, put_in, read_yaml, services
+
+from tests.support.compose_file import OURS, PASSWORD, REPOSITORY, environment, put_in, read_yaml, services
 
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
 IN_THE_IMAGE_FOR_POSTGRES = {"storage", "local_artifact_storage", "compute_logs"}

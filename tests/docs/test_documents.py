@@ -2,26 +2,23 @@
 
 import inspect
 import re
-import sys
 from pathlib import Path
 
 import pytest
+from from_definitions import direct, in_order
+from generate import MADE, put
+
+import co2_dash.data.notices as notices_module
+from co2_assets.cli.output import status_table
+from co2_assets.definitions import build_definitions
+from co2_assets.energidataservice.errors import ServiceError
+from co2_assets.forecasting.inputs.windows import MASKABLE_FEEDS, POWER_FEED
+from co2_assets.forecasting.issue.fallback import CAUSE
+from co2_assets.settings import Settings
+from co2_assets.warehouse.recovery import LOST
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = REPOSITORY / "docs"
-sys.path.insert(0, str(DOCS))
-
-from from_definitions import direct, in_order  # noqa: E402
-from generate import MADE, put  # noqa: E402
-
-from co2_assets.definitions import build_definitions  # noqa: E402
-from co2_assets.energidataservice.errors import ServiceError  # noqa: E402
-from co2_assets.forecasting.inputs.windows import MASKABLE_FEEDS, POWER_FEED  # noqa: E402
-from co2_assets.forecasting.issue.fallback import CAUSE  # noqa: E402
-from co2_assets.settings import Settings  # noqa: E402
-from co2_assets.terminal import status_table  # noqa: E402
-from co2_assets.warehouse.recovery import LOST  # noqa: E402
-from co2_dash import wording  # noqa: E402
 
 DOCUMENTS = sorted([*DOCS.glob("*.md"), REPOSITORY / "README.md"])
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?!https?:)(?P<target>[^)#\s]*)(#(?P<anchor>[^)\s]+))?\)")
@@ -63,7 +60,7 @@ def test_links_between_documents_lead_somewhere(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_paths_that_are_named_exist(path: Path) -> None:
-    """Names such as `co2_assets/checks.py` or `tests/deploy/`; what benchmarks write is made anew."""
+    """Names such as `co2_assets/defs/checks.py` or `tests/deploy/`; what benchmarks write is made anew."""
     for name in re.findall(
         r"`((?:co2_assets|co2_dash|docs|tests|bench(?!/out)|deploy)/[\w./-]*)`", path.read_text("utf-8")
     ):
@@ -104,7 +101,7 @@ def test_every_line_of_the_status_is_explained() -> None:
 
 
 def test_every_banner_of_the_pages_is_explained() -> None:
-    titles = re.findall(r'Notice\(\s*"[\w-]+",\s*f?"([^"{]+)', inspect.getsource(wording))
+    titles = re.findall(r'Notice\(\s*"[\w-]+",\s*f?"([^"{]+)', inspect.getsource(notices_module))
     assert len(titles) >= 5
     for title in titles:
         assert title.strip() in " ".join(OPERATIONS.split()), title

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from scripted_service import NOON, Machine, Service
 
 from co2_assets.energidataservice.client import EnergiDataService
+from tests.support.scripted_service import NOON, Machine, Service
 
 
 @pytest.fixture

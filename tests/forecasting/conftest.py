@@ -1,18 +1,13 @@
 """A small world and a small model of it, made once: nothing here changes them."""
 
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from co2_assets.forecasting.inputs.known_data import KnownData
-from co2_assets.forecasting.network.trained_model import TrainedModel, TrainingConfig
+from co2_assets.forecasting.network.trained_model import TrainedModel
 from co2_assets.forecasting.network.training import train
-
-from .worlds import recorded, world
-
-TINY = TrainingConfig(ensemble=2, hidden=8, epochs=3, test_share=0.15)
-TRAINED_UNTIL = datetime(2024, 4, 1)
+from tests.support.worlds import TINY, TRAINED_UNTIL, recorded, world
 
 
 @pytest.fixture(scope="session")

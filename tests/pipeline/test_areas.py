@@ -10,21 +10,21 @@ from typing import cast
 import httpx
 import pandas as pd
 import pytest
-from pipeline_runs import T0, checks, failures, published, run, simulated, tables
 from typer.testing import CliRunner
 
-from co2_assets.cli import app
+from co2_assets.cli.commands import app
 from co2_assets.contracts import CO2_EMISSION
 from co2_assets.contracts.areas import AREAS, Area
 from co2_assets.energidataservice import sources
 from co2_assets.energidataservice.emulator.simulator import SimulatedGrid
-from co2_assets.ingest import update
-from co2_assets.pipeline import open_pipeline
+from co2_assets.pipeline.ingest import update
+from co2_assets.pipeline.run import open_run
+from co2_assets.pipeline.status import read_status
 from co2_assets.settings import Settings
-from co2_assets.status import read_status
 from co2_assets.warehouse.paths import Home
 from co2_dash.app import create_app
 from co2_dash.settings import Settings as PagesSettings
+from tests.support.pipeline_runs import T0, checks, failures, published, run, simulated, tables
 
 ISLAND = Area("DK3", "An island", CO2_EMISSION.name, ("DK2",), {"DK2": 1.0})
 
@@ -104,7 +104,7 @@ def test_a_recording_without_areas_says_so_and_asks_for_nothing(tmp_path: Path, 
     settings = Settings(
         home=tmp_path / "home", source=f"archive:{archive_dir}", as_of=datetime(2024, 6, 1), history_days=30
     )
-    with open_pipeline(settings) as pipeline:
+    with open_run(settings) as pipeline:
         report = update(pipeline, CO2_EMISSION)
         assert report.sentence() == "the source has no such data; nothing asked for"
         assert pipeline.warehouse.read("SELECT * FROM new_data_log").empty

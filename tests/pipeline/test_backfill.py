@@ -10,10 +10,10 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from co2_assets import backfill
-from co2_assets.backfill import BACKFILL_JOB, OP
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.definitions import build_definitions
+from co2_assets.defs.automation import BACKFILL_JOB, OP
+from co2_assets.pipeline import backfill
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.paths import Home

@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from resilience_runs import HISTORY_DAYS, HOUR, T0, at, tick
 
 from co2_assets.settings import Settings
+from tests.support.resilience_runs import HISTORY_DAYS, HOUR, T0, at, tick
 
 
 @pytest.fixture(scope="session")

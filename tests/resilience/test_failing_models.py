@@ -8,9 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from resilience_runs import HOUR, T0, at, folder, rows, tick, warehouse
 
-from co2_assets import issuing
 from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS
 from co2_assets.contracts.tables import MODEL_TABLE
@@ -18,10 +16,12 @@ from co2_assets.forecasting.issue.fallback import CAUSE, VERSION
 from co2_assets.forecasting.issue.forecast import NoForecastError, issue_forecasts
 from co2_assets.forecasting.network.model_file import save_model
 from co2_assets.forecasting.network.trained_model import TrainedModel
-from co2_assets.issuing import HIGHEST_G_PER_KWH, issue_live, read_for_issue
-from co2_assets.pipeline import open_pipeline
-from co2_assets.promotion import load_champion
+from co2_assets.pipeline import live_forecast as issuing
+from co2_assets.pipeline.champions import load_champion
+from co2_assets.pipeline.live_forecast import HIGHEST_G_PER_KWH, issue_live, read_for_issue
+from co2_assets.pipeline.run import open_run
 from co2_assets.settings import Settings
+from tests.support.resilience_runs import HOUR, T0, at, folder, rows, tick, warehouse
 
 NOW = T0 + HOUR
 NEWER = "DK-newer"
@@ -65,7 +65,7 @@ def promoted(home: Settings) -> list[str]:
 
 def issued(home: Settings) -> tuple[pd.DataFrame, list[str]]:
     """Issue a live forecast as a run does; return it and its causes."""
-    with open_pipeline(at(home, NOW)) as pipeline:
+    with open_run(at(home, NOW)) as pipeline:
         champion = load_champion(pipeline.warehouse, pipeline.models, DENMARK.name, pipeline.now)
         data = read_for_issue(pipeline, DENMARK, champion, NOW)
         live = issue_live(pipeline, champion, data, NOW)

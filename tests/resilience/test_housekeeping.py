@@ -14,24 +14,36 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy.exc
-from resilience_runs import DAY, HOUR, T0, at, differing, everything, folder, rows, tick, warehouse
 
-from co2_assets import housekeeping
+from co2_assets.cli.dagster_runs import CONFIGURATION
 from co2_assets.contracts import CO2_EMISSION_PROGNOSIS, POWER_SYSTEM_RIGHT_NOW
 from co2_assets.contracts.tables import MODEL_TABLE
 from co2_assets.contracts.time import hour_of
+from co2_assets.defs.resources import PipelineResource
+from co2_assets.defs.run_records import RUNS_KEPT, prune_runs
 from co2_assets.forecasting.network.model_file import version_of
-from co2_assets.housekeeping import RUNS_KEPT, Tidied, prune_runs, tidy
-from co2_assets.inputs import read_known_data
-from co2_assets.pipeline import open_pipeline
-from co2_assets.resources import PipelineResource
-from co2_assets.runs import CONFIGURATION
+from co2_assets.pipeline import housekeeping
+from co2_assets.pipeline.forecast_inputs import read_known_data
+from co2_assets.pipeline.housekeeping import Tidied, tidy
+from co2_assets.pipeline.run import open_run
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
+from tests.support.resilience_runs import (
+    DAY,
+    HOUR,
+    T0,
+    at,
+    differing,
+    everything,
+    folder,
+    rows,
+    tick,
+    warehouse,
+)
 
 
 def tidied(settings: Settings) -> Tidied:
-    with open_pipeline(settings) as pipeline:
+    with open_run(settings) as pipeline:
         return tidy(pipeline)
 
 
@@ -52,7 +64,7 @@ def test_minutes_older_than_the_history_go_and_their_hours_stay(home: Settings) 
 
 
 def test_under_a_clock_years_ahead_the_minutes_stay(home: Settings) -> None:
-    with open_pipeline(home) as pipeline:
+    with open_run(home) as pipeline:
         assert tidy(replace(pipeline, now=T0 + 2000 * DAY)).minutes == 0
 
 
@@ -86,7 +98,7 @@ def test_no_forecast_can_tell_which_vintages_went(home: Settings) -> None:
         return data.prognosis_at(np.full(8, hour_of(hour)), instants)
 
     before, count = seen(), len(rows(home, table.name))
-    with open_pipeline(home) as pipeline:
+    with open_run(home) as pipeline:
         # Sixty to ninety days later, which is when they are looked at.
         removed = tidy(replace(pipeline, now=later)).vintages
     assert removed > 0
@@ -105,7 +117,7 @@ def test_rejected_models_go_after_a_while_and_champions_never(home: Settings) ->
     (models / "rejected.safetensors").write_bytes(b"x")
     (models / "rejected.DK.json").write_text("{}")
     assert tidied(home).model_files == 0
-    with open_pipeline(home) as pipeline:
+    with open_run(home) as pipeline:
         assert tidy(replace(pipeline, now=T0 + 91 * DAY)).model_files == 2
     assert [version_of(path) for path in models.iterdir()] == [champion["model_version"]] * 2
 

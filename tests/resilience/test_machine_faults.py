@@ -11,21 +11,32 @@ from unittest.mock import patch
 
 import pandas as pd
 import pytest
-from resilience_runs import HOUR, T0, at, differing, everything, folder, rows, tick, tick_apart, warehouse
 from typer.testing import CliRunner
 
-from co2_assets.automation import DEEPEN_JOB
-from co2_assets.cli import app
+from co2_assets.cli.commands import app
+from co2_assets.cli.dagster_runs import run_job
+from co2_assets.defs.automation import DEEPEN_JOB
 from co2_assets.forecasting.issue.fallback import CAUSE, VERSION
-from co2_assets.runs import run_job
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
+from tests.support.resilience_runs import (
+    HOUR,
+    T0,
+    at,
+    differing,
+    everything,
+    folder,
+    rows,
+    tick,
+    tick_apart,
+    warehouse,
+)
 
 NOW = T0 + 6 * HOUR
 PRELOADED = [
     "co2_assets.definitions",
-    "co2_assets.housekeeping",
-    "co2_assets.issuing",
+    "co2_assets.pipeline.housekeeping",
+    "co2_assets.pipeline.live_forecast",
     "co2_assets.forecasting.network.network.training",
     "co2_assets.forecasting.score.backtest",
 ]

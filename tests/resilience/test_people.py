@@ -8,13 +8,24 @@ from unittest.mock import patch
 import dagster as dg
 import pandas as pd
 import pytest
-from resilience_runs import HOUR, T0, TRAINING, at, differing, everything, folder, rows, tick, warehouse
 
-from co2_assets.assets import features
-from co2_assets.automation import RETRAIN_JOB, TICK_JOB
 from co2_assets.definitions import build_definitions
+from co2_assets.defs.assets import features
+from co2_assets.defs.automation import RETRAIN_JOB, TICK_JOB
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
+from tests.support.resilience_runs import (
+    HOUR,
+    T0,
+    TRAINING,
+    at,
+    differing,
+    everything,
+    folder,
+    rows,
+    tick,
+    warehouse,
+)
 
 NOW = T0 + 6 * HOUR
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

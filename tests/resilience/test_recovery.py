@@ -8,19 +8,19 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
-from resilience_runs import HOUR, T0, at, everything, fetch, folder, rows, warehouse
 
+from co2_assets.cli.output import status_table
 from co2_assets.contracts import POWER_SYSTEM_RIGHT_NOW
 from co2_assets.contracts.tables import TABLES
-from co2_assets.pipeline import open_pipeline
+from co2_assets.pipeline.run import open_run
+from co2_assets.pipeline.status import read_status
 from co2_assets.settings import Settings
-from co2_assets.status import read_status
-from co2_assets.terminal import status_table
 from co2_assets.warehouse import recovery, snapshots
 from co2_assets.warehouse.corruption import damage_note
 from co2_assets.warehouse.errors import NewerSchema, WarehouseCorrupt, WarehouseGone
 from co2_assets.warehouse.migrations import SCHEMA
-from co2_assets.warehouse.recovery import LEAST_COMPACTED_BYTES, LOST, compact, heal
+from co2_assets.warehouse.recovery import LEAST_COMPACTED_BYTES, LOST, compact, restore_if_damaged
+from tests.support.resilience_runs import HOUR, T0, at, everything, fetch, folder, rows, warehouse
 
 POWER = POWER_SYSTEM_RIGHT_NOW.name
 NOW = T0 + 6 * HOUR
@@ -91,7 +91,7 @@ def test_a_damaged_database_is_set_aside_and_restored_from_the_snapshot(home: Se
     damage(path, random.Random(seed))
     damaged = path.read_bytes() if path.exists() else None
 
-    with open_pipeline(at(home, NOW)) as pipeline:
+    with open_run(at(home, NOW)) as pipeline:
         notice = pipeline.notice
     assert notice is not None
     assert "restored from snapshot" in notice
@@ -117,7 +117,7 @@ def test_a_damaged_database_is_set_aside_and_restored_from_the_snapshot(home: Se
         status_table(state)
 
     # Said once, and healed: the next run finds nothing amiss and gets the minutes again.
-    with open_pipeline(at(home, NOW)) as pipeline:
+    with open_run(at(home, NOW)) as pipeline:
         assert pipeline.notice is None
     fetch(at(home, NOW), POWER_SYSTEM_RIGHT_NOW)
     again = rows(home, POWER)
@@ -134,8 +134,8 @@ def with_noise_somewhere(path: Path, chance: random.Random) -> None:
 @pytest.mark.parametrize("damage", [with_noise_somewhere, with_swapped_blocks])
 def test_what_passes_the_look_at_all_rows_can_be_written(home: Settings, damage: Damage, seed: int) -> None:
     damage(folder(home).database, random.Random(seed))
-    heal(warehouse(home), folder(home).snapshots, now=NOW)
-    assert heal(warehouse(home), folder(home).snapshots, now=NOW) is None
+    restore_if_damaged(warehouse(home), folder(home).snapshots, now=NOW)
+    assert restore_if_damaged(warehouse(home), folder(home).snapshots, now=NOW) is None
     with warehouse(home).open_transaction() as transaction:
         for table in TABLES:
             stored = transaction.read(f"SELECT * FROM {table.name}")
@@ -157,11 +157,11 @@ def test_damage_met_by_a_run_is_mended_by_the_next_though_all_rows_can_be_read(
 ) -> None:
     with pytest.raises(WarehouseCorrupt), warehouse(home).session():
         raise error
-    notice = heal(warehouse(home), folder(home).snapshots, now=NOW)
+    notice = restore_if_damaged(warehouse(home), folder(home).snapshots, now=NOW)
     assert notice is not None
     assert "checksum 1" in notice
     assert not damage_note(folder(home).database).exists()
-    assert heal(warehouse(home), folder(home).snapshots, now=NOW) is None
+    assert restore_if_damaged(warehouse(home), folder(home).snapshots, now=NOW) is None
 
 
 @pytest.mark.parametrize("error", [duckdb.FatalException, duckdb.InternalException, duckdb.BinderException])
@@ -175,11 +175,11 @@ def test_whatever_keeps_the_rows_from_being_read_is_damage(
     held = warehouse(home)
     with monkeypatch.context() as patch:
         patch.setattr(recovery, "read_everything", fail)
-        notice = heal(held, folder(home).snapshots, now=NOW)
+        notice = restore_if_damaged(held, folder(home).snapshots, now=NOW)
     assert notice is not None
     assert "a mode that is not recognized" in notice
     assert len(held.read("SELECT * FROM predictions"))
-    assert heal(held, folder(home).snapshots, now=NOW) is None
+    assert restore_if_damaged(held, folder(home).snapshots, now=NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_whatever_keeps_the_rows_from_being_read_is_damage(
 def test_a_file_that_says_nonsense_of_itself_is_damaged(home: Settings, statement: str) -> None:
     with duckdb.connect(folder(home).database) as connection:
         connection.execute(statement)
-    notice = heal(warehouse(home), folder(home).snapshots, now=NOW)
+    notice = restore_if_damaged(warehouse(home), folder(home).snapshots, now=NOW)
     assert notice is not None
     assert "restored from snapshot" in notice
     assert len(rows(home, "predictions"))
@@ -211,9 +211,9 @@ def test_a_full_disk_is_no_damage(home: Settings, monkeypatch: pytest.MonkeyPatc
     with monkeypatch.context() as patch:
         patch.setattr(recovery, "read_everything", fail)
         with pytest.raises(duckdb.IOException, match="No space left"):
-            heal(warehouse(home), folder(home).snapshots, now=NOW)
+            restore_if_damaged(warehouse(home), folder(home).snapshots, now=NOW)
     assert path.read_bytes() == content
-    assert heal(warehouse(home), folder(home).snapshots, now=NOW) is None
+    assert restore_if_damaged(warehouse(home), folder(home).snapshots, now=NOW) is None
 
 
 def test_a_disk_too_full_to_restore_is_not_taken_for_damaged_snapshots(
@@ -226,15 +226,15 @@ def test_a_disk_too_full_to_restore_is_not_taken_for_damaged_snapshots(
     with monkeypatch.context() as patch:
         patch.setattr(recovery, "copy_rows", fail)
         with pytest.raises(duckdb.IOException, match="No space left"):
-            heal(warehouse(home), folder(home).snapshots, now=NOW)
-    assert heal(warehouse(home), folder(home).snapshots, now=NOW)
+            restore_if_damaged(warehouse(home), folder(home).snapshots, now=NOW)
+    assert restore_if_damaged(warehouse(home), folder(home).snapshots, now=NOW)
     assert len(rows(home, "predictions"))
 
 
 def test_a_database_gone_in_the_middle_of_a_run_is_restored_by_the_next(home: Settings) -> None:
     before = rows(home, "predictions")
     shown = snapshots.current(folder(home).snapshots)
-    with open_pipeline(at(home, NOW)) as pipeline:
+    with open_run(at(home, NOW)) as pipeline:
         pipeline.warehouse.read("SELECT 1")
         folder(home).database.unlink()
         # Nothing empty is published over what was issued, by this run or by another program.
@@ -245,14 +245,14 @@ def test_a_database_gone_in_the_middle_of_a_run_is_restored_by_the_next(home: Se
         with pytest.raises(WarehouseGone):
             warehouse(home).read("SELECT 1")
     assert snapshots.current(folder(home).snapshots) == shown
-    with open_pipeline(at(home, NOW)) as pipeline:
+    with open_run(at(home, NOW)) as pipeline:
         assert pipeline.notice is not None
         assert "restored from snapshot" in pipeline.notice
     assert rows(home, "predictions").equals(before)
 
 
 def test_blocks_swapped_in_the_newest_snapshot_leave_readers_the_one_before_it(home: Settings) -> None:
-    with open_pipeline(home) as pipeline:
+    with open_run(home) as pipeline:
         older = pipeline.publish()
         newest = pipeline.publish()
     for seed in range(6):
@@ -262,12 +262,12 @@ def test_blocks_swapped_in_the_newest_snapshot_leave_readers_the_one_before_it(h
 
 
 def test_noise_in_the_newest_snapshot_leaves_the_one_before_it(home: Settings) -> None:
-    with open_pipeline(home) as pipeline:
+    with open_run(home) as pipeline:
         older = pipeline.publish()
         newest = pipeline.publish()
     overwritten(newest.path, random.Random(1))
     truncated(folder(home).database, random.Random(1))
-    notice = heal(warehouse(home), folder(home).snapshots, now=NOW)
+    notice = restore_if_damaged(warehouse(home), folder(home).snapshots, now=NOW)
     assert notice is not None
     assert older.version in notice
     assert len(rows(home, "predictions"))
@@ -277,7 +277,7 @@ def test_without_any_readable_snapshot_an_empty_one_takes_its_place(home: Settin
     for path in snapshots.newest_first(folder(home).snapshots):
         emptied(path, random.Random(0))
     emptied(folder(home).database, random.Random(0))
-    notice = heal(warehouse(home), folder(home).snapshots, now=NOW)
+    notice = restore_if_damaged(warehouse(home), folder(home).snapshots, now=NOW)
     assert notice is not None
     assert "No snapshot could be read either" in notice
     assert rows(home, "predictions").empty
@@ -287,7 +287,7 @@ def test_without_any_readable_snapshot_an_empty_one_takes_its_place(home: Settin
 def test_damage_twice_at_one_instant_keeps_both_files(home: Settings) -> None:
     for _ in range(2):
         emptied(folder(home).database, random.Random(0))
-        assert heal(warehouse(home), folder(home).snapshots, now=NOW)
+        assert restore_if_damaged(warehouse(home), folder(home).snapshots, now=NOW)
     assert len(folder(home).set_aside) == 2
 
 
@@ -297,7 +297,7 @@ def test_a_kill_between_setting_aside_and_restoring_loses_nothing(home: Settings
     truncated(path, random.Random(1))
     path.rename(path.with_name(f"{path.name}.damaged-20241005T060000Z"))
     path.with_name(f"{path.name}.unfinished").write_bytes(b"half a file")
-    assert heal(warehouse(home), folder(home).snapshots, now=NOW)
+    assert restore_if_damaged(warehouse(home), folder(home).snapshots, now=NOW)
     assert rows(home, "predictions").equals(before)
 
 
@@ -313,7 +313,7 @@ def test_a_damaged_log_of_a_killed_writer_is_set_aside_with_its_database(home: S
     connection.close()
     log = copy.with_name("copy.duckdb.wal").read_bytes()
     path.with_name(f"{path.name}.wal").write_bytes(log[:10] + bytes(len(log) - 10))
-    notice = heal(warehouse(home), folder(home).snapshots, now=NOW)
+    notice = restore_if_damaged(warehouse(home), folder(home).snapshots, now=NOW)
     assert rows(home, "predictions").equals(before)
     assert notice is None or len(folder(home).set_aside) == 1
 
@@ -324,7 +324,7 @@ def test_a_newer_programs_database_is_left_alone(home: Settings) -> None:
     connection.execute("INSERT INTO schema_version VALUES (99, now()::TIMESTAMP)")
     connection.close()
     content = path.read_bytes()
-    with pytest.raises(NewerSchema, match="install the newer program"), open_pipeline(home):
+    with pytest.raises(NewerSchema, match="install the newer program"), open_run(home):
         pass
     assert path.read_bytes() == content
     assert folder(home).set_aside == []
@@ -342,7 +342,7 @@ def test_a_newer_programs_snapshot_is_not_restored_without_its_columns(
         connection.execute("UPDATE snapshot_info SET schema_version = 99")
     damage(path, random.Random(0))
     for _ in range(2):
-        with pytest.raises(NewerSchema, match=r"snapshots.*install the newer program"), open_pipeline(home):
+        with pytest.raises(NewerSchema, match=r"snapshots.*install the newer program"), open_run(home):
             pass
     assert path.exists() == (damage is emptied)
     assert folder(home).set_aside == []
@@ -378,7 +378,7 @@ def test_a_file_mostly_empty_is_written_anew_with_every_row(home: Settings) -> N
 def test_an_outage_at_the_first_look_does_not_turn_live_data_into_the_simulators(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from co2_assets import pipeline
+    from co2_assets.pipeline import run as pipeline
 
     monkeypatch.setattr(pipeline, "live_is_reachable", lambda: False)
     unresolved = replace(home, source="auto", as_of=None)

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 import pytest
-from resilience_runs import DAY, HOUR, T0, at, fetch, rows, tick, warehouse
 
 from bench.service_faults import FAULTS, HARMLESS, each, edited, frozen, late, only, stuck
 from co2_assets.contracts import (
@@ -15,9 +14,10 @@ from co2_assets.contracts import (
     Dataset,
     split_rows,
 )
-from co2_assets.ingest import plan
-from co2_assets.quarantine import NotInQuarantine, breaks_contract, release
+from co2_assets.pipeline.fetch_plan import plan
+from co2_assets.pipeline.quarantine import NotInQuarantine, breaks_contract, release
 from co2_assets.settings import Settings
+from tests.support.resilience_runs import DAY, HOUR, T0, at, fetch, rows, tick, warehouse
 
 POWER = POWER_SYSTEM_RIGHT_NOW
 # What each fault is logged as; the others are read as good answers, less the rows that are not.

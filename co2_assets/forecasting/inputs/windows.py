@@ -142,7 +142,7 @@ class Windows:
     def __len__(self) -> int:
         return len(self.issue_hours)
 
-    def part(self, chosen: Integers) -> "Windows":
+    def take(self, chosen: Integers) -> "Windows":
         """The windows at the positions ``chosen``."""
         return Windows(
             self.issue_hours[chosen],

@@ -14,7 +14,12 @@ from co2_assets.forecasting.inputs.baselines import LONGEST_DAYS, persistence, s
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.inputs.windows import REACH_BACK_HOURS, build_windows
 from co2_assets.forecasting.issue.degradation import assess
-from co2_assets.forecasting.network.calibration import WINDOW, offsets_as_of, recalibrated, scaled_errors
+from co2_assets.forecasting.network.calibration import (
+    RECALIBRATION_WINDOW,
+    offsets_as_of,
+    recalibrated,
+    scaled_errors,
+)
 from co2_assets.forecasting.network.trained_model import TrainedModel, raw_quantiles
 
 Floats = NDArray[np.float64]
@@ -109,7 +114,7 @@ def _check(times: list[datetime], as_of: datetime | None) -> None:
 
 def _marks(issue_hours: Integers, model: TrainedModel) -> Integers:
     """Six-hour marks whose forecasts calibrate: outside of what the model was fitted to."""
-    window = WINDOW // timedelta(hours=1)
+    window = RECALIBRATION_WINDOW // timedelta(hours=1)
     first = max(int(issue_hours[0]) - window, hour_of(model.record.fitted_until))
     first = -(-first // MARK_HOURS) * MARK_HOURS
     return np.arange(first, int(issue_hours[-1]), MARK_HOURS, dtype=np.int64)

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 # Forecasts whose outcomes count: those issued on six-hour marks of the last weeks.
-WINDOW = timedelta(days=28)
+RECALIBRATION_WINDOW = timedelta(days=28)
 # A lead learns from the errors of this many leads on either side too: a hundred outcomes are few for
 # the 5 % that lie beyond a band.
 POOLED_LEADS = 2
@@ -96,7 +96,7 @@ def offsets_as_of(issue_hours: Integers, mark_hours: Integers, mark_errors: Floa
     """
     horizon = stored.shape[0]
     ahead = np.arange(1, horizon + 1)
-    window = WINDOW // timedelta(hours=1)
+    window = RECALIBRATION_WINDOW // timedelta(hours=1)
     result = np.empty((len(issue_hours), *stored.shape))
     for row, issue in enumerate(issue_hours):
         first, last = np.searchsorted(mark_hours, (issue - window, issue))

@@ -19,10 +19,10 @@ from co2_assets.forecasting.inputs.windows import PAST_HOURS, future_inputs, pas
 from co2_assets.forecasting.network.network import AttentionLstm
 from co2_assets.forecasting.network.scaling import InputLayer, Scaler
 from co2_assets.forecasting.network.trained_model import (
-    Part,
     TrainedModel,
     TrainingConfig,
     TrainingRecord,
+    TrainingSplit,
     sha256,
     weights_bytes,
 )
@@ -232,7 +232,7 @@ def _scaler(said: Any, area: Area) -> Scaler:
 
 def _record(sidecar: Mapping[str, Any]) -> TrainingRecord:
     parts = tuple(
-        Part(
+        TrainingSplit(
             _a(str, part["split"], "split"),
             _instant(part["from_utc"]),
             _instant(part["to_utc"]),

@@ -143,7 +143,7 @@ class InputLayer:
         # In parts, for what lies between windows and tensors is larger than both.
         for start in range(0, count, _CHUNK):
             rows = slice(start, min(start + _CHUNK, count))
-            past, future, target = self._channels(windows.part(np.arange(rows.start, rows.stop)))
+            past, future, target = self._channels(windows.take(np.arange(rows.start, rows.stop)))
             batch.past[rows] = torch.as_tensor(past, dtype=dtype)
             batch.future[rows] = torch.as_tensor(future, dtype=dtype)
             batch.target[rows] = torch.as_tensor(target, dtype=dtype)

@@ -53,7 +53,7 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class Part:
+class TrainingSplit:
     """One part of the training data: ``split`` is train, validation or test.
 
     ``from_utc`` is its first issue time, ``to_utc`` the end of its last target hour, both naive UTC.
@@ -77,7 +77,7 @@ class TrainingRecord:
 
     data_from: datetime
     data_to: datetime
-    parts: tuple[Part, ...]
+    parts: tuple[TrainingSplit, ...]
     metrics: Mapping[str, float]
     curves: tuple[tuple[tuple[float, float], ...], ...]
 
@@ -186,7 +186,7 @@ def _raw_quantiles(
     with deterministic(model.config.threads), torch.inference_mode():
         for start in range(0, len(windows), _CHUNK):
             rows = np.arange(start, min(start + _CHUNK, len(windows)))
-            batch = model.input_layer.batch(windows.part(rows), torch.float64)
+            batch = model.input_layer.batch(windows.take(rows), torch.float64)
             if hidden_feed is not None:
                 model.input_layer.hide(batch, hidden_feed, torch.ones(len(rows), dtype=torch.bool))
             outputs = [network(batch.past, batch.future, batch.area) for network in networks]

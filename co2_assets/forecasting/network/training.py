@@ -25,10 +25,10 @@ from co2_assets.forecasting.network.network import AttentionLstm, pinball_loss
 from co2_assets.forecasting.network.scaling import Batch, InputLayer, fit_scaler
 from co2_assets.forecasting.network.splits import Split, TooLittleDataError, split_in_time
 from co2_assets.forecasting.network.trained_model import (
-    Part,
     TrainedModel,
     TrainingConfig,
     TrainingRecord,
+    TrainingSplit,
     deterministic,
     model_version,
     raw_quantiles,
@@ -143,7 +143,7 @@ def train_together(
 
 
 @dataclass(frozen=True)
-class _Lesson:
+class _AreaTrainingData:
     """One area, as it is taught and examined.
 
     ``hours`` are the issue hours of its windows, ``shown_hours`` of those that are shown; ``held_out`` are
@@ -180,12 +180,12 @@ class _Lesson:
 
 def _lessons(
     data: Sequence[KnownData], until: datetime, config: TrainingConfig
-) -> tuple[list[_Lesson], Batch]:
+) -> tuple[list[_AreaTrainingData], Batch]:
     """What there is to learn of each area that has enough history, and all that is shown, area by area.
 
     TooLittleDataError when no area has enough history.
     """
-    lessons: list[_Lesson] = []
+    lessons: list[_AreaTrainingData] = []
     shown: list[Batch] = []
     errors = []
     for area_data in data:
@@ -201,21 +201,23 @@ def _lessons(
     return lessons, Batch.joined(shown)
 
 
-def _lesson(known: KnownData, number: int, until: datetime, config: TrainingConfig) -> tuple[_Lesson, Batch]:
+def _lesson(
+    known: KnownData, number: int, until: datetime, config: TrainingConfig
+) -> tuple[_AreaTrainingData, Batch]:
     """An area's lesson and what is shown of it; of its windows, which are large, no more is kept."""
     windows = _complete_windows(known, hour_of(until))
     split = split_in_time(windows.issue_hours, config.ensemble, config.validation_share, config.test_share)
-    fitted = windows.part(split.fitted)
+    fitted = windows.take(split.fitted)
     layer = InputLayer(known.area, fit_scaler(fitted), number)
     shown = Windows.joined([fitted, *_late(known, fitted.issue_hours)])
-    lesson = _Lesson(
+    lesson = _AreaTrainingData(
         known,
         windows.issue_hours,
         split,
         layer,
         shown.issue_hours,
-        tuple(windows.part(block) for block in split.held_out),
-        windows.part(split.test),
+        tuple(windows.take(block) for block in split.held_out),
+        windows.take(split.test),
     )
     return lesson, layer.batch(shown)
 
@@ -224,7 +226,7 @@ def _complete_windows(known: KnownData, until_hour: int) -> Windows:
     """Windows of every hour whose targets were over by then, at least one of them measured."""
     first = known.first_hour + REACH_BACK_HOURS
     windows = build_windows(known, np.arange(first, until_hour - HORIZON_HOURS + 1))
-    return windows.part(np.flatnonzero((~np.isnan(windows.target)).any(axis=1)))
+    return windows.take(np.flatnonzero((~np.isnan(windows.target)).any(axis=1)))
 
 
 def _late(known: KnownData, issue_hours: Integers) -> Iterator[Windows]:
@@ -305,7 +307,7 @@ def _loss(network: AttentionLstm, batch: Batch, weight: torch.Tensor) -> float:
     return float(np.average(losses, weights=[len(part) for part in parts]))
 
 
-def _finished(model: TrainedModel, lesson: _Lesson) -> TrainedModel:
+def _finished(model: TrainedModel, lesson: _AreaTrainingData) -> TrainedModel:
     """The model with its calibration and its scores; the one place that looks at the test part."""
     known, held_out, test = lesson.known, lesson.held_out, lesson.test
 
@@ -364,9 +366,9 @@ def _named(split: Split) -> Iterator[tuple[str, Integers]]:
             yield name, rows
 
 
-def _part(name: str, issue_hours: Integers) -> Part:
+def _part(name: str, issue_hours: Integers) -> TrainingSplit:
     end = _time(int(issue_hours[-1])) + timedelta(hours=HORIZON_HOURS)
-    return Part(name, _time(int(issue_hours[0])), end, len(issue_hours))
+    return TrainingSplit(name, _time(int(issue_hours[0])), end, len(issue_hours))
 
 
 def _time(hour: int) -> datetime:

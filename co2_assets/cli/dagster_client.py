@@ -1,0 +1,73 @@
+"""What `co2 up` asks of Dagster's webserver, by its GraphQL API."""
+
+from typing import Any
+
+import httpx
+
+from co2_assets.defs.automation import TICK_JOB
+
+UNKNOWN = "UNKNOWN"
+
+FINISHED = ("SUCCESS", "FAILURE", "CANCELED")
+
+LAUNCH_RUN = """
+mutation Launch($job: String!) {
+  launchRun(executionParams: {
+    selector: {
+      repositoryLocationName: "co2_assets.definitions", repositoryName: "__repository__", jobName: $job
+    }
+    mode: "default"
+  }) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}
+"""
+
+RUN_STATUS = """
+query Status($run: ID!) { runOrError(runId: $run) { __typename ... on Run { status } } }
+"""
+
+DAEMONS = """
+query Daemons { instance { daemonHealth { allDaemonStatuses { required healthy } } } }
+"""
+
+
+class UpError(RuntimeError):
+    """A process did not start or ended early; the message names it and its log."""
+
+
+def ask(url: str, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the data of a GraphQL answer; raises httpx.HTTPError or UpError."""
+    answer = httpx.post(f"{url}/graphql", json={"query": query, "variables": variables or {}}, timeout=30)
+    answer.raise_for_status()
+    body = answer.json()
+    if body.get("errors"):
+        raise UpError(f"Dagster's webserver answered: {body['errors'][0]['message']}")
+    data: dict[str, Any] = body["data"]
+    return data
+
+
+def daemons_healthy(url: str) -> bool:
+    """Return whether every required daemon has reported lately."""
+    statuses = ask(url, DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
+    return bool(statuses) and all(status["healthy"] for status in statuses if status["required"])
+
+
+def launch_tick(url: str) -> str:
+    """Launch the six-hour job through the webserver, as its launchpad would; return the run id."""
+    outcome = ask(url, LAUNCH_RUN, {"job": TICK_JOB})["launchRun"]
+    if outcome["__typename"] != "LaunchRunSuccess":
+        raise UpError(f"the first run could not be launched: {outcome.get('message', outcome['__typename'])}")
+    run_id: str = outcome["run"]["runId"]
+    return run_id
+
+
+def run_status(url: str, run_id: str) -> str:
+    """Return the run's status as Dagster names it; UNKNOWN while the webserver is too busy to say."""
+    try:
+        status: str = ask(url, RUN_STATUS, {"run": run_id})["runOrError"].get("status", UNKNOWN)
+    except httpx.HTTPError:
+        return UNKNOWN
+    return status

@@ -1,0 +1,41 @@
+"""How forecasts did against what came true."""
+
+import dagster as dg
+
+from co2_assets.contracts.tables import MODEL_EVALUATIONS
+from co2_assets.defs.assets.forecasts import predictions
+from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, markdown_table, table_metadata
+from co2_assets.defs.assets.raw_energy_data import WRITER_POOL
+from co2_assets.pipeline.evaluation import evaluate
+from co2_assets.pipeline.run import Run
+
+
+@dg.asset(
+    group_name="evaluations",
+    deps=[predictions, "aggregated_data", "trained_model"],
+    description=MODEL_EVALUATIONS.description,
+    kinds={"pandas", "duckdb"},
+    owners=OWNERS,
+    metadata=definition_metadata(MODEL_EVALUATIONS),
+    pool=WRITER_POOL,
+)
+def model_evaluations(
+    context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Run]
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Score the last seven days, live and hindcast apart, and each model's test window once."""
+    new = evaluate(pipeline, log=context.log)
+    newest = pipeline.warehouse.read(
+        f"""
+        SELECT kind, n_hours, mae_g_per_kwh, persistence_mae_g_per_kwh, prognosis_mae_g_per_kwh,
+            accuracy_percent, coverage_80_percent, model_version
+        FROM {MODEL_EVALUATIONS.name} WHERE lead_from_hours = 1 AND lead_to_hours = 6
+        ORDER BY evaluated_at_utc DESC, kind LIMIT 5
+        """
+    )
+    return dg.MaterializeResult(
+        metadata={
+            **table_metadata(pipeline, MODEL_EVALUATIONS, "evaluated_at_utc"),
+            "rows_new": new,
+            "headline": dg.MetadataValue.md(markdown_table(newest)),
+        }
+    )

@@ -1,0 +1,61 @@
+"""Hours from minutes, and what was known of each hour."""
+
+import dagster as dg
+import pandas as pd
+
+from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW
+from co2_assets.contracts.areas import MEASUREMENTS
+from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES
+from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, table_metadata
+from co2_assets.defs.assets.raw_energy_data import WRITER_POOL
+from co2_assets.forecasting.inputs.features import features_of
+from co2_assets.pipeline.forecast_inputs import read_areas
+from co2_assets.pipeline.hourly import BEGINNING, store_hours
+from co2_assets.pipeline.run import Run
+
+GROUP = "features"
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=[dataset.name for dataset in MEASUREMENTS],
+    description=AGGREGATED_DATA.description,
+    kinds={"pandas", "duckdb"},
+    owners=OWNERS,
+    metadata=definition_metadata(AGGREGATED_DATA),
+    pool=WRITER_POOL,
+)
+def aggregated_data(pipeline: dg.ResourceParam[Run]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Average the minutes of hours that are over and well enough observed."""
+    count = store_hours(pipeline)
+    metadata = table_metadata(pipeline, AGGREGATED_DATA, "hour_utc")
+    if metadata["dagster/row_count"].value == 0:
+        raise dg.Failure(
+            "There is not one complete hour of measurements, so nothing can be forecast. The check "
+            f"{POWER_SYSTEM_RIGHT_NOW.name}_fetched says what became of the last fetch."
+        )
+    return dg.MaterializeResult(metadata={**metadata, "rows_new": count.new, "rows_changed": count.changed})
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=[aggregated_data, *(d.name for d in DATASETS if d not in MEASUREMENTS)],
+    description=ENGINEERED_FEATURES.description,
+    kinds={"pandas", "duckdb"},
+    owners=OWNERS,
+    metadata=definition_metadata(ENGINEERED_FEATURES),
+    pool=WRITER_POOL,
+)
+def engineered_features(pipeline: dg.ResourceParam[Run]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Compute lags, rolling statistics, calendar and what was forecast, over the whole history."""
+    areas = read_areas(pipeline.warehouse, since=BEGINNING, until=pipeline.now)
+    features = pd.concat([features_of(data) for data in areas.values()], ignore_index=True)
+    with pipeline.warehouse.open_transaction() as transaction:
+        count = transaction.upsert(ENGINEERED_FEATURES, features)
+    return dg.MaterializeResult(
+        metadata={
+            **table_metadata(pipeline, ENGINEERED_FEATURES, "hour_utc"),
+            "rows_new": count.new,
+            "rows_changed": count.changed,
+        }
+    )

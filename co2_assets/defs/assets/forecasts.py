@@ -1,0 +1,80 @@
+"""Forecasts: issued once for each hour, never rewritten."""
+
+import json
+
+import dagster as dg
+import pandas as pd
+
+from co2_assets.contracts.areas import AREAS, DENMARK
+from co2_assets.contracts.forecast_spec import ForecastKind
+from co2_assets.contracts.tables import PREDICTIONS
+from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, table_metadata
+from co2_assets.defs.assets.picture import forecast_picture
+from co2_assets.defs.assets.raw_energy_data import WRITER_POOL
+from co2_assets.defs.assets.trained_model import trained_model
+from co2_assets.pipeline.forecast_inputs import measured_areas
+from co2_assets.pipeline.hourly import BEGINNING
+from co2_assets.pipeline.run import Run
+
+
+@dg.asset(
+    group_name="forecasts",
+    deps=[
+        trained_model,
+        "aggregated_data",
+        "engineered_features",
+        "forecasts_hour",
+        "day_ahead_prices",
+        "co2_emission_prognosis",
+    ],
+    description=PREDICTIONS.description,
+    kinds={"pytorch", "duckdb"},
+    owners=OWNERS,
+    metadata=definition_metadata(PREDICTIONS),
+    pool=WRITER_POOL,
+)
+def predictions(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Run]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Issue each area's forecast of the present hour; on the first run also the hindcasts."""
+    from co2_assets.forecasting.issue.forecast import NoForecastError
+    from co2_assets.pipeline.live_forecast import issue_area
+
+    issue_time = pipeline.now.replace(minute=0, second=0)
+    issued: dict[str, pd.DataFrame] = {}
+    recent: dict[str, pd.DataFrame] = {}
+    errors = []
+    ever = [DENMARK, *measured_areas(pipeline.warehouse, since=BEGINNING, until=issue_time)]
+    for area in dict.fromkeys(area.name for area in ever):
+        try:
+            issued[area], recent[area] = issue_area(pipeline, AREAS[area], issue_time, log=context.log)
+        except NoForecastError as error:
+            context.log.warning(f"No forecast: {error}. The next run tries again.")
+            errors.append(str(error))
+    if not issued:
+        raise dg.Failure(f"No forecast: {'; '.join(errors)}. The next run tries again.")
+    with pipeline.warehouse.open_transaction() as transaction:
+        count = transaction.insert_missing(PREDICTIONS, pd.concat(issued.values(), ignore_index=True))
+    if not count.new:
+        context.log.info(f"The forecast of {issue_time:%Y-%m-%d %H:%M} UTC was issued before and stays.")
+    return dg.MaterializeResult(
+        metadata={
+            **table_metadata(pipeline, PREDICTIONS, "issue_time_utc DESC, target_hour_utc"),
+            "rows_new": count.new,
+            "issue_time": f"{issue_time:%Y-%m-%d %H:%M} UTC",
+            **{
+                name if area == DENMARK.name else f"{name}_{area}": value
+                for area, rows in issued.items()
+                for name, value in _area_metadata(
+                    rows[rows["kind"] == ForecastKind.LIVE], recent[area]
+                ).items()
+            },
+        }
+    )
+
+
+def _area_metadata(live: pd.DataFrame, recent: pd.DataFrame) -> dict[str, dg.MetadataValue]:
+    newest = live.iloc[0]
+    return {
+        "model_version": dg.MetadataValue.text(newest["model_version"]),
+        "degraded_causes": dg.MetadataValue.text("; ".join(json.loads(newest["degraded_causes"])) or "none"),
+        "forecast": dg.MetadataValue.md(forecast_picture(recent, live)),
+    }

@@ -1,0 +1,105 @@
+"""One asset for each dataset of the service, all made by one factory from the contracts."""
+
+import dagster as dg
+from pydantic import Field
+
+from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW, Dataset
+from co2_assets.contracts.tables import AGGREGATED_DATA
+from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, table_metadata
+from co2_assets.pipeline.ingest import update
+from co2_assets.pipeline.quarantine import requarantine_stored
+from co2_assets.pipeline.run import Run
+
+GROUP = "raw_energy_data"
+WRITER_POOL = "warehouse"
+
+energi_data_service = dg.AssetSpec(
+    "energi_data_service",
+    group_name="service",
+    description="Energinet's open data service, https://www.energidataservice.dk, or the recording or the "
+    "simulator that answers in its place. Nothing here is made by this pipeline.",
+    kinds={"api"},
+    owners=OWNERS,
+)
+
+
+class FetchConfig(dg.Config):
+    """Run configuration of a raw dataset."""
+
+    deepen: bool = Field(
+        default=False,
+        description="Fetch older history instead of the newest rows, as far as the service's pace allows.",
+    )
+
+
+def fetch_check_name(dataset: Dataset) -> str:
+    return f"{dataset.name}_fetched"
+
+
+def _nothing_to_go_on(pipeline: Run) -> bool:
+    tables = (POWER_SYSTEM_RIGHT_NOW.name, AGGREGATED_DATA.name)
+    return all(pipeline.warehouse.read(f"SELECT 1 FROM {name} LIMIT 1").empty for name in tables)
+
+
+def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
+    """Return the asset that keeps the dataset's table up to date.
+
+    A failed fetch does not fail the asset: the forecast goes on without the newest rows and says so.
+    The check turns red, and the log holds error and remedy. Only where nothing was ever measured
+    there is nothing to forecast from.
+    """
+
+    @dg.asset(
+        name=dataset.name,
+        group_name=GROUP,
+        deps=[energi_data_service],
+        description=dataset.description,
+        kinds={"api", "duckdb"},
+        owners=OWNERS,
+        metadata=definition_metadata(dataset.table),
+        pool=WRITER_POOL,
+        check_specs=[
+            dg.AssetCheckSpec(
+                fetch_check_name(dataset),
+                asset=dataset.name,
+                description="The service answered, and in the agreed form.",
+            )
+        ],
+    )
+    def fetch(
+        context: dg.AssetExecutionContext, config: FetchConfig, pipeline: dg.ResourceParam[Run]
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        if moved := requarantine_stored(pipeline.warehouse, dataset, now=pipeline.now):
+            context.log.warning(f"{moved} stored rows broke their contract and are in quarantine now")
+        report = update(pipeline, dataset, deepen=config.deepen, progress=context.log.info)
+        metadata = table_metadata(pipeline, dataset.table, dataset.time_column)
+        if report.error is not None:
+            context.log.error(report.sentence())
+            if dataset is POWER_SYSTEM_RIGHT_NOW and _nothing_to_go_on(pipeline):
+                raise dg.Failure(
+                    f"{dataset.name} holds no rows and could not be fetched: {report.error}"
+                ) from report.error
+        return dg.MaterializeResult(
+            metadata={
+                **metadata,
+                "outcome": report.sentence(),
+                "windows": dg.MetadataValue.md("\n".join(f"- {w} UTC" for w in report.windows) or "none"),
+                "rows_new": report.new,
+                "rows_changed": report.changed,
+                "values_quarantined": report.quarantined,
+                "windows_remaining": report.remaining,
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=fetch_check_name(dataset),
+                    passed=report.error is None,
+                    severity=dg.AssetCheckSeverity.ERROR,
+                    description=report.sentence(),
+                )
+            ],
+        )
+
+    return fetch
+
+
+raw_energy_data = [raw_asset(dataset) for dataset in DATASETS]

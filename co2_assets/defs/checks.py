@@ -1,0 +1,249 @@
+"""Asset checks: a broken contract stops what is downstream; lateness and poor skill warn."""
+
+import itertools
+from datetime import timedelta
+
+import dagster as dg
+
+from co2_assets.contracts import DATASETS, Dataset, Table
+from co2_assets.contracts.areas import DENMARK
+from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, OVERDUE_AFTER, QUANTILE_COLUMNS
+from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES, PREDICTIONS
+from co2_assets.forecasting.inputs.features import LEAST_MINUTES
+from co2_assets.pipeline.quarantine import breaks_contract
+from co2_assets.pipeline.run import Run
+
+COVERAGE_80_BOUNDS_PERCENT = (72.0, 88.0)
+
+
+def _count(pipeline: Run, sql: str, parameters: tuple[object, ...] = ()) -> int:
+    return int(pipeline.warehouse.read(sql, list(parameters)).to_numpy()[0, 0])
+
+
+def _warning(passed: bool, description: str, **metadata: dg.MetadataValue) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=bool(passed),
+        severity=dg.AssetCheckSeverity.WARN,
+        description=description,
+        metadata=metadata,
+    )
+
+
+def repeated_keys(table: Table) -> str:
+    """Return SQL that counts the rows that repeat the key of another."""
+    return f"SELECT count(*) - count(DISTINCT ({', '.join(table.key)})) FROM {table.name}"
+
+
+def _contract_check(table: Table) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=table.name,
+        name=f"{table.name}_contract",
+        blocking=True,
+        description="Every key is there, and once, and every value inside its plausible range.",
+    )
+    def contract(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
+        broken = _count(pipeline, f"SELECT count(*) FROM {table.name} WHERE {breaks_contract(table)}")
+        broken += _count(pipeline, repeated_keys(table))
+        rows = _count(pipeline, f"SELECT count(*) FROM {table.name}")
+        return dg.AssetCheckResult(
+            passed=broken == 0,
+            description=f"{broken:,} of {rows:,} rows break the contract.",
+            metadata={"rows": rows, "rows_broken": broken},
+        )
+
+    return contract
+
+
+def _freshness_check(dataset: Dataset) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=dataset.name,
+        name=f"{dataset.name}_on_time",
+        description="The newest row is no older than it should be.",
+    )
+    def on_time(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
+        if not pipeline.service.has(dataset):
+            return _warning(True, "The source has no such data.")
+        newest = pipeline.warehouse.read(f"SELECT max({dataset.time_column}) AS t FROM {dataset.name}")["t"]
+        if newest.isna().all():
+            return _warning(False, "The table holds no rows.")
+        behind = pipeline.now - newest.iloc[0].to_pydatetime()
+        return _warning(
+            behind <= dataset.late_after,
+            f"The newest row is for {newest.iloc[0]:%Y-%m-%d %H:%M} UTC.",
+            newest=dg.MetadataValue.text(f"{newest.iloc[0]:%Y-%m-%d %H:%M} UTC"),
+            hours_behind=dg.MetadataValue.float(round(behind / timedelta(hours=1), 2)),
+        )
+
+    return on_time
+
+
+@dg.asset_check(
+    asset=AGGREGATED_DATA.name,
+    blocking=True,
+    description="Only complete hours: on the hour, at least 45 minutes observed, none unfinished.",
+)
+def complete_hours(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
+    broken = _count(
+        pipeline,
+        f"""
+        SELECT count(*) FROM {AGGREGATED_DATA.name}
+        WHERE minutes_observed < {LEAST_MINUTES} OR hour_utc <> date_trunc('hour', hour_utc)
+        """,
+    )
+    return dg.AssetCheckResult(
+        passed=broken == 0,
+        description=f"{broken} hours are not whole.",
+        metadata={"hours_broken": broken, "least_minutes": LEAST_MINUTES},
+    )
+
+
+@dg.asset_check(
+    asset=ENGINEERED_FEATURES.name,
+    blocking=True,
+    description="One row for each aggregated hour, over the whole history.",
+)
+def features_for_every_hour(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
+    missing = _count(
+        pipeline,
+        f"""
+        SELECT count(*) FROM {AGGREGATED_DATA.name} a
+        ANTI JOIN {ENGINEERED_FEATURES.name} f USING (price_area, hour_utc)
+        """,
+    )
+    return dg.AssetCheckResult(
+        passed=missing == 0,
+        description=f"{missing} hours have no features.",
+        metadata={"hours_without_features": missing},
+    )
+
+
+@dg.asset_check(
+    asset="predictions",
+    blocking=True,
+    description="Quantiles finite, not negative and in order; no hour forecast twice, or when already past.",
+)
+def forecast_contract(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
+    disorder = " OR ".join(f"{low} > {high}" for low, high in itertools.pairwise(QUANTILE_COLUMNS))
+    unusable = " OR ".join(
+        f"{name} IS NULL OR NOT isfinite({name}) OR {name} < 0" for name in QUANTILE_COLUMNS
+    )
+    broken = _count(
+        pipeline,
+        f"""
+        SELECT count(*) FROM predictions
+        WHERE {disorder} OR {unusable} OR target_hour_utc < issue_time_utc OR issue_time_utc > as_of_utc
+        """,
+    ) + _count(pipeline, repeated_keys(PREDICTIONS))
+    rows = _count(pipeline, "SELECT count(*) FROM predictions")
+    return dg.AssetCheckResult(
+        passed=broken == 0,
+        description=f"{broken:,} of {rows:,} forecast rows are unusable.",
+        metadata={"rows": rows, "rows_broken": broken},
+    )
+
+
+@dg.asset_check(
+    asset="predictions", description="A live forecast of each area was issued in the last seven hours."
+)
+def forecast_on_time(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
+    newest = pipeline.warehouse.read(
+        "SELECT price_area, max(issue_time_utc) AS t FROM predictions WHERE kind = 'live' GROUP BY price_area"
+    ).set_index("price_area")["t"]
+    if DENMARK.name not in newest:
+        return _warning(False, f"No live forecast of {DENMARK.title} was ever issued.")
+    late = newest[pipeline.now - newest > OVERDUE_AFTER]
+    return _warning(
+        late.empty,
+        "; ".join(f"That of {area} is of {at:%Y-%m-%d %H:%M} UTC" for area, at in late.items())
+        or f"The newest were issued at {newest.max():%Y-%m-%d %H:%M} UTC.",
+        **{
+            f"hours_since_issue_{area}": dg.MetadataValue.float(
+                round((pipeline.now - at) / timedelta(hours=1), 2)
+            )
+            for area, at in newest.items()
+        },
+    )
+
+
+@dg.asset_check(asset="predictions", description="The newest forecast had all its inputs.")
+def forecast_not_degraded(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
+    rows = pipeline.warehouse.read(
+        "SELECT DISTINCT price_area, degraded_causes FROM current_forecast "
+        "WHERE degraded_causes <> '[]' ORDER BY price_area"
+    )
+    degraded = [f"{row.price_area}: {row.degraded_causes}" for row in rows.itertuples()]
+    return _warning(
+        not degraded,
+        "; ".join(degraded) or "Nothing is missing.",
+        areas_degraded=dg.MetadataValue.int(len(degraded)),
+    )
+
+
+def _skill_check(
+    name: str, description: str, column: str, unit: str, low: float, high: float
+) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset="model_evaluations", name=name, description=description)
+    def check(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
+        newest = pipeline.warehouse.read(
+            f"""
+            SELECT kind, n_hours, {column} AS value, mae_g_per_kwh, persistence_mae_g_per_kwh
+            FROM model_evaluations
+            WHERE price_area = '{DENMARK.name}' AND kind IN ('live', 'hindcast')
+                AND lead_from_hours = 1 AND lead_to_hours = 6
+            ORDER BY window_to_utc DESC, kind DESC LIMIT 1
+            """
+        )
+        if newest.empty or newest["value"].isna().all():
+            return _warning(True, "Nothing has come true yet.")
+        row = newest.iloc[0]
+        return _warning(
+            low <= row["value"] <= high,
+            f"{row['value']:.2f}{unit} over {row['n_hours']} hours ({row['kind']}, leads 1-6).",
+            **{
+                column: dg.MetadataValue.float(float(row["value"])),
+                "passes_from": dg.MetadataValue.float(low),
+                "hours": dg.MetadataValue.int(int(row["n_hours"])),
+                "mae_g_per_kwh": dg.MetadataValue.float(float(row["mae_g_per_kwh"])),
+                "persistence_mae_g_per_kwh": dg.MetadataValue.float(float(row["persistence_mae_g_per_kwh"])),
+            },
+        )
+
+    return check
+
+
+skill_checks = [
+    _skill_check(
+        "accuracy_above_threshold",
+        f"Accuracy (100 - MAPE) of the last seven days is at least {ACCURACY_THRESHOLD_PERCENT:g} %.",
+        "accuracy_percent",
+        " %",
+        ACCURACY_THRESHOLD_PERCENT,
+        float("inf"),
+    ),
+    _skill_check(
+        "better_than_persistence",
+        "Skill against persistence over the last seven days is not negative.",
+        "skill_persistence",
+        "",
+        0.0,
+        float("inf"),
+    ),
+    _skill_check(
+        "coverage_of_80_percent_band",
+        "The 80 % band held between 72 and 88 % of what came true over the last seven days.",
+        "coverage_80_percent",
+        " %",
+        *COVERAGE_80_BOUNDS_PERCENT,
+    ),
+]
+
+all_checks = [
+    *(_contract_check(dataset.table) for dataset in DATASETS),
+    *(_freshness_check(dataset) for dataset in DATASETS),
+    complete_hours,
+    features_for_every_hour,
+    forecast_contract,
+    forecast_on_time,
+    forecast_not_degraded,
+    *skill_checks,
+]

@@ -1,0 +1,181 @@
+"""Score a stretch of the past as if it had been live: by a model that knew nothing of it.
+
+One model is trained on what was known when the stretch began, its forecasts are issued at every
+six-hour mark as of then, and all that came true is scored. What is done is kept week by week, so a
+backfill that was stopped goes on where it was.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from co2_assets.contracts.forecast_spec import MARK, ForecastKind
+from co2_assets.contracts.tables import MODEL_EVALUATIONS, MODEL_TABLE, PREDICTIONS
+from co2_assets.pipeline.evaluation import evaluation_rows
+from co2_assets.pipeline.forecast_inputs import HISTORY_NEEDED, read_known_data
+from co2_assets.pipeline.hourly import BEGINNING
+from co2_assets.pipeline.retraining import BACKFILL_TRIGGER
+from co2_assets.pipeline.run import Run
+
+if TYPE_CHECKING:
+    from co2_assets.forecasting.network.trained_model import TrainedModel
+
+logger = logging.getLogger(__name__)
+
+# Marks issued and kept at a time: a week's.
+MARKS_AT_A_TIME = 28
+# One that was stopped longer ago is begun anew.
+RESUMED_WITHIN = timedelta(days=7)
+
+
+class BackfillError(RuntimeError):
+    """A backfill that cannot score anything; the message says why."""
+
+
+def score_the_past(
+    run: Run,
+    *,
+    days: int,
+    window_days: int | None = None,
+    sizes: Mapping[str, int] | None = None,
+    seed: int | None = None,
+    log: logging.Logger = logger,
+) -> dict[str, pd.DataFrame]:
+    """Train as of ``days`` ago, issue every mark since, score, and return the scores by area.
+
+    ``window_days``, ``sizes`` and ``seed`` are those of `train_challenger`. ``log`` is told how far it
+    came. Raises TooLittleDataError where nothing was measured before, and BackfillError where nothing
+    has come true.
+    """
+    start = _start(run, days)
+    scores = {}
+    for model in _models_as_of(run, start, window_days=window_days, sizes=sizes or {}, seed=seed, log=log):
+        marks = _marks_left(run, model, start)
+        log.info(f"{model.area.title}: {len(marks)} marks since {start:%Y-%m-%d} UTC are still to be issued")
+        for number, some in _weeks(marks):
+            _issue(run, model, some, log)
+            log.info(f"issued {number} of {len(marks)} marks, {100 * number // len(marks)} %")
+        scores[model.area.name] = _score(run, model, start)
+    return scores
+
+
+def _start(run: Run, days: int) -> datetime:
+    """Return the midnight, UTC, to begin at: where an equally long backfill was stopped, or ``days`` ago."""
+    start = (run.now - timedelta(days=days)).replace(hour=0, minute=0, second=0)
+    unfinished = run.warehouse.read(
+        f"""
+        SELECT max(data_to_utc) AS start FROM {MODEL_TABLE.name} m
+        WHERE trigger = ? AND data_to_utc BETWEEN ? AND ? AND trained_at_utc <= ?
+            AND date_diff('day', data_to_utc, trained_at_utc) = ?
+            AND NOT EXISTS (
+                SELECT 1 FROM {MODEL_EVALUATIONS.name} e
+                WHERE e.model_version = m.model_version AND e.kind = ?
+            )
+        """,
+        [BACKFILL_TRIGGER, start - RESUMED_WITHIN, start, run.now, days, ForecastKind.BACKFILL.value],
+    )["start"].iloc[0]
+    return start if pd.isna(unfinished) else unfinished.to_pydatetime()
+
+
+def _models_as_of(
+    run: Run,
+    start: datetime,
+    *,
+    window_days: int | None,
+    sizes: Mapping[str, int],
+    seed: int | None,
+    log: logging.Logger,
+) -> "Sequence[TrainedModel]":
+    """Return the models that an earlier backfill trained as of ``start``, or train them."""
+    from co2_assets.forecasting.network.trained_model import TrainingConfig
+    from co2_assets.forecasting.score.comparison import Verdict
+    from co2_assets.pipeline.champions import record_models, train_challenger
+
+    since = BEGINNING if window_days is None else start - timedelta(days=window_days)
+    wanted = TrainingConfig(test_share=0.0, **sizes), run.seed if seed is None else seed
+    held = _trained_before(run, start, log)
+    if held:
+        first = held[0]
+        if (first.config, first.seed) == wanted and first.record.data_from >= since:
+            log.info(f"going on with {first.version}")
+            return held
+        log.info(f"{first.version} was trained otherwise than asked for: training anew")
+    log.info(f"training on what was known at {start:%Y-%m-%d %H:%M} UTC")
+    # What follows is the test, so none of the history is set aside for one.
+    challenger = train_challenger(
+        run, until=start, since=since, sizes=sizes, seed=seed, with_test=False, progress=log.info
+    )
+    verdict = Verdict(False, "It was trained to score the past, not to forecast.")
+    verdicts = {model.area.name: verdict for model in challenger.models}
+    record_models(run, challenger, verdicts, trigger=BACKFILL_TRIGGER)
+    return challenger.models
+
+
+def _trained_before(run: Run, start: datetime, log: logging.Logger) -> "list[TrainedModel]":
+    """Return the newest models that a backfill trained as of ``start``; none where they cannot be read."""
+    from co2_assets.forecasting.network.model_file import ModelFileError, load_model
+
+    known = run.warehouse.read(
+        f"SELECT price_area, model_version FROM {MODEL_TABLE.name} WHERE trigger = ? AND data_to_utc = ? "
+        "QUALIFY dense_rank() OVER (ORDER BY trained_at_utc DESC, model_version DESC) = 1 "
+        "ORDER BY price_area",
+        [BACKFILL_TRIGGER, start],
+    )
+    try:
+        return [
+            load_model(run.models, row["model_version"], row["price_area"])
+            for row in known.to_dict("records")
+        ]
+    except ModelFileError as error:
+        log.warning(f"{error}: training it again")
+        return []
+
+
+def _marks_left(run: Run, model: "TrainedModel", start: datetime) -> list[datetime]:
+    """Return the six-hour marks from ``start`` to now that ``model`` has not issued, oldest first."""
+    issued = run.warehouse.read(
+        f"SELECT DISTINCT issue_time_utc FROM {PREDICTIONS.name} WHERE price_area = ? AND model_version = ?",
+        [model.area.name, model.version],
+    )
+    done = set(issued["issue_time_utc"])
+    marks = pd.date_range(start, run.now, freq=MARK, inclusive="left")
+    return [mark.to_pydatetime() for mark in marks if mark not in done]
+
+
+def _weeks(marks: list[datetime]) -> Iterator[tuple[int, list[datetime]]]:
+    """Give the marks a week at a time, with how many there were up to then."""
+    for first in range(0, len(marks), MARKS_AT_A_TIME):
+        part = marks[first : first + MARKS_AT_A_TIME]
+        yield first + len(part), part
+
+
+def _issue(run: Run, model: "TrainedModel", marks: list[datetime], log: logging.Logger) -> None:
+    """Issue and keep the forecasts of some marks, each as of then."""
+    from co2_assets.forecasting.issue.forecast import NoForecastError, issue_forecasts
+
+    data = read_known_data(run.warehouse, since=marks[0] - HISTORY_NEEDED, until=run.now, area=model.area)
+    try:
+        rows = issue_forecasts(model, data, marks).assign(kind=ForecastKind.BACKFILL.value)
+    except NoForecastError as error:
+        log.warning(f"Nothing was issued from {marks[0]} to {marks[-1]}: {error}")
+        return
+    with run.warehouse.open_transaction() as transaction:
+        transaction.insert_missing(PREDICTIONS, rows)
+
+
+def _score(run: Run, model: "TrainedModel", start: datetime) -> pd.DataFrame:
+    """Score all that came true, keep it as an evaluation of its own and return its rows."""
+    outcomes = run.warehouse.read(
+        "SELECT * FROM prediction_outcomes WHERE price_area = ? AND model_version = ? "
+        "AND actual_g_per_kwh IS NOT NULL AND target_hour_utc < ?",
+        [model.area.name, model.version, run.now],
+    )
+    if outcomes.empty:
+        raise BackfillError(f"Nothing that was forecast since {start:%Y-%m-%d} UTC has come true yet.")
+    rows = evaluation_rows(outcomes, model.area.name, model.version, ForecastKind.BACKFILL, run)
+    with run.warehouse.open_transaction() as transaction:
+        transaction.insert_missing(MODEL_EVALUATIONS, rows)
+    return rows

@@ -1,0 +1,163 @@
+"""What is still to be fetched of a dataset, worked out from the log of earlier fetches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from co2_assets.contracts import DATASETS, Dataset
+from co2_assets.contracts.sources import SourceKind
+from co2_assets.energidataservice.sources import FIRST_DAYS, earliest_of
+from co2_assets.settings import Settings
+from co2_assets.warehouse import snapshots
+from co2_assets.warehouse.snapshots import Snapshot
+
+
+def history_left(
+    snapshot: Snapshot,
+    settings: Settings,
+    now: datetime,
+    datasets: Sequence[Dataset] = DATASETS,
+    *,
+    patience: timedelta = timedelta(0),
+) -> int:
+    """Return how many windows of older rows of ``datasets`` are still to be fetched.
+
+    Those of a dataset whose last such fetch failed less than ``patience`` before ``now`` do not count.
+    """
+    if snapshot.source == SourceKind.ARCHIVE:
+        return 0  # read whole at the first run
+    left = 0
+    for dataset in datasets:
+        log = snapshots.query(snapshot, "SELECT * FROM new_data_log WHERE dataset = ?", [dataset.name])
+        windows = plan(
+            dataset,
+            log,
+            now=now,
+            history_days=settings.history_days,
+            first_days=FIRST_DAYS,
+            earliest=earliest_of(snapshot.source),
+        )
+        history = log[log["purpose"] == "history"].sort_values("fetched_at_utc")
+        failed = history.iloc[-1:].query("outcome != 'ok'")["fetched_at_utc"]
+        if (now - failed < patience).any():
+            continue
+        left += sum(window.purpose == "history" for window in windows)
+    return left
+
+
+# A window of history that came back empty this often is taken to hold nothing.
+EMPTY_ANSWERS_BELIEVED = 3
+
+# After an answer of which something was quarantined for the first time, the next run reads this far back
+# again, which is further than any dataset's overlap: one bad answer after days away would leave a hole.
+READ_AGAIN_FOR = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class FetchWindow:
+    """A stretch of time to ask for, ``start`` inclusive, ``end`` exclusive."""
+
+    start: datetime
+    end: datetime
+    purpose: str  # recent, or history
+
+    def __str__(self) -> str:
+        return f"{self.start:%Y-%m-%d %H:%M}..{self.end:%Y-%m-%d %H:%M}"
+
+
+Interval = tuple[datetime, datetime]
+
+
+def subtract(wanted: Interval, covered: Sequence[Interval]) -> list[Interval]:
+    """Return the parts of ``wanted`` that no interval of ``covered`` holds, in time order."""
+    missing: list[Interval] = []
+    start, end = wanted
+    for low, high in sorted(covered):
+        if low > start:
+            missing.append((start, min(low, end)))
+        start = max(start, high)
+        if start >= end:
+            break
+    if start < end:
+        missing.append((start, end))
+    return [(low, high) for low, high in missing if low < high]
+
+
+def covered_by(dataset: Dataset, log: pd.DataFrame, now: datetime) -> list[Interval]:
+    """Return what earlier fetches had settled by ``now``, from the dataset's ``new_data_log`` rows.
+
+    A fetch at F settles its window up to F - overlap: what lies later may still come or change, and
+    where rows were quarantined so may what lies days before. A window that stayed empty often enough
+    counts as settled too.
+    """
+    intervals: list[Interval] = []
+    for row in log[log["outcome"] == "ok"].to_dict("records"):
+        # Not by the same run again: at one instant the service gives one answer.
+        is_doubtful = row["fetched_at_utc"] < now and row.get("rows_quarantined", 0) > 0
+        may_change_for = READ_AGAIN_FOR if is_doubtful else dataset.overlap
+        settled_to = min(row["window_to_utc"], row["fetched_at_utc"] - may_change_for)
+        if settled_to > row["window_from_utc"]:
+            intervals.append((row["window_from_utc"].to_pydatetime(), settled_to.to_pydatetime()))
+    empty = (
+        log[log["outcome"] == "empty"].groupby(["window_from_utc", "window_to_utc"], as_index=False).size()
+    )
+    believed = empty[empty["size"] >= EMPTY_ANSWERS_BELIEVED].to_dict("records")
+    return intervals + [
+        (row["window_from_utc"].to_pydatetime(), row["window_to_utc"].to_pydatetime()) for row in believed
+    ]
+
+
+def plan(
+    dataset: Dataset,
+    log: pd.DataFrame,
+    *,
+    now: datetime,
+    history_days: int,
+    first_days: int | None,
+    earliest: datetime | None,
+    held_until: datetime | None = None,
+) -> list[FetchWindow]:
+    """Return the windows still to be fetched, newest first, each no longer than one request's.
+
+    ``log`` holds the dataset's `new_data_log` rows. Windows of the newest ``first_days`` (None:
+    all) are ``recent``, older ones ``history``. Nothing is planned when a fetch at ``now`` or later
+    has already read the newest rows.
+
+    ``held_until`` is the time of the newest row held, where it is known: whatever a fetch asked
+    for, nothing is settled past it. So a dataset that stood still for days, or one read under a
+    clock that ran ahead, is asked again for what it did not give.
+    """
+    # From midnight, so that the oldest window keeps its bounds for a day and may be believed empty.
+    begin = (now - timedelta(days=history_days)).replace(hour=0, minute=0, second=0)
+    if earliest is not None:
+        begin = max(begin, earliest)
+    end = now + dataset.reach
+    newest_ok = log.loc[(log["outcome"] == "ok") & (log["purpose"] == "recent"), "fetched_at_utc"].max()
+    # A fetch stamped later than now was made under a clock since set back: it saw no future.
+    fetched_at = log["fetched_at_utc"].where(log["fetched_at_utc"] <= now, now)
+    covered = covered_by(dataset, log.assign(fetched_at_utc=fetched_at), now)
+    if held_until is not None:
+        newest_row_end = min(held_until, end) + dataset.step
+        covered = [(low, min(high, newest_row_end)) for low, high in covered if low < newest_row_end]
+    if pd.notna(newest_ok) and (newest_ok == now or (newest_ok > now and _is_held(dataset, held_until, now))):
+        covered.append((now - dataset.overlap, end))
+    recent_from = begin if first_days is None else max(begin, now - timedelta(days=first_days))
+    windows: list[FetchWindow] = []
+    for low, high in subtract((begin, end), covered):
+        stop = high
+        while stop > low:
+            start = max(low, stop - dataset.live_chunk)
+            if start < recent_from < stop:
+                start = recent_from
+            windows.append(FetchWindow(start, stop, "recent" if stop > recent_from else "history"))
+            stop = start
+    return sorted(windows, key=lambda window: window.end, reverse=True)
+
+
+def _is_held(dataset: Dataset, held_until: datetime | None, now: datetime) -> bool:
+    """Whether all there can be at ``now`` is surely held: of what lies ahead that is never sure."""
+    if held_until is None:
+        return True
+    return dataset.reach == timedelta(0) and held_until >= now - dataset.step

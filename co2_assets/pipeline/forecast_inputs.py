@@ -1,0 +1,73 @@
+"""From the warehouse's tables to what a forecast is made of: where the two packages meet."""
+
+from datetime import datetime, timedelta
+
+from co2_assets.contracts.areas import AREAS, DENMARK, Area
+from co2_assets.contracts.forecast_spec import POWERS
+from co2_assets.forecasting.inputs.baselines import LONGEST_DAYS
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.inputs.windows import REACH_BACK_HOURS
+from co2_assets.forecasting.network.calibration import RECALIBRATION_WINDOW
+from co2_assets.warehouse.database import Warehouse
+
+# How far past now rows may speak of: day-ahead data reach to the end of tomorrow.
+REACH_AHEAD = timedelta(days=3)
+# How far back of its issue time a forecast looks: recalibration reissues the forecasts of the last
+# weeks, and each of those looks back to its own past.
+HISTORY_NEEDED = RECALIBRATION_WINDOW + max(timedelta(hours=REACH_BACK_HOURS), timedelta(days=LONGEST_DAYS))
+# Production is measured for the whole country alone: it stands in for that of its parts.
+_MEASURED = f"""
+    SELECT a.* REPLACE ({", ".join(f"coalesce(a.{name}, n.{name}) AS {name}" for name in POWERS)})
+    FROM aggregated_data a
+    LEFT JOIN aggregated_data n ON n.hour_utc = a.hour_utc AND n.price_area <> a.price_area
+        AND n.price_area = $country
+    WHERE a.price_area = $area AND a.hour_utc BETWEEN $first AND $last
+"""
+
+
+def read_areas(warehouse: Warehouse, *, since: datetime, until: datetime) -> dict[str, KnownData]:
+    """Read `read_known_data` of every area that has a measured hour, by area, in their declared order."""
+    return {
+        area.name: read_known_data(warehouse, since=since, until=until, area=area)
+        for area in measured_areas(warehouse, since=since, until=until)
+    }
+
+
+def measured_areas(warehouse: Warehouse, *, since: datetime, until: datetime) -> list[Area]:
+    """Return the areas that have a measured hour from ``since`` to before ``until``."""
+    rows = warehouse.read(
+        "SELECT DISTINCT price_area FROM aggregated_data WHERE hour_utc >= ? AND hour_utc < ?", [since, until]
+    )
+    return [area for area in AREAS.values() if area.name in set(rows["price_area"])]
+
+
+def read_known_data(
+    warehouse: Warehouse, *, since: datetime, until: datetime, area: Area = DENMARK
+) -> KnownData:
+    """Read all that was knowable at ``until`` of the times from ``since`` on.
+
+    Rows written by a run whose clock stood later are cut off, so that an earlier ``--as-of`` sees
+    what it would have seen.
+    """
+    zones = (*area.wind_solar, *area.prognosis)
+    window = [since, until + REACH_AHEAD]
+    return KnownData(
+        aggregated=warehouse.read(
+            _MEASURED,
+            {"area": area.name, "country": DENMARK.name, "first": window[0], "last": window[1]},
+        ),
+        wind_solar=warehouse.read(
+            "SELECT * FROM forecasts_hour WHERE list_contains(?, price_area) AND hour_utc BETWEEN ? AND ?",
+            [list(zones), *window],
+        ),
+        prices=warehouse.read(
+            "SELECT * FROM day_ahead_prices WHERE list_contains(?, price_area) AND time_utc BETWEEN ? AND ?",
+            [list(area.prices), *window],
+        ),
+        prognosis=warehouse.read(
+            "SELECT * FROM co2_emission_prognosis "
+            "WHERE list_contains(?, price_area) AND minute_utc BETWEEN ? AND ?",
+            [list(zones), *window],
+        ),
+        area=area,
+    ).cut(until)

@@ -1,0 +1,163 @@
+"""Bring a raw table up to date: plan what is missing, ask for it, write it, log it.
+
+The plan is worked out anew each time from what `new_data_log` says was fetched, so a failed, killed
+or skipped run leaves a hole that the next one sees and fills.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from co2_assets.contracts import Dataset, split_rows
+from co2_assets.contracts.areas import MEASUREMENTS
+from co2_assets.contracts.tables import NEW_DATA_LOG
+from co2_assets.energidataservice.errors import ServiceError
+from co2_assets.pipeline.fetch_plan import FetchWindow, plan
+from co2_assets.pipeline.quarantine import quarantine_rows, remove_stuck
+from co2_assets.pipeline.run import Run
+from co2_assets.warehouse.database import Transaction
+from co2_assets.warehouse.transaction import VINTAGE, store_rows
+
+Progress = Callable[[str], None]
+
+
+@dataclass
+class FetchReport:
+    """What one update of a raw table did; ``error`` is the failure that ended it, if any.
+
+    ``is_served`` is false where the source has no such data, so that nothing was asked for.
+    """
+
+    windows: list[FetchWindow] = field(default_factory=list)
+    received: int = 0
+    new: int = 0
+    changed: int = 0
+    quarantined: int = 0
+    remaining: int = 0
+    error: ServiceError | None = None
+    is_served: bool = True
+
+    def sentence(self) -> str:
+        """Return the report as one line for a person."""
+        if self.error is not None:
+            return str(self.error)
+        if not self.is_served:
+            return "the source has no such data; nothing asked for"
+        if not self.windows:
+            return "up to date, nothing asked for"
+        text = f"{self.received:,} rows received, {self.new:,} new, {self.changed:,} revised"
+        if self.quarantined:
+            text += f", {self.quarantined:,} values quarantined"
+        return text
+
+
+def update(
+    pipeline: Run, dataset: Dataset, *, deepen: bool = False, progress: Progress = lambda _: None
+) -> FetchReport:
+    """Fetch what the plan asks for and store it, window by window, each in its own transaction.
+
+    Without ``deepen`` the newest days are brought up to date; with it, older history is fetched as
+    far as the pace of the source allows: one request when it is limited, all of it otherwise. A
+    ServiceError is logged in `new_data_log` and returned in the report, never raised: the forecast
+    must go on without this dataset.
+    """
+    service = pipeline.service
+    if not service.has(dataset):
+        return FetchReport(is_served=False)
+    log = pipeline.warehouse.read("SELECT * FROM new_data_log WHERE dataset = ?", [dataset.name])
+    held = pipeline.warehouse.read(f"SELECT max({dataset.time_column}) AS t FROM {dataset.name}")["t"].iloc[0]
+    if pd.isna(held):
+        # Whatever was fetched is gone, or was all quarantined: none of it counts.
+        log = log[log["outcome"] == "empty"]
+    windows = plan(
+        dataset,
+        log,
+        now=pipeline.now,
+        history_days=pipeline.history_days,
+        first_days=service.first_days,
+        earliest=service.earliest,
+        held_until=held.to_pydatetime() if pd.notna(held) else None,
+    )
+    todo = [window for window in windows if (window.purpose == "history") is deepen]
+    if not service.unlimited:
+        todo = todo[:1]
+    report = FetchReport(remaining=len(windows) - len(todo))
+    for number, window in enumerate(todo, start=1):
+        progress(f"fetching {window} UTC ({number} of {len(todo)})")
+        report.windows.append(window)
+        if not _fetch_window(pipeline, dataset, window, report):
+            report.remaining += len(todo) - number + 1
+            break
+    return report
+
+
+def _fetch_window(pipeline: Run, dataset: Dataset, window: FetchWindow, report: FetchReport) -> bool:
+    """Fetch and store one window; add to ``report``; return whether it went well."""
+    started = time.perf_counter()
+    try:
+        rows = pipeline.service.client.fetch(dataset, window.start, window.end)
+    except ServiceError as error:
+        report.error = error
+        with pipeline.warehouse.open_transaction() as transaction:
+            _log(pipeline, dataset, window, started, transaction, outcome=error.outcome, message=str(error))
+        return False
+    good, bad = split_rows(dataset, rows, now=pipeline.now)
+    if VINTAGE in good:
+        # The service's clock may run ahead; what we hold was known when we got it.
+        good[VINTAGE] = good[VINTAGE].where(good[VINTAGE] <= pipeline.now, pipeline.now)
+        good = good.drop_duplicates(subset=list(dataset.table.key), keep="last")
+    with pipeline.warehouse.open_transaction() as transaction:
+        count = store_rows(dataset, good.assign(fetched_at_utc=pipeline.now), transaction)
+        quarantined = quarantine_rows(bad, pipeline.now, transaction)
+        if dataset in MEASUREMENTS:
+            remove_stuck(dataset, [row for row in bad if row.is_stuck], transaction)
+        _log(
+            pipeline,
+            dataset,
+            window,
+            started,
+            transaction,
+            outcome="ok",
+            rows_received=len(rows),
+            rows_new=count.new,
+            rows_changed=count.changed,
+            rows_quarantined=quarantined,
+        )
+    report.received += len(rows)
+    report.new += count.new
+    report.changed += count.changed
+    report.quarantined += quarantined
+    return True
+
+
+def _log(
+    pipeline: Run,
+    dataset: Dataset,
+    window: FetchWindow,
+    started: float,
+    transaction: Transaction,
+    *,
+    outcome: str,
+    message: str | None = None,
+    rows_received: int = 0,
+    rows_new: int = 0,
+    rows_changed: int = 0,
+    rows_quarantined: int = 0,
+) -> None:
+    row = {
+        "dataset": dataset.name,
+        "fetched_at_utc": pipeline.now,
+        "window_from_utc": window.start,
+        "window_to_utc": window.end,
+        "purpose": window.purpose,
+        "outcome": outcome,
+        "rows_received": rows_received,
+        "rows_new": rows_new,
+        "rows_changed": rows_changed,
+        "rows_quarantined": rows_quarantined,
+        "duration_s": round(time.perf_counter() - started, 3),
+        "message": message,
+    }
+    transaction.upsert(NEW_DATA_LOG, pd.DataFrame([row]))

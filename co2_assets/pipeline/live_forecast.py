@@ -1,0 +1,158 @@
+"""Who forecasts now: the champion, the model before it, or the rule that needs no model."""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from co2_assets.contracts import CO2_MAXIMUM
+from co2_assets.contracts.areas import Area
+from co2_assets.contracts.forecast_spec import MARK_HOURS, QUANTILE_COLUMNS, ForecastKind
+from co2_assets.contracts.tables import PREDICTIONS
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.issue import fallback
+from co2_assets.forecasting.issue.forecast import NoForecastError, issue_forecasts
+from co2_assets.forecasting.network.trained_model import TrainedModel
+from co2_assets.pipeline.champions import champions_before, load_champion, newest_promoted
+from co2_assets.pipeline.forecast_inputs import HISTORY_NEEDED, read_known_data
+from co2_assets.pipeline.run import Run
+
+logger = logging.getLogger(__name__)
+
+# What the rule without a model looks back to: its errors of some weeks, each from weeks before.
+_FALLBACK_HISTORY = fallback.ERRORS_WINDOW + timedelta(days=fallback.USUAL_DAYS + 1)
+
+# No measurement above CO2_MAXIMUM is believed. The widest band of a model that works may reach past
+# it when all feeds are missing; twice of it is a model that does not.
+HIGHEST_G_PER_KWH = 2 * CO2_MAXIMUM
+# Of an error's words: torch's go on for a page.
+LONGEST_REASON = 200
+
+
+class ImpossibleForecastError(ValueError):
+    """A model's numbers cannot come true; the message says what it gives."""
+
+
+def read_for_issue(
+    pipeline: Run, area: Area, champion: TrainedModel | None, first_issue: datetime
+) -> KnownData:
+    """Return what forecasts of ``area`` from ``first_issue`` on look at, as known at the pipeline's clock."""
+    needed = _FALLBACK_HISTORY if champion is None else max(HISTORY_NEEDED, _FALLBACK_HISTORY)
+    return read_known_data(pipeline.warehouse, since=first_issue - needed, until=pipeline.now, area=area)
+
+
+def issue_live(
+    pipeline: Run, champion: TrainedModel | None, data: KnownData, issue_time: datetime
+) -> pd.DataFrame:
+    """Return the live forecast from ``issue_time``, columns of `predictions`.
+
+    A champion that fails, or gives what cannot be, makes way for the model before it, and the last of
+    them for the rule of `forecasting.fallback`, which also stands in without a champion; which model
+    failed and how is said among the causes, as is that a model is not the newest promoted.
+    NoForecastError when there is nothing to go on.
+    """
+    failed: list[str] = []
+    for model in _models(pipeline, champion):
+        try:
+            live = issue_forecasts(model, data, [issue_time], as_of=pipeline.now)
+            _require_possible(live)
+        except NoForecastError:
+            raise
+        except Exception as error:
+            # Whatever it is, of memory, of torch, of a file half right: a worse forecast beats none.
+            logger.exception("%s fails and is passed over; train another with `co2 train`", model.version)
+            failed.append(f"model: {model.version} failed ({_in_short(error)})")
+            continue
+        promoted = newest_promoted(pipeline.warehouse, model.area.name, pipeline.now)
+        if promoted != model.version:
+            failed.append(f"model: {promoted} cannot be used, {model.version} forecasts in its place")
+        return _with_causes(live, failed).assign(kind=ForecastKind.LIVE.value)
+    live = fallback.issue_fallback(data, issue_time, as_of=pipeline.now)
+    return _with_causes(live, failed).assign(kind=ForecastKind.LIVE.value)
+
+
+def _models(pipeline: Run, champion: TrainedModel | None) -> Iterator[TrainedModel]:
+    """Yield the models to try: the champion and, each only once it is needed, those before it."""
+    if champion is not None:
+        yield champion
+        yield from champions_before(pipeline.warehouse, pipeline.models, champion, pipeline.now)
+
+
+def _require_possible(live: pd.DataFrame) -> None:
+    """Raise ImpossibleForecastError for quantiles that are no numbers, or of no power system."""
+    quantiles = live[list(QUANTILE_COLUMNS)].to_numpy(np.float64)
+    if not np.isfinite(quantiles).all():
+        raise ImpossibleForecastError("it gives no numbers")
+    lowest, highest = quantiles.min(), quantiles.max()
+    if lowest < 0 or highest > HIGHEST_G_PER_KWH:
+        raise ImpossibleForecastError(f"it gives {lowest:.0f} to {highest:.0f} g/kWh")
+
+
+def _in_short(error: Exception) -> str:
+    """Return an error's kind and the begin of what it says, as one line."""
+    said = " ".join(str(error).split())[:LONGEST_REASON]
+    if isinstance(error, ImpossibleForecastError):
+        return said
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def _with_causes(live: pd.DataFrame, causes: Sequence[str]) -> pd.DataFrame:
+    """Return the forecast of one issue time with ``causes`` named before its own."""
+    if not causes:
+        return live
+    own = json.loads(live["degraded_causes"].iloc[0])
+    return live.assign(degraded_causes=json.dumps([*causes, *own], ensure_ascii=False))
+
+
+# The first run also forecasts these days' six-hour marks as of then, so that there are scores.
+HINDCAST_DAYS = 7
+
+
+def hindcast_marks(issue_time: datetime) -> list[datetime]:
+    """Return the six-hour marks of the last seven days before ``issue_time``, oldest first."""
+    midnight = issue_time.replace(hour=0)
+    marks = (midnight + timedelta(hours=MARK_HOURS * n) for n in range(-4 * (HINDCAST_DAYS + 1), 4))
+    return [mark for mark in marks if issue_time - timedelta(days=HINDCAST_DAYS) <= mark < issue_time]
+
+
+def _marks_to_hindcast(
+    pipeline: Run, area: Area, champion: "TrainedModel | None", issue_time: datetime
+) -> list[datetime]:
+    """Return the marks to forecast as of then: of the days before a model's first forecast."""
+    if champion is None:
+        return []
+    by_models = f"SELECT 1 FROM {PREDICTIONS.name} WHERE price_area = ? AND model_version <> ? LIMIT 1"
+    if len(pipeline.warehouse.read(by_models, [area.name, fallback.VERSION])):
+        return []
+    # Of hours the model was fitted to, a hindcast would be no test.
+    return [mark for mark in hindcast_marks(issue_time) if mark >= champion.record.fitted_until]
+
+
+def issue_area(
+    run: Run, area: Area, issue_time: datetime, *, log: logging.Logger = logger
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return an area's rows of `predictions`, and the last day's of `aggregated_data`.
+
+    The first forecast by a model comes with hindcasts of the last days. ``log`` is told where there are
+    none. NoForecastError when there is nothing to forecast from.
+    """
+    champion = load_champion(run.warehouse, run.models, area.name, run.now)
+    marks = _marks_to_hindcast(run, area, champion, issue_time)
+    data = read_for_issue(run, area, champion, min([*marks, issue_time]))
+    live = issue_live(run, champion, data, issue_time)
+    recent = data.aggregated.sort_values("hour_utc").tail(24)
+    if champion is None or not marks:
+        return live, recent
+    try:
+        hindcasts = issue_forecasts(champion, data, marks).assign(kind=ForecastKind.HINDCAST.value)
+    except NoForecastError as error:
+        log.warning(f"No hindcast: {error}")
+        return live, recent
+    except Exception:
+        # `issue_live` has found another way already, and said so: what fails here must not lose that.
+        log.exception(f"{champion.version} failed at the marks of the last days: no hindcasts")
+        return live, recent
+    return pd.concat([live, hindcasts], ignore_index=True), recent

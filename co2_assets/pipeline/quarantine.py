@@ -1,0 +1,149 @@
+"""What is kept apart because it breaks its contract, and how a person lets it in after all."""
+
+import json
+from datetime import datetime
+
+import pandas as pd
+
+from co2_assets.contracts import BadRow, Dataset, Kind, Table, dataset_named, split_rows
+from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES, QUARANTINED_VALUES
+from co2_assets.contracts.time import utc_now
+from co2_assets.pipeline.status import clock
+from co2_assets.settings import Settings
+from co2_assets.warehouse.database import Transaction, Warehouse
+from co2_assets.warehouse.errors import WarehouseError
+from co2_assets.warehouse.paths import Home
+from co2_assets.warehouse.snapshots import Snapshot, publish, query
+from co2_assets.warehouse.transaction import store_rows
+
+
+class NotInQuarantine(WarehouseError):  # noqa: N818 -- named after the state found
+    """No row of that key is in quarantine, or it cannot be stored."""
+
+
+def quarantined(snapshot: Snapshot) -> pd.DataFrame:
+    """Return the quarantined values, the newest first, columns of `quarantined_values`."""
+    return query(
+        snapshot, "SELECT * FROM quarantined_values ORDER BY quarantined_at_utc DESC, dataset, row_key"
+    )
+
+
+def quarantine_rows(bad: list[BadRow], now: datetime, transaction: Transaction) -> int:
+    """Add what is not there yet to `quarantined_values`; return how many values were new."""
+    if not bad:
+        return 0
+    frame = pd.DataFrame(
+        {
+            "dataset": [row.dataset for row in bad],
+            "row_key": [row.row_key for row in bad],
+            "column_name": [row.column for row in bad],
+            "value": [row.value for row in bad],
+            "reason": [row.reason for row in bad],
+            "quarantined_at_utc": now,
+            "row_json": [row.row_json for row in bad],
+            "released_at_utc": pd.NaT,
+        }
+    ).drop_duplicates(subset=list(QUARANTINED_VALUES.key))
+    return transaction.insert_missing(QUARANTINED_VALUES, frame).new
+
+
+def remove_stuck(dataset: Dataset, stuck: list[BadRow], transaction: Transaction) -> None:
+    """Remove measurements that were stored before anyone could tell that they had been stuck.
+
+    The hours made of them go too, and are made anew of what is left. What was released stays.
+    """
+    keys = pd.DataFrame([json.loads(row.row_json) | {"row_key": row.row_key} for row in stuck])
+    if keys.empty:
+        return
+    released = transaction.read(
+        "SELECT row_key FROM quarantined_values WHERE dataset = ? AND released_at_utc IS NOT NULL",
+        [dataset.name],
+    )
+    keys = keys[~keys["row_key"].isin(released["row_key"])]
+    for area, rows in keys.groupby("price_area"):
+        minutes = [pd.Timestamp(text).tz_localize(None).to_pydatetime() for text in rows["minute_utc"]]
+        hours = sorted({minute.replace(minute=0) for minute in minutes})
+        transaction.remove(
+            dataset.table, "price_area = ? AND list_contains(?::TIMESTAMP[], minute_utc)", [area, minutes]
+        )
+        for table in (AGGREGATED_DATA, ENGINEERED_FEATURES):
+            transaction.remove(
+                table, "price_area = ? AND list_contains(?::TIMESTAMP[], hour_utc)", [area, hours]
+            )
+
+
+def requarantine_stored(warehouse: Warehouse, dataset: Dataset, *, now: datetime) -> int:
+    """Move stored rows that break their contract to quarantine; return how many.
+
+    None gets in through a fetch: these were written by other hands, or under bounds that were wider.
+    """
+    broken = breaks_contract(dataset.table)
+    with warehouse.open_transaction() as transaction:
+        rows = transaction.read(f"SELECT * EXCLUDE (fetched_at_utc) FROM {dataset.name} WHERE {broken}")
+        if rows.empty:
+            return 0
+        _, bad = split_rows(dataset, rows)
+        quarantine_rows(bad, now, transaction)
+        return transaction.remove(dataset.table, broken)
+
+
+def breaks_contract(table: Table) -> str:
+    """Return the SQL condition of the rows that break the table's declared keys and ranges.
+
+    What a person released from quarantine does not.
+    """
+    rules = [f"{name} IS NULL" for name in table.key]
+    for column in table.columns:
+        if column.kind is not Kind.DOUBLE:
+            continue
+        if column.minimum is not None:
+            rules.append(f"{column.name} < {column.minimum}")
+        if column.maximum is not None:
+            rules.append(f"{column.name} > {column.maximum}")
+    key = ", ".join(f"'{name}=' || {name}::VARCHAR" for name in table.key)
+    return f"""
+        ({" OR ".join(rules)}) AND NOT EXISTS (
+            SELECT 1 FROM {QUARANTINED_VALUES.name} q
+            WHERE q.dataset = '{table.name}' AND q.released_at_utc IS NOT NULL
+                AND q.row_key = concat_ws(', ', {key})
+        )
+    """
+
+
+def release_and_publish(settings: Settings, snapshot: Snapshot, row_key: str) -> int:
+    """`release` in the warehouse that ``snapshot`` is of, without its source; pages show what came of it."""
+    folder = Home(settings.home).source(snapshot.source)
+    warehouse = Warehouse(folder.database, snapshot.source)
+    now = clock(snapshot, settings)
+    count = release(warehouse, row_key, now=now)
+    publish(warehouse, folder.snapshots, as_of_utc=now, published_at_utc=utc_now())
+    return count
+
+
+def release(warehouse: Warehouse, row_key: str, *, now: datetime) -> int:
+    """Store the quarantined rows of ``row_key`` as they were received; return how many.
+
+    What is released is exempt from its contract from then on. Done twice it changes nothing.
+    Raises NotInQuarantine.
+    """
+    released = 0
+    with warehouse.open_transaction() as transaction:
+        held = transaction.read("SELECT * FROM quarantined_values WHERE row_key = ?", [row_key])
+        if held.empty:
+            raise NotInQuarantine(f"nothing is quarantined as {row_key!r}: `co2 quarantine` lists the keys")
+        for name, values in held.groupby("dataset"):
+            dataset = dataset_named(str(name))
+            row = json.loads(values["row_json"].iloc[-1])
+            columns = [column for column in dataset.table.columns if column.name != "fetched_at_utc"]
+            if any(row.get(key) is None for key in dataset.table.key):
+                raise NotInQuarantine(f"{row_key!r} has no key in {name}, so it cannot be stored")
+            frame = pd.DataFrame({column.name: [row.get(column.name)] for column in columns})
+            for column in columns:
+                if column.kind is Kind.TIMESTAMP:
+                    frame[column.name] = pd.to_datetime(frame[column.name]).dt.tz_localize(None)
+                elif column.kind is Kind.DOUBLE:
+                    frame[column.name] = frame[column.name].astype("float64")
+            store_rows(dataset, frame.assign(fetched_at_utc=now), transaction)
+            transaction.upsert(QUARANTINED_VALUES, values.assign(released_at_utc=now))
+            released += 1
+    return released

@@ -1,0 +1,112 @@
+"""Answers that depend on nothing but the snapshot, the hour and the question: made once, tagged, kept."""
+
+import gzip
+import hashlib
+from asyncio import Semaphore
+from collections.abc import Callable, Hashable
+from typing import TypeVar, cast
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from co2_dash.api.problems import problem
+from co2_dash.data.snapshot_store import View
+from co2_dash.data.state import DataState, Reader
+from co2_dash.http import QUICKLY, names_tag, takes_gzip
+
+# As often as the pages ask; after that the ETag decides.
+MAX_AGE_SECONDS = 30
+# An ordinary answer takes some kilobytes; a year of history two megabytes, and few ask for the same.
+MOST_BYTES_KEPT = 256 * 1024
+T = TypeVar("T")
+Build = Callable[[View, DataState], BaseModel]
+
+
+class Workers:
+    """Two threads that make answers, one for those that take long, so that others need not wait for them.
+
+    Making answers is Python's own work, of which one thread runs at a time: with two for the long ones a
+    flood of long histories held up /healthz three times as long.
+    """
+
+    def __init__(self) -> None:
+        self.ordinary, self.long = Semaphore(1), Semaphore(1)
+
+
+class Refusal(Exception):  # noqa: N818 -- an answer, not a failure
+    """A question that has no answer now; becomes a problem document with this status."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.detail = status, detail
+
+
+def reader_of(request: Request) -> Reader:
+    """Return the reader that the application was made with."""
+    reader: Reader = request.app.state.reader
+    return reader
+
+
+async def answer(
+    request: Request,
+    price_area: str,
+    question: Hashable,
+    build: Build,
+    *,
+    by_minute: bool = False,
+    takes_long: bool = False,
+) -> Response:
+    """Answer with what ``build`` makes of the newest snapshot, or with 304 when the asker has it.
+
+    ``question`` is all that ``build`` depends on besides snapshot, area, hour and staleness; with
+    ``by_minute`` it may also depend on the minute.
+    """
+    reader = reader_of(request)
+    view, state = reader.look(price_area)
+    if view is None:
+        return problem(503, "Nothing has been published yet.", headers={"Retry-After": "60"})
+    moment = f"{state.token}.{state.now_utc:%M}" if by_minute else state.token
+    # Weak, since plain and compressed answers share it.
+    tag = f'W/"{moment}.{hashlib.sha256(repr((price_area, question)).encode()).hexdigest()[:12]}"'
+    headers = {
+        "ETag": tag,
+        "Cache-Control": f"{_audience(request)}, max-age={MAX_AGE_SECONDS}, must-revalidate",
+        "Vary": "Accept-Encoding, Authorization, X-API-Key",
+    }
+    # Only a good answer was ever given this tag, so it need not be made to know that it is unchanged.
+    if names_tag(request.headers, tag):
+        return Response(status_code=304, headers=headers)
+
+    def make() -> bytes | Refusal:
+        try:
+            return build(view, state).model_dump_json().encode()
+        except Refusal as refusal:
+            return refusal
+
+    workers: Workers = request.app.state.workers
+    worker = workers.long if takes_long else workers.ordinary
+    key = (moment, price_area, question)
+    made = await _kept(worker, view, key, make)
+    if isinstance(made, Refusal):
+        return problem(made.status, made.detail)
+    if takes_gzip(request.headers):
+        plain = made
+        made = await _kept(worker, view, ("gzip", *key), lambda: gzip.compress(plain, QUICKLY, mtime=0))
+        headers["Content-Encoding"] = "gzip"
+    return Response(made, media_type="application/json", headers=headers)
+
+
+async def _kept(worker: Semaphore, view: View, key: Hashable, make: Callable[[], T]) -> T:
+    """Return what is remembered for ``key``, or have it made by the worker, so that others are
+    answered meanwhile."""
+    found = cast("T | None", view.remembered(key))
+    if found is not None:
+        return found
+    async with worker:
+        return await run_in_threadpool(view.remember, key, make, MOST_BYTES_KEPT)
+
+
+def _audience(request: Request) -> str:
+    return "private" if request.app.state.settings.api_keys else "public"

@@ -1,0 +1,93 @@
+"""The state of the data, and the two questions that a supervisor asks."""
+
+from datetime import timedelta
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from co2_assets.contracts.areas import DENMARK
+from co2_assets.contracts.sources import SourceKind
+from co2_dash.api.cached_response import reader_of
+from co2_dash.api.parameters import PriceAreaParameter
+from co2_dash.api.problems import documented, problem
+from co2_dash.api.schemas import DatasetState, Health, Readiness, Status
+from co2_dash.api.serialize import origin_of, plain
+from co2_dash.data.freshness import freshness_rows
+from co2_dash.data.notices import notices
+from co2_dash.data.queries import records
+from co2_dash.data.snapshot_store import View
+from co2_dash.data.state import DataState
+
+_FRESH = {"Cache-Control": "no-store"}
+router = APIRouter(tags=["state"])
+
+
+@router.get("/api/v1/status", response_model=Status, responses=documented(401, 422, 429))
+async def status(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
+    """The state of the data in words and numbers; answers also when there are none."""
+    view, state = reader_of(request).look(price_area)
+    body = _status(view, state).model_dump(mode="json")
+    return JSONResponse(body, headers=_FRESH)
+
+
+def _status(view: View | None, state: DataState) -> Status:
+    age = state.forecast_age
+    return Status(
+        price_area=state.price_area,
+        state=_state(state),
+        notices=[f"{notice.title}. {notice.text}" for notice in notices(state)],
+        now=state.now_utc,
+        issue_time=state.issue_time_utc,
+        forecast_age_hours=None if age is None else round(age / timedelta(hours=1), 2),
+        measured_until=state.measured_until_utc,
+        model_version=state.model_version,
+        degraded_causes=list(state.degraded_causes),
+        datasets=[] if view is None else _datasets(view, state),
+        origin=None if view is None else origin_of(state),
+    )
+
+
+def _state(state: DataState) -> Any:
+    if not state.version or state.empty:
+        return "empty"
+    if state.issue_time_utc is None:
+        return "no_forecast"
+    return "stale" if state.stale else "ok"
+
+
+def _datasets(view: View, state: DataState) -> list[DatasetState]:
+    return [
+        DatasetState(
+            dataset=row["dataset"],
+            newest=plain(row["newest_utc"]),
+            rows=plain(row["row_count"]),
+            last_ok_fetch=plain(row["last_ok_fetch_utc"]),
+            late=_is_late(row, state),
+        )
+        for row in records(freshness_rows(view, state, {}))
+    ]
+
+
+def _is_late(row: dict[str, Any], state: DataState) -> bool:
+    # What never came is late too, as for the pipeline's own checks. A recording holds no rows of what it
+    # does not serve; the other sources serve everything.
+    return row["state"] == "late" or (not row["row_count"] and state.source != SourceKind.ARCHIVE)
+
+
+@router.get("/healthz", response_model=Health)
+async def healthz() -> Response:
+    """The process answers."""
+    return JSONResponse(Health().model_dump(), headers=_FRESH)
+
+
+@router.get("/readyz", response_model=Readiness, responses=documented(422, 503))
+async def readyz(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
+    """There is a forecast that is at most 7 hours old; otherwise 503 with the reason."""
+    _, state = reader_of(request).look(price_area)
+    if state.issue_time_utc is None:
+        return problem(503, "There is no forecast yet.")
+    if state.stale:
+        return problem(503, "The newest forecast is older than 7 hours.")
+    body = Readiness(issue_time=state.issue_time_utc).model_dump(mode="json")
+    return JSONResponse(body, headers=_FRESH)

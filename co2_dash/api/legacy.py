@@ -1,0 +1,102 @@
+"""The four endpoints that programs of the first hour know."""
+
+from datetime import timedelta
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from co2_assets.contracts.areas import DENMARK
+from co2_dash.advice.coming_hours import HEADLINE_HOURS, coming_hours
+from co2_dash.api.cached_response import Refusal, answer
+from co2_dash.api.parameters import PriceAreaParameter
+from co2_dash.api.problems import documented
+from co2_dash.api.schemas import BestModel, Forecast, History, Outcome, Outcomes, PowerMeasurement
+from co2_dash.api.serialize import (
+    all_shaped,
+    forecast_head,
+    forecast_values,
+    measured_until,
+    origin_of,
+    shaped,
+)
+from co2_dash.data import queries
+from co2_dash.data.snapshot_store import View
+from co2_dash.data.state import DataState
+
+Kind = Literal["live", "hindcast"]
+router = APIRouter(prefix="/api", tags=["original"], responses=documented(401, 422, 429, 503))
+
+
+@router.get("/last-24h-emissions", response_model=History)
+async def last_24h_emissions(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
+    """The 24 hours up to the newest measured one, oldest first, with what made them."""
+
+    def build(view: View, state: DataState) -> History:
+        end = measured_until(state)
+        rows = queries.measured(view, state.price_area, end - timedelta(hours=24), end)
+        return History(
+            price_area=state.price_area,
+            hours=all_shaped(PowerMeasurement, rows, hour="hour_utc"),
+            origin=origin_of(state),
+        )
+
+    return await answer(request, price_area, "last-24h", build)
+
+
+@router.get("/next-6h-predictions", response_model=Forecast)
+async def next_6h_predictions(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
+    """The next six hours, that of now first; fewer when the forecast ends before."""
+
+    def build(view: View, state: DataState) -> Forecast:
+        rows = coming_hours(view, state).head(HEADLINE_HOURS)
+        return Forecast(**forecast_head(state), hours=forecast_values(rows))
+
+    return await answer(request, price_area, "next-6h", build)
+
+
+@router.get("/last-6h-predictions-vs-actual", response_model=Outcomes)
+async def last_6h_predictions_vs_actual(
+    request: Request, price_area: PriceAreaParameter = DENMARK.name
+) -> Response:
+    """The last six measured hours beside every forecast of leads 1 to 6 that was made for them."""
+
+    def build(view: View, state: DataState) -> Outcomes:
+        end = measured_until(state)
+        start = end - timedelta(hours=6)
+        found = {
+            kind: queries.outcomes(view, state.price_area, kind, start, end) for kind in ("live", "hindcast")
+        }
+        kind: Kind = "hindcast" if found["live"].empty and len(found["hindcast"]) else "live"
+        rows = found[kind]
+        rows = rows[rows["lead_hours"] <= HEADLINE_HOURS].assign(
+            error_g_per_kwh=rows["q50_g_per_kwh"] - rows["actual_g_per_kwh"]
+        )
+        return Outcomes(
+            price_area=state.price_area,
+            kind=kind,
+            hours=all_shaped(Outcome, rows, issue_time="issue_time_utc", hour="target_hour_utc"),
+            origin=origin_of(state),
+        )
+
+    return await answer(request, price_area, "last-6h", build)
+
+
+@router.get("/best-model", response_model=BestModel)
+async def best_model(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
+    """The champion: the model that was promoted last, not the one trained last."""
+
+    def build(view: View, state: DataState) -> BestModel:
+        champion = queries.champion(view, state.price_area)
+        if champion is None:
+            raise Refusal(503, "No model has been promoted yet.")
+        row = {**champion, "origin": origin_of(state)}
+        return shaped(
+            BestModel,
+            row,
+            trained_at="trained_at_utc",
+            data_from="data_from_utc",
+            data_to="data_to_utc",
+        )
+
+    return await answer(request, price_area, "best-model", build)

@@ -1,0 +1,92 @@
+"""Puts the API onto the server of the pages."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, JSONResponse
+
+from co2_dash.api import carbon_intensity, problems, reference
+from co2_dash.api import health as state
+from co2_dash.api import legacy as original
+from co2_dash.api.access import PREFIX, Gate
+from co2_dash.api.cached_response import Workers
+from co2_dash.api.problems import Problem
+from co2_dash.data.state import Reader, tokens
+from co2_dash.settings import Settings
+
+TITLE = "Danish carbon intensity: measurements and forecast"
+DESCRIPTION = (
+    "How many grams of CO2 a kWh used in Denmark carries: measured by the hour, and forecast for the "
+    "coming 24 hours with its uncertainty. Times are ISO 8601 in UTC; every answer names its source. "
+    "Answers carry an ETag: ask again with If-None-Match. Errors are problem documents (RFC 9457)."
+)
+
+
+def install(server: FastAPI, reader: Reader, settings: Settings) -> None:
+    """Add routes, problems and access rules to ``server``."""
+    server.state.reader, server.state.settings = reader, settings
+    server.state.workers = Workers()
+    problems.install(server)
+    for router in (original.router, carbon_intensity.router, state.router):
+        server.include_router(router)
+    _add_documents(server, settings)
+
+    @server.get("/token", include_in_schema=False)
+    async def token() -> JSONResponse:
+        return JSONResponse(tokens(reader.look()[1]), headers={"Cache-Control": "no-store"})
+
+    @server.get(PREFIX.rstrip("/"), include_in_schema=False)
+    @server.get(PREFIX + "{rest:path}", include_in_schema=False)
+    async def unknown() -> None:
+        raise HTTPException(404, "There is no such endpoint; /docs lists those there are.")
+
+    server.add_middleware(Gate, settings=settings)
+    if settings.cors_origins:
+        server.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET"],
+            allow_headers=["X-API-Key", "Authorization", "If-None-Match"],
+            expose_headers=["ETag", "Retry-After"],
+        )
+
+
+def _add_documents(server: FastAPI, settings: Settings) -> None:
+    def openapi() -> dict[str, Any]:
+        if server.openapi_schema is None:
+            server.openapi_schema = _document(server, settings)
+        return server.openapi_schema
+
+    server.openapi = openapi  # type: ignore[method-assign]
+
+    @server.get("/openapi.json", include_in_schema=False)
+    async def document() -> JSONResponse:
+        return JSONResponse(server.openapi())
+
+    @server.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(reference.page(server.openapi()))
+
+
+def _document(server: FastAPI, settings: Settings) -> dict[str, Any]:
+    document = get_openapi(title=TITLE, version="1", description=DESCRIPTION, routes=server.routes)
+    components = document["components"]
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+    components["schemas"].update(schema.pop("$defs"))
+    components["schemas"]["Problem"] = schema
+    # FastAPI's own shape of an error, which is never sent here.
+    for name in ("HTTPValidationError", "ValidationError"):
+        components["schemas"].pop(name, None)
+    if settings.api_keys:
+        components["securitySchemes"] = {
+            "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            "bearer": {"type": "http", "scheme": "bearer"},
+        }
+        for path, item in document["paths"].items():
+            if path.startswith(PREFIX):
+                for operation in item.values():
+                    operation["security"] = [{"key": []}, {"bearer": []}]
+    return document

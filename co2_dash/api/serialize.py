@@ -1,0 +1,89 @@
+"""Rows of a snapshot as the API's shapes."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import pandas as pd
+from pydantic import BaseModel
+
+from co2_dash.advice.cleanest_window import Stretch
+from co2_dash.api.cached_response import Refusal
+from co2_dash.api.schemas import ForecastValue, Origin, Window
+from co2_dash.data.notices import ATTRIBUTION
+from co2_dash.data.queries import records
+from co2_dash.data.state import DataState
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+def plain(value: Any) -> Any:
+    """Return a cell as a plain Python value: None for what is missing, naive UTC for a
+    time, a number rounded to the third place."""
+    if value is None or value is pd.NaT or (not isinstance(value, str) and pd.isna(value)):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime()
+    value = value.item() if hasattr(value, "item") else value
+    return round(value, 3) if isinstance(value, float) else value
+
+
+def shaped(shape: type[Shape], row: Mapping[str, Any], **renamed: str) -> Shape:
+    """Return a row as ``shape``; ``renamed`` maps its fields to columns of another name."""
+    return shape.model_validate({name: plain(row[renamed.get(name, name)]) for name in shape.model_fields})
+
+
+def all_shaped(shape: type[Shape], rows: pd.DataFrame, **renamed: str) -> list[Shape]:
+    """Return every row as ``shape``."""
+    return [shaped(shape, row, **renamed) for row in records(rows)]
+
+
+def forecast_values(rows: pd.DataFrame) -> list[ForecastValue]:
+    """Return forecast rows, in their order."""
+    return all_shaped(ForecastValue, rows, hour="target_hour_utc")
+
+
+def origin_of(state: DataState) -> Origin:
+    """Return where the answer comes from; the snapshot must be there."""
+    return Origin.model_validate(
+        {
+            "source": state.source,
+            "replayed": state.replayed,
+            "as_of": state.as_of_utc,
+            "published_at": state.published_at_utc,
+            "snapshot": state.version,
+            "attribution": ATTRIBUTION,
+        }
+    )
+
+
+def forecast_head(state: DataState) -> dict[str, Any]:
+    """Return the fields of `ForecastHead`; refuses with 503 when there is no forecast."""
+    if state.issue_time_utc is None or state.model_version is None:
+        raise Refusal(503, "No forecast has been issued yet.")
+    return {
+        "price_area": state.price_area,
+        "issue_time": state.issue_time_utc,
+        "model_version": state.model_version,
+        "stale": state.stale,
+        "degraded_causes": list(state.degraded_causes),
+        "origin": origin_of(state),
+    }
+
+
+def measured_until(state: DataState) -> datetime:
+    """Return the end of the newest measured hour; refuses with 503 when nothing was measured."""
+    if state.measured_until_utc is None:
+        raise Refusal(503, "Nothing has been measured yet.")
+    return state.measured_until_utc
+
+
+def window_of(stretch: Stretch) -> Window:
+    """Return a stretch as the API's shape."""
+    return Window(
+        start=stretch.start_utc,
+        end=stretch.end_utc,
+        median_g_per_kwh=round(stretch.median, 3),
+        q10_g_per_kwh=round(stretch.low, 3),
+        q90_g_per_kwh=round(stretch.high, 3),
+    )

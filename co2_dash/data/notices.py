@@ -1,0 +1,89 @@
+"""The words for every state of the data: one place, so that page and API say the same."""
+
+from dataclasses import dataclass
+
+from co2_assets.contracts.sources import SourceKind
+from co2_dash.data.danish_time import date_and_clock, span
+from co2_dash.data.state import STALE_AFTER, DataState
+
+ATTRIBUTION = "Source: Energinet, www.energidataservice.dk (CC BY 4.0)."
+UNIT = "g CO₂/kWh"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One banner. ``name`` is the state; ``grave`` ones are about whether to believe the numbers."""
+
+    name: str
+    title: str
+    text: str
+    grave: bool = True
+
+
+def notices(state: DataState) -> tuple[Notice, ...]:
+    """Return what has to be said above everything else, gravest first; none when all is well."""
+    said = [*_origin(state)]
+    if state.empty:
+        said.append(
+            Notice(
+                "empty",
+                "Nothing to show yet",
+                "There are no data. The first run takes a few minutes; this page fills by itself.",
+                grave=False,
+            )
+        )
+    elif state.issue_time_utc is None:
+        said.append(
+            Notice(
+                "no-forecast",
+                "No forecast yet",
+                "There are data, but no forecast has been issued. It follows once a model is trained.",
+                grave=False,
+            )
+        )
+    if state.stale and state.forecast_age is not None:
+        said.append(
+            Notice(
+                "stale",
+                f"This forecast is {span(state.forecast_age)} old",
+                f"A new one is due every 6 hours and none has come for more than {span(STALE_AFTER)}. "
+                "What is shown may no longer hold.",
+            )
+        )
+    if state.degraded_causes:
+        said.append(
+            Notice(
+                "degraded",
+                "This forecast is less certain than usual",
+                "Its bands are wider, because: " + "; ".join(state.degraded_causes) + ".",
+            )
+        )
+    return tuple(said)
+
+
+def _origin(state: DataState) -> tuple[Notice, ...]:
+    if state.simulated:
+        text = "Every number on this page was made up by the built-in simulator. None is real."
+        if state.replayed:
+            text += f" It is shown as of {date_and_clock(state.now_utc)}."
+        return (Notice("simulated", "Simulated data", text),)
+    if state.replayed or state.source == SourceKind.ARCHIVE:
+        return (
+            Notice(
+                "replayed",
+                f"Replay of recorded data as of {date_and_clock(state.now_utc)}",
+                "“Now” on this page is that time, not the present.",
+            ),
+        )
+    return ()
+
+
+def origin(state: DataState) -> str:
+    """Return one to three words for a badge: where the data come from, or that live ones are old."""
+    if not state.version:
+        return "No data yet"
+    if state.simulated:
+        return "Simulated"
+    if state.replayed or state.source == SourceKind.ARCHIVE:
+        return "Replay"
+    return "Out of date" if state.stale else "Live"

@@ -1,0 +1,206 @@
+"""The frame around every page: name, navigation, state of the data, and what keeps it fresh."""
+
+import logging
+from typing import Any
+
+import dash
+import dash_mantine_components as dmc
+from dash import ALL, Dash, Input, Output, State
+
+from co2_dash.data.notices import ATTRIBUTION, notices, origin
+from co2_dash.data.state import DataState, Reader, tokens
+from co2_dash.pages.components import ADDRESS, LOCATION, Part, area_in, dcc, html, in_browser, page
+
+_log = logging.getLogger(__name__)
+
+NAME = "CO₂ in the socket"
+POLL_SECONDS = 30
+
+THEME = {
+    "primaryColor": "teal",
+    "primaryShade": {"light": 9, "dark": 4},
+    "fontFamily": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif",
+    "defaultRadius": "md",
+}
+
+NAVIGATION = (
+    ("/", "Next 6h forecast"),
+    ("/emissions", "Last 24h emissions"),
+    ("/predictions", "Recent predictions vs actual"),
+    ("/models", "Model performance"),
+)
+
+
+def frame(state: DataState) -> Part:
+    """Return the layout that holds the pages."""
+    now = tokens(state)
+    return dmc.MantineProvider(
+        [
+            html.A("Skip to the content", href="#main", className="skip-link"),
+            # It stays in sight as one scrolls, so that a replay is never taken for live.
+            html.Header(html.Div(_header(state), className="top-row"), className="top"),
+            html.Nav(_links(), className="nav", **{"aria-label": "Pages"}),
+            html.Div(
+                [
+                    html.Div(banners(state), id="notices", role="status"),
+                    html.Div(id="failure"),
+                    # Filled by the browser when the server no longer answers it.
+                    html.Div(id="offline", role="alert"),
+                    html.Main(dash.page_container, id="main", tabIndex=-1),
+                ],
+                className="content",
+            ),
+            html.Footer(_footer(), className="bottom"),
+            dcc.Store(id="theme"),
+            dcc.Store(id="title-mark"),
+            dcc.Store(id="data-token", data=now["data"]),
+            dcc.Store(id="clock-token", data=now["clock"]),
+            dcc.Interval(id="poll", interval=POLL_SECONDS * 1000),
+        ],
+        defaultColorScheme="auto",
+        theme=THEME,
+    )
+
+
+def origin_badge(state: DataState) -> Part:
+    """Return the badge that says on every page where its data come from."""
+    believable = state.live and not state.stale
+    return html.Span(origin(state), className="origin", **{"data-live": str(believable).lower()})
+
+
+def banners(state: DataState) -> list[Part]:
+    """Return a banner for each thing to be said about the data."""
+    return [
+        dmc.Alert(
+            notice.text,
+            title=notice.title,
+            id=f"notice-{notice.name}",
+            color="yellow" if notice.grave else "teal",
+            variant="light",
+            radius="lg",
+            className="notice",
+        )
+        for notice in notices(state)
+    ]
+
+
+def _header(state: DataState) -> list[Part]:
+    return [
+        html.A(
+            [html.Img(src="/assets/favicon.svg", alt="", width=28, height=28), html.Span(NAME)],
+            id={"type": "nav", "path": "/", "place": "brand"},
+            href="/",
+            className="brand",
+        ),
+        html.Span(origin_badge(state), id="origin"),
+        dmc.ColorSchemeToggle(
+            id="scheme",
+            lightIcon=html.Span("☀", className="scheme-icon"),
+            darkIcon=html.Span("☾", className="scheme-icon"),
+            variant="subtle",
+            size="lg",
+            **{"aria-label": "Switch between light and dark"},
+        ),
+    ]
+
+
+def _links() -> list[Part]:
+    return [
+        dmc.NavLink(
+            id={"type": "nav", "path": path, "place": "bar"},
+            label=name,
+            href=path,
+            active="exact",
+            variant="light",
+            className="nav-link",
+        )
+        for path, name in NAVIGATION
+    ]
+
+
+def _footer() -> list[Part]:
+    return [
+        html.P(["Danish power. ", ATTRIBUTION]),
+        html.P(
+            [
+                html.A("API for programs", href="/docs"),
+                " · ",
+                html.A("State of the data", href="/models"),
+            ]
+        ),
+    ]
+
+
+def register(app: Dash, reader: Reader) -> None:
+    """Add the callbacks of the frame to ``app``."""
+    _register_refresh(app)
+    _register_area(app)
+    _register_state(app, reader)
+
+
+def report_failure(error: Exception) -> None:
+    """Log what went wrong in a callback and say on the page that a part of it is missing."""
+    _log.error("a part of a page could not be drawn", exc_info=error)
+    dash.set_props(
+        "failure",
+        {
+            "children": dmc.Alert(
+                "The rest of the page stands. It is tried again with the next data.",
+                title="A part of this page could not be drawn",
+                color="yellow",
+                radius="lg",
+                className="notice",
+            )
+        },
+    )
+
+
+def _register_refresh(app: Dash) -> None:
+    in_browser(app, "theme", Output("theme", "data"), Input("theme", "id"))
+    in_browser(app, "markTitle", Output("title-mark", "data"), Input("origin", "children"))
+    in_browser(
+        app,
+        "poll",
+        Output("data-token", "data"),
+        Output("clock-token", "data"),
+        Output("offline", "children"),
+        Input("poll", "n_intervals"),
+        State("data-token", "data"),
+        State("clock-token", "data"),
+        prevent_initial_call=True,
+    )
+
+
+def _register_area(app: Dash) -> None:
+    """Let the choice of area set the address, and the links between pages keep it."""
+    in_browser(
+        app, "chooseArea", Output(*LOCATION), Input("area", "value"), ADDRESS, prevent_initial_call=True
+    )
+    in_browser(
+        app,
+        "keepArea",
+        Output({"type": "nav", "path": ALL, "place": ALL}, "href"),
+        Input(*LOCATION),
+        State({"type": "nav", "path": ALL, "place": ALL}, "id"),
+    )
+
+
+def _register_state(app: Dash, reader: Reader) -> None:
+    """Keep the notices and the badge of origin up to date."""
+
+    @app.callback(
+        Output("notices", "children"),
+        Output("origin", "children"),
+        Output("failure", "children"),
+        Input("data-token", "data"),
+        Input(*LOCATION),
+        prevent_initial_call=True,
+    )
+    def say_state(_data: str, address: str | None) -> tuple[Any, Any, Any]:
+        _, state = reader.look(area_in(address))
+        return banners(state), origin_badge(state), []
+
+
+def not_found(**_parameters: str) -> Part:
+    """Return the page for an address that there is not."""
+    return page("No such page", "", dmc.Text(html.A("Go to the forecast", href="/")))

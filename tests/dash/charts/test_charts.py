@@ -1,0 +1,326 @@
+"""What the charts and tables show: no hour that was not measured, no number without its meaning."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from io import StringIO
+from typing import Any, cast
+
+import duckdb
+import pandas as pd
+import pytest
+
+from co2_dash.charts import emissions, forecast, outcomes, scores, tables, training
+from co2_dash.charts.all_charts import CHARTS, csv_of, fingerprint, rows_of
+from co2_dash.charts.chart import Chart
+from co2_dash.charts.style import broken_line, unbroken
+from co2_dash.data import queries
+from co2_dash.data.snapshot_store import View
+from co2_dash.data.state import DataState, state_of
+from co2_dash.pages import models as models_page
+from co2_dash.pages.data_table import decimals_of, grid, heading_of, ordered
+from tests.support import snapshot_data
+from tests.support.pages_server import now
+
+HOUR = timedelta(hours=1)
+# Two hours together and one beside an hour that so stands alone, within the last day before the snapshot.
+MISSING = tuple(datetime(2024, 6, 1, hour) for hour in (4, 5, 7))
+ALONE = datetime(2024, 6, 1, 6)
+
+
+class Holed:
+    """A view in which some hours were not measured."""
+
+    def __init__(self, view: View, hours: Sequence[datetime]) -> None:
+        self.view, self.hours = view, hours
+
+    def frame(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
+        rows = self.view.frame(sql, parameters)
+        for column in ("hour_utc", "target_hour_utc"):
+            gone = "actual_g_per_kwh" in rows or "FROM aggregated_data" in sql
+            if gone and column in rows:
+                rows = rows[~rows[column].isin(self.hours)].reset_index(drop=True)
+        return rows
+
+
+@pytest.fixture
+def state(view: View) -> DataState:
+    return state_of(view, now())
+
+
+@pytest.fixture
+def holed(view: View) -> View:
+    return cast("View", Holed(view, MISSING))
+
+
+def drawn(chart: Chart, view: View, state: DataState, **options: str) -> tuple[pd.DataFrame, list[Any]]:
+    rows = rows_of(chart, view, state, options)
+    assert chart.figure is not None
+    return rows, chart.figure(rows, state, options, "light")["data"]
+
+
+def on_axis(hour: datetime) -> str:
+    """Where the middle of an hour lies on an axis in Danish summer time."""
+    return (hour + 2.5 * HOUR).isoformat(timespec="seconds")
+
+
+def test_runs_are_told_apart_and_a_value_that_stands_alone_gets_a_mark() -> None:
+    assert unbroken([False, True, True, False, True]) == [slice(1, 3), slice(4, 5)]
+    assert unbroken([]) == []
+    assert broken_line([1.0, 2.0, None, 3.0], "red")["marker"]["size"] == [0, 0, 0, 5]
+    assert broken_line([1.0, 2.0, None], "red") == {
+        "mode": "lines",
+        "y": [1.0, 2.0, None],
+        "connectgaps": False,
+    }
+
+
+def test_an_hour_that_was_not_measured_is_neither_filled_nor_bridged(holed: View, state: DataState) -> None:
+    _, traces = drawn(emissions.INTENSITY, holed, state)
+    times, runs = traces[0], traces[1:]
+    assert len(runs) == 3
+    assert all(trace["fill"] == "tozeroy" and None not in trace["y"] for trace in runs)
+    places = {place for trace in runs for place in trace["x"]}
+    assert not places & {on_axis(hour) for hour in MISSING}
+    assert on_axis(ALONE) in runs[1]["x"]
+    assert len(set(runs[1]["x"])) == 3
+    said = dict(zip(times["x"], times["customdata"], strict=True))
+    assert said[on_axis(MISSING[0])] == "06:00–07:00 CEST · 04:00–05:00 UTC · no measurement"
+    assert said[on_axis(ALONE)] == "08:00–09:00 CEST · 06:00–07:00 UTC"
+
+
+def test_production_that_was_not_measured_does_not_fall_to_nought(holed: View, state: DataState) -> None:
+    rows, traces = drawn(emissions.PRODUCTION, holed, state)
+    stacked = [trace for trace in traces if "stackgroup" in trace]
+    assert len(rows) == 24
+    assert len({trace["stackgroup"] for trace in stacked}) == 6
+    for trace in stacked:
+        assert None not in trace["y"]
+        assert not set(trace["x"]) & {on_axis(hour) for hour in MISSING}
+    # All of one stack have the same hours, or plotly would put in noughts.
+    for group in {trace["stackgroup"] for trace in stacked}:
+        assert len({tuple(trace["x"]) for trace in stacked if trace["stackgroup"] == group}) == 1
+
+
+def test_an_hour_that_lacks_one_kind_of_production_has_no_sum(view: View, state: DataState) -> None:
+    rows = rows_of(emissions.PRODUCTION, view, state, {})
+    rows.loc[5, "solar_mw"] = None
+    stacked = emissions.production_figure(rows, state, {}, "light")["data"]
+    gap = on_axis(rows["hour_utc"][5].to_pydatetime())
+    assert not any(gap in trace["x"] for trace in stacked if "stackgroup" in trace)
+
+
+def test_the_forecast_stands_after_24_whole_hours_broken_where_nothing_was_measured(
+    holed: View, state: DataState
+) -> None:
+    rows, traces = drawn(forecast.FORECAST, holed, state)
+    hours = list(rows["hour_utc"])
+    assert hours == list(pd.date_range(hours[0], hours[-1], freq="h"))
+    assert hours[0] == forecast.full_hour(now()) - 24 * HOUR
+    measured = next(trace for trace in traces if trace.get("name") == "Measured")
+    values = dict(zip(measured["x"], measured["y"], strict=True))
+    assert [values[on_axis(hour)] for hour in MISSING] == [None, None, None]
+    assert measured["marker"]["size"][measured["x"].index(on_axis(ALONE))] > 0
+    assert measured["connectgaps"] is False
+
+
+def test_the_24_hours_stand_though_the_oldest_were_not_measured(view: View, state: DataState) -> None:
+    start = forecast.full_hour(now()) - 24 * HOUR
+    late = cast("View", Holed(view, [start + n * HOUR for n in range(5)]))
+    assert rows_of(forecast.FORECAST, late, state, {})["hour_utc"][0] == start
+
+
+def test_an_archive_of_old_data_is_not_called_empty(view: View, state: DataState) -> None:
+    later = replace(state, now_utc=now() + timedelta(days=3))
+    assert rows_of(forecast.FORECAST, view, later, {}).empty
+    assert "no forecast reaches this far" in forecast.FORECAST.why_nothing(later)
+    assert "yet" in forecast.FORECAST.why_nothing(DataState(now()))
+
+
+def test_the_hover_begins_with_the_time(view: View, state: DataState) -> None:
+    # Plotly lists from the last trace to the first where traces are stacked or filled to one another.
+    for chart, place in (
+        (forecast.FORECAST, -1),
+        (emissions.PRODUCTION, -1),
+        (emissions.INTENSITY, 0),
+        (outcomes.OUTCOMES, 0),
+    ):
+        traces = drawn(chart, view, state)[1]
+        downwards = any("stackgroup" in trace or trace.get("fill") == "tonexty" for trace in traces)
+        assert downwards is (place == -1)
+        assert traces[place]["hovertemplate"] == "%{customdata}<extra></extra>"
+
+
+def test_one_lead_is_held_against_every_measured_hour(holed: View, state: DataState) -> None:
+    rows, traces = drawn(outcomes.OUTCOMES, holed, state, lead="3", period="7 d", kind="live")
+    truth = next(trace for trace in traces if trace.get("name") == "Measured")
+    said = next(trace for trace in traces if trace.get("name") == "Forecast with its 80 % band")
+    assert len(said["x"]) == 28 - sum(hour.hour % 6 == 2 for hour in MISSING)
+    assert len(truth["x"]) == (rows["target_hour_utc"].max() - rows["target_hour_utc"].min()) / HOUR + 1
+    values = dict(zip(truth["x"], truth["y"], strict=True))
+    assert [place for place, value in values.items() if value is None] == [on_axis(h) for h in MISSING]
+    # Nothing was forecast for the hours between, and nothing is drawn there.
+    assert said["mode"] == "markers"
+    assert rows["q50_g_per_kwh"].count() == len(said["x"])
+    assert rows["error_g_per_kwh"].count() == len(said["x"])
+
+
+class OneTable:
+    """A view of forecasts that a test has made up."""
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self.connection = duckdb.connect()
+        self.connection.register("prediction_outcomes", rows)
+
+    def frame(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
+        return self.connection.execute(sql, list(parameters)).df()
+
+
+def test_energinet_is_held_against_ours_on_its_own_hours(state: DataState) -> None:
+    hours = [datetime(2024, 5, 30, hour) for hour in range(3)]
+    made = pd.DataFrame(
+        {
+            "price_area": "DK",
+            "kind": "live",
+            "lead_hours": 1,
+            "target_hour_utc": hours,
+            "actual_g_per_kwh": 100.0,
+            "q50_g_per_kwh": [101.0, 101.0, 140.0],
+            "persistence_g_per_kwh": 110.0,
+            "energinet_prognosis_g_per_kwh": [None, None, 120.0],
+        }
+    )
+    view = cast("View", OneTable(made))
+    rows, traces = drawn(scores.LEADS, view, state, kind="live")
+    row = rows.iloc[0]
+    assert row["mae_g_per_kwh"] == 14
+    assert (row["n_forecasts"], row["n_prognosis"]) == (3, 1)
+    assert (row["prognosis_mae_g_per_kwh"], row["mae_with_prognosis_g_per_kwh"]) == (20, 40)
+    assert "This forecast, on Energinet’s hours" in [trace["name"] for trace in traces]
+    whole = cast("View", OneTable(made.assign(energinet_prognosis_g_per_kwh=120.0)))
+    names = [trace["name"] for trace in drawn(scores.LEADS, whole, state, kind="live")[1]]
+    assert names == ["Persistence", "Energinet", "This forecast"]
+
+
+def words_of(part: Any) -> str:
+    """All text within a component."""
+    if part is None or isinstance(part, str | int | float):
+        return str(part or "")
+    children = part if isinstance(part, list) else getattr(part, "children", None)
+    return " ".join(map(words_of, children)) if isinstance(children, list) else words_of(children)
+
+
+def test_the_champion_is_said_to_be_as_good_as_its_test_evaluation(view: View, state: DataState) -> None:
+    rows = rows_of(tables.EVALUATIONS, view, state, {})
+    test = rows[(rows["kind"] == "test") & (rows["leads"] == "1–6")].iloc[0]
+    said = words_of(models_page.champion_parts(view, state))
+    assert f"Test error, leads 1–6 {test['mae_g_per_kwh']:.1f} g CO₂/kWh" in said
+    assert f"Test accuracy, leads 1–6 {test['accuracy_percent']:.1f} %" in said
+    assert f"{100 * test['skill_persistence']:.0f} % less error than its" in said
+    assert f"Inside its 80 % band {test['coverage_80_percent']:.0f} %" in said
+    assert "each network leaves out its own block" in said
+    assert snapshot_data.CHAMPION in said
+
+
+def test_why_there_is_no_production_depends_on_the_area(view: View) -> None:
+    country, west = state_of(view, now()), state_of(view, now(), "DK1")
+    assert emissions.PRODUCTION.why_nothing(country) == "No production was measured in these hours."
+    assert "whole of Denmark only" in emissions.PRODUCTION.why_nothing(west)
+    assert rows_of(emissions.PRODUCTION, view, west, {}).empty
+
+
+@pytest.mark.parametrize("chart", CHARTS.values(), ids=list(CHARTS))
+def test_every_chart_has_the_columns_it_declares_with_rows_and_without(
+    chart: Chart, view: View, state: DataState
+) -> None:
+    rows = rows_of(chart, view, state, {})
+    assert len(rows)
+    assert tuple(rows) == chart.columns
+    assert set(chart.first_columns) <= set(chart.columns)
+    header = csv_of(rows_of(chart, None, DataState(now()), {}), DataState(now())).splitlines()
+    assert header == [",".join([*chart.columns, "data_source"])]
+
+
+def test_a_downloaded_forecast_says_when_and_by_which_model_it_was_issued(
+    view: View, state: DataState
+) -> None:
+    text = csv_of(rows_of(forecast.FORECAST, view, state, {}), state)
+    rows = pd.read_csv(StringIO(text)).dropna(subset=["q50_g_per_kwh"])
+    assert set(rows["issue_time_utc"]) == {"2024-06-01T12:00:00Z"}
+    assert set(rows["model_version"]) == {snapshot_data.CHAMPION}
+    assert rows["lead_hours"].tolist() == list(range(1, 25))
+
+
+@pytest.mark.parametrize("chart", CHARTS.values(), ids=list(CHARTS))
+def test_every_heading_is_in_words(chart: Chart) -> None:
+    for column in chart.columns:
+        words = heading_of(column).replace("(", " ").replace(")", " ").lower().split()
+        assert not {"mae", "rmse", "mse", "mape", "co2", "n", "q50", "r2", "gt", "json"} & set(words), column
+        if column.endswith(("_g_per_kwh", "_percent", "_mw")):
+            assert heading_of(column)[-1] == ")", column
+
+
+def test_the_numbers_of_a_column_have_equally_many_places(view: View, state: DataState) -> None:
+    table = grid(tables.EVALUATIONS, rows_of(tables.EVALUATIONS, view, state, {}))
+    formats = {column["field"]: column.get("valueFormatter", {}) for column in table.columnDefs}
+    assert ",.1f" in formats["mae_g_per_kwh"]["function"]
+    assert formats["n_hours"] == {}
+    assert [decimals_of(name) for name in ("training_loss", "skill_persistence", "solar_mw")] == [3, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("chart", "first"),
+    [
+        (forecast.FORECAST, ["hour_danish", "measured_g_per_kwh", "q50_g_per_kwh"]),
+        (tables.EVALUATIONS, ["kind", "leads", "mae_g_per_kwh"]),
+        (tables.MODELS, ["decision", "reason"]),
+        (tables.FRESHNESS, ["dataset", "state"]),
+    ],
+    ids=lambda value: value.key if isinstance(value, Chart) else "",
+)
+def test_a_table_begins_with_what_it_is_about(chart: Chart, first: list[str]) -> None:
+    assert ordered(chart, chart.columns)[: len(first)] == first
+
+
+def test_danish_times_in_a_table_tell_the_repeated_hour_apart() -> None:
+    hours = ["2024-10-27T02:00:00+02:00", "2024-10-27T02:00:00+01:00"]
+    rows = pd.DataFrame({"hour_danish": hours, "co2_g_per_kwh": 1.0})
+    shown = [row["hour_danish"] for row in grid(emissions.INTENSITY, rows).rowData]
+    assert shown == ["2024-10-27 02:00 +02:00", "2024-10-27 02:00 +01:00"]
+    assert grid(emissions.INTENSITY, rows[:1]).rowData[0]["hour_danish"] == "2024-10-27 02:00"
+
+
+def test_a_fingerprint_changes_with_the_rows_and_with_what_stands_beside_them() -> None:
+    rows = pd.DataFrame({"a": [1.0, None], "b": ["x", None]})
+    assert fingerprint(rows, "light") == fingerprint(rows.copy(), "light")
+    others = [
+        fingerprint(rows, "dark"),
+        fingerprint(rows.rename(columns={"a": "c"}), "light"),
+        fingerprint(rows.fillna({"a": 2.0}), "light"),
+        fingerprint(rows[:1], "light"),
+        fingerprint(rows[:0], "light"),
+    ]
+    assert len({fingerprint(rows, "light"), *others}) == 6
+
+
+def test_live_and_later_persistence_are_marked_apart(view: View, state: DataState) -> None:
+    traces = drawn(training.MONTHLY, view, state)[1]
+    marks = {(trace["name"], trace["marker"]["symbol"]) for trace in traces if "persistence" in trace["name"]}
+    assert marks == {
+        ("persistence on the same hours (issued live)", "x-thin-open"),
+        ("persistence on the same hours (issued later, as of then)", "cross-thin-open"),
+    }
+
+
+def test_a_kind_of_forecast_that_the_pages_do_not_know_is_drawn_all_the_same(
+    view: View, state: DataState
+) -> None:
+    rows = queries.monthly_accuracy(view, "DK").assign(kind="tried")
+    traces = training.monthly_figure(rows, state, {}, "light")["data"]
+    assert traces[0]["name"].endswith("(tried)")
+
+
+def test_the_models_to_choose_from_have_names_that_fit_a_phone(view: View, state: DataState) -> None:
+    choices = dict(models_page.model_choices(view, state))
+    assert choices[snapshot_data.CHAMPION] == "Champion, trained 2024-04-15 13:00 UTC"
+    assert choices[snapshot_data.REJECTED].startswith("Rejected, trained 2024-05-20")

@@ -1,0 +1,68 @@
+"""Whose clock a snapshot is judged by, and what of it is late."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from co2_assets.contracts import DATASETS
+from co2_assets.warehouse.paths import Home
+from co2_dash.data.snapshot_store import SnapshotStore
+from co2_dash.data.state import DataState, Reader
+from co2_dash.settings import Settings
+from tests.support import snapshot_data
+from tests.support.snapshot_data import NOW
+
+RequestedWindow = Callable[..., httpx.Client]
+LATER = NOW + timedelta(hours=9)
+
+
+def looked_at(home: Home, source: str, clock: datetime = LATER) -> DataState:
+    return Reader(SnapshotStore(Settings(home, source=source)), lambda: clock).look()[1]
+
+
+@pytest.mark.parametrize("took", [timedelta(minutes=65), timedelta(hours=5)])
+def test_a_slow_live_run_ages_like_any_other(
+    asked: RequestedWindow, tmp_path: Path, archive_dir: Path, took: timedelta
+) -> None:
+    home = Home(tmp_path)
+    snapshot_data.publish(home, archive_dir, published_at=NOW + took)
+    state = looked_at(home, "live")
+    assert (state.now_utc, state.replayed, state.live) == (LATER, False, True)
+    assert state.stale
+    client = asked(home, clock=lambda: LATER)
+    assert client.get("/readyz").status_code == 503
+    status = client.get("/api/v1/status").json()
+    assert (status["state"], status["origin"]["replayed"]) == ("stale", False)
+
+
+@pytest.mark.parametrize(
+    ("source", "took", "replayed"),
+    [
+        ("archive", timedelta(0), True),
+        ("archive", timedelta(days=400), True),
+        ("simulator", timedelta(minutes=110), False),
+        ("simulator", timedelta(hours=3), True),
+        ("simulator", -timedelta(days=3), True),
+    ],
+)
+def test_only_recordings_and_simulations_of_another_time_are_replayed(
+    tmp_path: Path, archive_dir: Path, source: str, took: timedelta, replayed: bool
+) -> None:
+    home = Home(tmp_path)
+    snapshot_data.publish(home, archive_dir, source=source, published_at=NOW + took)
+    state = looked_at(home, source)
+    assert state.replayed is replayed
+    assert state.now_utc == (NOW if replayed else LATER)
+
+
+@pytest.mark.parametrize(("source", "late"), [("live", True), ("simulator", True), ("archive", False)])
+def test_what_never_came_is_late_unless_the_source_does_not_have_it(
+    asked: RequestedWindow, tmp_path: Path, source: str, late: bool
+) -> None:
+    home = Home(tmp_path)
+    snapshot_data.publish_empty(home, source)
+    datasets = asked(home, source=source).get("/api/v1/status").json()["datasets"]
+    assert {row["dataset"]: row["late"] for row in datasets} == {d.name: late for d in DATASETS}

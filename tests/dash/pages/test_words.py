@@ -1,0 +1,187 @@
+"""Words, times and the scale: what a reader is told in every state."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from co2_dash import pages
+from co2_dash.advice.intensity_scale import STEPS, Step, scale_of
+from co2_dash.charts.style import INKS, Ink
+from co2_dash.charts.time_axis import DanishAxis
+from co2_dash.data.danish_time import date_and_clock, day_and_clock, iso_danish, iso_utc, span
+from co2_dash.data.notices import notices, origin
+from co2_dash.data.state import DataState
+from co2_dash.settings import Settings, from_environment
+
+NOW = datetime(2024, 6, 1, 13, 23)
+GOOD = DataState(
+    now_utc=NOW,
+    version="00000001-aaaaaaaa",
+    source="live",
+    as_of_utc=NOW,
+    published_at_utc=NOW,
+    issue_time_utc=datetime(2024, 6, 1, 12),
+    model_version="m",
+    measured_until_utc=datetime(2024, 6, 1, 13),
+)
+
+
+def named(state: DataState) -> list[str]:
+    return [notice.name for notice in notices(state)]
+
+
+def test_live_and_fresh_data_need_no_words() -> None:
+    assert named(GOOD) == []
+    assert origin(GOOD) == "Live"
+    assert GOOD.ready
+
+
+@pytest.mark.parametrize(
+    ("changes", "names", "badge"),
+    [
+        ({"source": "simulator"}, ["simulated"], "Simulated"),
+        ({"replayed": True}, ["replayed"], "Replay"),
+        ({"source": "archive"}, ["replayed"], "Replay"),
+        ({"source": "archive", "replayed": True}, ["replayed"], "Replay"),
+        ({"issue_time_utc": datetime(2024, 6, 1, 6)}, ["stale"], "Out of date"),
+        ({"issue_time_utc": None}, ["no-forecast"], "Live"),
+        ({"degraded_causes": ("no prices",)}, ["degraded"], "Live"),
+        ({"version": "", "issue_time_utc": None, "measured_until_utc": None}, ["empty"], "No data yet"),
+        (
+            {"source": "simulator", "issue_time_utc": datetime(2024, 6, 1)},
+            ["simulated", "stale"],
+            "Simulated",
+        ),
+    ],
+)
+def test_every_state_has_its_own_words(changes: dict[str, object], names: list[str], badge: str) -> None:
+    state = replace(GOOD, **changes)  # type: ignore[arg-type]
+    assert named(state) == names
+    assert origin(state) == badge
+
+
+def test_a_forecast_is_stale_only_after_seven_hours() -> None:
+    at_seven = replace(GOOD, issue_time_utc=NOW - timedelta(hours=7))
+    assert not at_seven.stale
+    assert replace(GOOD, issue_time_utc=NOW - timedelta(hours=7, minutes=1)).stale
+    assert "7 h" in notices(replace(GOOD, issue_time_utc=NOW - timedelta(hours=8)))[0].text
+
+
+def test_degraded_causes_are_named_one_by_one() -> None:
+    text = notices(replace(GOOD, degraded_causes=("no prices", "no wind forecast")))[0].text
+    assert "no prices; no wind forecast" in text
+
+
+def test_danish_time_keeps_both_hours_of_the_autumn_night_apart() -> None:
+    first, second = datetime(2024, 10, 27, 0, 30), datetime(2024, 10, 27, 1, 30)
+    assert iso_danish(first) == "2024-10-27T02:30:00+02:00"
+    assert iso_danish(second) == "2024-10-27T02:30:00+01:00"
+    assert date_and_clock(first) == "Sun 27 Oct 2024 02:30 CEST"
+    assert iso_utc(first) == "2024-10-27T00:30:00Z"
+
+
+def test_the_day_is_named_where_it_is_not_the_danish_today() -> None:
+    assert day_and_clock(datetime(2024, 6, 1, 21), NOW) == "23:00"
+    assert day_and_clock(datetime(2024, 6, 1, 22), NOW) == "00:00 tomorrow"
+    assert day_and_clock(datetime(2024, 5, 31, 13), NOW) == "15:00 yesterday"
+    assert day_and_clock(datetime(2024, 5, 20, 13), NOW) == "15:00 on Mon 20 May"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"), [(0, "0 min"), (89, "89 min"), (90, "2 h"), (47 * 60, "47 h"), (72 * 60, "3 days")]
+)
+def test_spans_are_said_in_one_unit(minutes: int, words: str) -> None:
+    assert span(timedelta(minutes=minutes)) == words
+
+
+def test_an_axis_over_a_clock_change_runs_forward_and_tells_the_true_time() -> None:
+    axis = DanishAxis(datetime(2024, 10, 26, 12), datetime(2024, 10, 27, 12))
+    hours = [datetime(2024, 10, 26, 22) + timedelta(hours=h) for h in range(6)]
+    places = axis.places(hours)
+    assert places == sorted(set(places))
+    ticks = dict(zip(axis.axis()["tickvals"], axis.axis()["ticktext"], strict=True))
+    assert ticks[axis.place(datetime(2024, 10, 26, 22))] == "Sun 27 Oct"
+    assert ticks[axis.place(datetime(2024, 10, 27, 2))] == "03:00"
+    assert axis.zone == "CEST, then CET"
+
+
+def test_an_ordinary_axis_leaves_its_ticks_to_the_zoom() -> None:
+    assert "tickvals" not in DanishAxis(datetime(2024, 6, 1), datetime(2024, 6, 2)).axis()
+
+
+def test_the_scale_parts_the_last_month_into_fifths() -> None:
+    scale = scale_of([float(value) for value in range(100)])
+    assert scale is not None
+    assert [scale.step(value).word for value in (0, 30, 50, 70, 99)] == [step.word for step in STEPS]
+    assert scale.percent_cleaner_than(24.5) == 75
+    assert scale.place(-10) == 0
+    assert scale.place(1000) == 1
+    assert scale.place(scale.edges[1]) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("values", [[], [50.0] * 500, [float(value) for value in range(71)]])
+def test_too_few_or_equal_hours_make_no_scale(values: list[float]) -> None:
+    assert scale_of(values) is None
+
+
+def test_settings_come_from_the_environment() -> None:
+    settings = from_environment(
+        {"CO2_SOURCE": "archive:/some/where", "CO2_API_KEYS": " a, b ,", "CO2_API_REQUESTS_PER_MINUTE": "5"}
+    )
+    assert (settings.source, settings.requests_per_minute) == ("archive", 5)
+    assert settings.api_keys == {"a", "b"}
+    assert from_environment({}) == Settings(settings.home)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"CO2_SOURCE": "nowhere"}, {"CO2_API_REQUESTS_PER_MINUTE": "0"}, {"CO2_API_REQUESTS_PER_MINUTE": "x"}],
+)
+def test_a_setting_that_cannot_be_used_is_refused(environment: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=next(iter(environment.values()))):
+        from_environment(environment)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of ``#rrggbb`` (WCAG 2.2, https://www.w3.org/TR/WCAG22/#dfn-relative-luminance)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(first: str, second: str) -> float:
+    lighter, darker = sorted((luminance(first), luminance(second)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("ink", INKS.values(), ids=list(INKS))
+def test_text_and_lines_of_charts_stand_out(ink: Ink) -> None:
+    for text in (ink.text, ink.faint, ink.mark):
+        assert contrast(text, ink.ground) >= 4.5
+    for line in (ink.forecast, ink.measured, ink.other, ink.third):
+        assert contrast(line, ink.ground) >= 3
+
+
+@pytest.mark.parametrize("ink", INKS.values(), ids=list(INKS))
+def test_the_bands_stand_out_from_one_another_and_the_ground(ink: Ink) -> None:
+    # No line of text: enough to see where one ends. The lines within are held to the ground above.
+    for outer, inner in pairwise((ink.ground, *ink.bands)):
+        assert contrast(outer, inner) >= 1.2
+    assert contrast(ink.forecast, ink.bands[-1]) >= 2.5
+
+
+@pytest.mark.parametrize("step", STEPS, ids=[step.word for step in STEPS])
+def test_the_words_of_the_scale_can_be_read_on_their_colours(step: Step) -> None:
+    assert contrast(step.ink, step.light) >= 4.5
+    assert contrast(step.ink, step.dark) >= 4.5
+
+
+def test_the_style_sheet_has_the_colours_of_the_scale() -> None:
+    style = (Path(pages.__file__).parent.parent / "assets" / "pages.css").read_text(encoding="utf-8")
+    for index, step in enumerate(STEPS):
+        assert f"--step-{index}: {step.light}; --step-{index}-ink: {step.ink};" in style
+        if step.dark != step.light:
+            assert f"--step-{index}: {step.dark};" in style

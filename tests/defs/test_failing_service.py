@@ -1,0 +1,135 @@
+"""A feed that is down gives a degraded forecast that says so; all down at first gives none at all."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from co2_assets.contracts import CO2_EMISSION, DATASETS, Dataset
+from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.tables import TABLES
+from co2_assets.forecasting.issue.forecast import issue_forecasts
+from co2_assets.pipeline.champions import load_champion
+from co2_assets.pipeline.forecast_inputs import HISTORY_NEEDED, read_known_data
+from co2_assets.pipeline.status import read_status
+from tests.support.pipeline_runs import (
+    HOUR,
+    T0,
+    Fault,
+    checks,
+    failures,
+    folder,
+    published,
+    refusing,
+    run,
+    simulated,
+    tables,
+    warehouse,
+)
+
+Inject = Callable[[Fault | None], None]
+# In the evening tomorrow's forecasts and prices are due.
+EVENING = T0 + 18 * HOUR
+
+
+def newest_forecast(home: Path, area: str) -> pd.DataFrame:
+    rows = tables(simulated(home, EVENING))["predictions"]
+    rows = rows[(rows["issue_time_utc"] == EVENING) & (rows["kind"] == "live")]
+    return rows[rows["price_area"] == area].sort_values("lead_hours")
+
+
+def mean_width(forecast: pd.DataFrame) -> float:
+    assert len(forecast) == 24
+    return float((forecast["q90_g_per_kwh"] - forecast["q10_g_per_kwh"]).mean())
+
+
+def without_widening(home: Path, area: str) -> pd.DataFrame:
+    """The same forecast by a model that does not know what a missing feed costs."""
+    settings = simulated(home, EVENING)
+    champion = load_champion(warehouse(settings), folder(settings).models, area, EVENING)
+    assert champion is not None
+    data = read_known_data(
+        warehouse(settings), since=EVENING - HISTORY_NEEDED, until=EVENING, area=AREAS[area]
+    )
+    return issue_forecasts(replace(champion, widening={}), data, [EVENING])
+
+
+def test_with_every_feed_up_nothing_is_degraded(second_home: Path) -> None:
+    live = tables(simulated(second_home))["predictions"].query("kind == 'live'")
+    assert set(live["degraded_causes"]) == {"[]"}
+
+
+@pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
+def test_one_feed_down_degrades_the_forecast_and_names_the_cause(
+    home: Path, inject: Inject, dataset: Dataset
+) -> None:
+    settings = simulated(home, EVENING)
+    inject(refusing(*(endpoint.dataset for endpoint in dataset.endpoints)))
+    result = run(settings)
+    assert result.success, failures(result)
+    by_name = checks(result)
+    for other in DATASETS:
+        fetched = by_name[f"{other.name}_fetched"]
+        assert fetched.passed is (other is not dataset)
+        if other is dataset:
+            assert "wait an hour" in (fetched.description or "")
+    assert not by_name["forecast_not_degraded"].passed
+
+    # What is measured in one area alone is of no concern to the others.
+    area = "DK1" if dataset is CO2_EMISSION else "DK"
+    forecast = newest_forecast(home, area)
+    (causes,) = forecast["degraded_causes"].unique()
+    assert any(cause.startswith(f"{dataset.name}:") for cause in json.loads(causes)), causes
+    assert mean_width(forecast) > 1.01 * mean_width(without_widening(home, area))
+    status = read_status(published(settings), settings)
+    assert status.degraded_causes == ("[]" if dataset is CO2_EMISSION else causes)
+    assert status.failed_fetches["dataset"].tolist() == [dataset.name]
+    assert not status.overdue
+
+
+def test_everything_down_at_the_first_run_fails_with_a_remedy_and_fills_nothing(
+    tmp_path: Path, inject: Inject
+) -> None:
+    settings = simulated(tmp_path / "home")
+    inject(refusing())
+    result = run(settings)
+    assert not result.success
+    messages = failures(result)
+    # Without measurements there is nothing to forecast; without another feed there would be.
+    assert list(messages) == ["power_system_right_now"]
+    assert "holds no rows and could not be fetched" in messages["power_system_right_now"]
+    assert "wait an hour, check the proxy, or use --source simulator" in messages["power_system_right_now"]
+    by_name = checks(result)
+    for dataset in DATASETS[1:]:
+        assert not by_name[f"{dataset.name}_fetched"].passed
+    content = tables(settings)
+    assert {table.name for table in TABLES if len(content[table.name])} == {"new_data_log"}
+    assert set(content["new_data_log"]["outcome"]) == {"refused"}
+
+    inject(None)
+    assert run(settings, assets=["power_system_right_now", "aggregated_data"]).success
+
+
+def test_a_feed_down_at_the_first_run_is_named_and_the_forecast_issued(
+    tmp_path: Path, inject: Inject
+) -> None:
+    settings = simulated(tmp_path / "home")
+    inject(refusing("CO2EmisProg"))
+    result = run(settings)
+    assert result.success, failures(result)
+    live = tables(settings)["predictions"].query("kind == 'live'")
+    assert len(live) == 24 * len(AREAS)
+    assert live["energinet_prognosis_g_per_kwh"].isna().all()
+    assert "co2_emission_prognosis: missing" in live["degraded_causes"].iloc[0]
+
+
+def test_without_production_an_area_is_forecast_from_what_is_measured_of_it(
+    home: Path, inject: Inject
+) -> None:
+    inject(refusing("PowerSystemRightNow"))
+    assert run(simulated(home, EVENING)).success
+    (causes,) = newest_forecast(home, "DK2")["degraded_causes"].unique()
+    assert json.loads(causes) == ["power_system_right_now: production of 18 of the last 24 hours is missing"]

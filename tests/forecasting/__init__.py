@@ -1,1 +1,0 @@
-"""Tests of `co2_assets.forecasting`."""

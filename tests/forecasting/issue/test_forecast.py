@@ -1,0 +1,163 @@
+"""Issued forecasts: honest about time, in order, and open about what is missing."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from co2_assets.contracts.forecast_spec import CO2, QUANTILE_COLUMNS
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.issue.forecast import COLUMNS, NoForecastError, issue_forecasts
+from co2_assets.forecasting.network.trained_model import TrainedModel
+from tests.support.worlds import spoiled_after
+
+# After the training data, far enough for some outcomes to calibrate with.
+ISSUE = datetime(2024, 4, 6, 12)
+
+
+def half_width(forecasts: pd.DataFrame) -> float:
+    return float((forecasts["q90_g_per_kwh"] - forecasts["q10_g_per_kwh"]).mean() / 2)
+
+
+def causes(forecasts: pd.DataFrame) -> list[str]:
+    return json.loads(forecasts["degraded_causes"].iloc[0])
+
+
+def test_24_hours_from_the_issue_time(model: TrainedModel, data: KnownData):
+    forecasts = issue_forecasts(model, data, [ISSUE])
+    assert tuple(forecasts.columns) == COLUMNS
+    assert forecasts["lead_hours"].tolist() == list(range(1, 25))
+    assert forecasts["target_hour_utc"].tolist() == [
+        pd.Timestamp(ISSUE) + timedelta(hours=lead) for lead in range(24)
+    ]
+    assert (forecasts["issue_time_utc"] == ISSUE).all()
+    assert (forecasts["as_of_utc"] == ISSUE).all()
+    assert (forecasts["model_version"] == model.version).all()
+    assert causes(forecasts) == []
+
+
+def test_quantiles_are_finite_non_negative_and_in_order(model: TrainedModel, data: KnownData):
+    times = [ISSUE - timedelta(hours=5 * n) for n in range(20)]
+    # Twenty times less carbon: the lower quantiles would be negative.
+    clean = replace(data, aggregated=data.aggregated.assign(co2_g_per_kwh=data.aggregated[CO2] / 20))
+    for source in (data, clean):
+        quantiles = issue_forecasts(model, source, times)[list(QUANTILE_COLUMNS)].to_numpy()
+        assert np.isfinite(quantiles).all()
+        assert (quantiles >= 0).all()
+        assert (np.diff(quantiles, axis=1) >= 0).all()
+
+
+@pytest.mark.parametrize("issue", [ISSUE, datetime(2024, 4, 9, 1), datetime(2024, 4, 2)])
+def test_the_future_does_not_move_a_forecast(model: TrainedModel, data: KnownData, issue: datetime):
+    honest = issue_forecasts(model, data, [issue])
+    spoiled = issue_forecasts(model, spoiled_after(data, issue), [issue])
+    pd.testing.assert_frame_equal(spoiled, honest, check_exact=True)
+
+
+def test_many_at_once_are_what_each_was_in_its_time(model: TrainedModel, data: KnownData):
+    times = [datetime(2024, 4, 2) + timedelta(hours=11 * n) for n in range(12)]
+    together = issue_forecasts(model, data, times)
+    one_by_one = pd.concat(
+        [issue_forecasts(model, data.cut(time), [time]) for time in times], ignore_index=True
+    )
+    pd.testing.assert_frame_equal(one_by_one, together, check_exact=True)
+
+
+def test_issuing_somewhat_later_uses_what_came_out_in_between(model: TrainedModel, data: KnownData):
+    issue = datetime(2024, 4, 5, 16)  # 18:00 in Denmark: tomorrow's wind is out at 18:15
+    at_once = issue_forecasts(model, data, [issue])
+    later = issue_forecasts(model, data, [issue], as_of=issue + timedelta(minutes=20))
+    assert (later["as_of_utc"] == issue + timedelta(minutes=20)).all()
+    assert not np.allclose(later["q50_g_per_kwh"], at_once["q50_g_per_kwh"])
+    pd.testing.assert_series_equal(later["persistence_g_per_kwh"], at_once["persistence_g_per_kwh"])
+
+
+def test_no_forecast_of_hours_already_past(model: TrainedModel, data: KnownData):
+    for as_of in (ISSUE + timedelta(hours=1), ISSUE - timedelta(seconds=1)):
+        with pytest.raises(ValueError, match="must lie in the hour"):
+            issue_forecasts(model, data, [ISSUE], as_of=as_of)
+    with pytest.raises(ValueError, match="must lie in the hour"):
+        issue_forecasts(model, data, [ISSUE, ISSUE + timedelta(hours=1)], as_of=ISSUE)
+    assert (issue_forecasts(model, data, [ISSUE])["target_hour_utc"] >= ISSUE).all()
+
+
+@pytest.mark.parametrize("time", [ISSUE + timedelta(minutes=1), ISSUE.replace(tzinfo=UTC)])
+def test_issue_times_are_whole_naive_hours(model: TrainedModel, data: KnownData, time: datetime):
+    with pytest.raises(ValueError, match="whole hour in naive UTC"):
+        issue_forecasts(model, data, [time])
+
+
+def test_without_a_day_of_measurements_there_is_no_forecast(model: TrainedModel, data: KnownData):
+    silent = replace(data, aggregated=data.aggregated[data.aggregated["hour_utc"] < "2024-04-05"])
+    with pytest.raises(NoForecastError, match="fetch power_system_right_now first"):
+        issue_forecasts(model, silent, [ISSUE])
+
+
+def test_baselines_against_a_look_at_the_table(model: TrainedModel, data: KnownData):
+    known = data.aggregated.set_index("hour_utc")[CO2]
+    forecasts = issue_forecasts(model, data, [ISSUE])
+    assert (forecasts["persistence_g_per_kwh"] == known[pd.Timestamp(ISSUE) - timedelta(hours=1)]).all()
+    yesterday = [known[target - timedelta(hours=24)] for target in forecasts["target_hour_utc"]]
+    assert forecasts["same_hour_yesterday_g_per_kwh"].tolist() == yesterday
+
+
+def test_yesterday_in_a_gap_is_the_day_before(model: TrainedModel, data: KnownData):
+    gap = pd.Timestamp(ISSUE) - timedelta(hours=24)
+    kept = data.aggregated[data.aggregated["hour_utc"] != gap]
+    forecasts = issue_forecasts(model, replace(data, aggregated=kept), [ISSUE])
+    two_days_ago = data.aggregated.set_index("hour_utc")[CO2][pd.Timestamp(ISSUE) - timedelta(hours=48)]
+    assert forecasts["same_hour_yesterday_g_per_kwh"].iloc[0] == two_days_ago
+
+
+@pytest.mark.parametrize(
+    ("table", "feed"),
+    [
+        ("wind_solar", "forecasts_hour"),
+        ("prices", "day_ahead_prices"),
+        ("prognosis", "co2_emission_prognosis"),
+    ],
+)
+def test_a_missing_feed_is_named_and_widens_the_bands(
+    model: TrainedModel, data: KnownData, table: str, feed: str
+):
+    frame = getattr(data, table)
+    time = frame.columns[frame.columns.isin(["hour_utc", "time_utc", "minute_utc"])][0]
+    # Down since the day before yesterday's end; what calibrates lies before.
+    down = replace(data, **{table: frame[frame[time] < pd.Timestamp(ISSUE) - timedelta(days=1)]})
+    complete, degraded = issue_forecasts(model, data, [ISSUE]), issue_forecasts(model, down, [ISSUE])
+    assert causes(degraded) == [f"{feed}: missing"]
+    assert half_width(degraded) > half_width(complete)
+
+
+def test_late_measurements_are_named_and_widen_the_bands(model: TrainedModel, data: KnownData):
+    late = data.aggregated[data.aggregated["hour_utc"] < pd.Timestamp(ISSUE) - timedelta(hours=3)]
+    degraded = issue_forecasts(model, replace(data, aggregated=late), [ISSUE])
+    assert causes(degraded) == ["power_system_right_now: newest hour is 3 h older than it should be"]
+    assert half_width(degraded) > half_width(issue_forecasts(model, data, [ISSUE]))
+
+
+def test_a_partly_missing_feed_says_which_series_for_how_many_hours(model: TrainedModel, data: KnownData):
+    frame = data.wind_solar
+    hours, kinds = frame["hour_utc"], frame["forecast_type"]
+
+    def lost(kind: str, count: int) -> pd.Series:
+        return (hours >= ISSUE) & (hours < ISSUE + timedelta(hours=count)) & (kinds == kind)
+
+    in_one_zone = lost("Onshore Wind", 5) & (frame["price_area"] == "DK2")
+    forecasts = issue_forecasts(model, replace(data, wind_solar=frame[~in_one_zone]), [ISSUE])
+    assert causes(forecasts) == ["forecasts_hour: no onshore wind forecast for 5 of 24 hours"]
+    several = lost("Onshore Wind", 5) | lost("Offshore Wind", 5) | lost("Solar", 2)
+    forecasts = issue_forecasts(model, replace(data, wind_solar=frame[~several]), [ISSUE])
+    assert causes(forecasts) == [
+        "forecasts_hour: no offshore wind forecast or onshore wind forecast for 5 of 24 hours; "
+        "no solar forecast for 2 of 24 hours"
+    ]
+
+
+def test_what_is_not_out_yet_is_no_fault(model: TrainedModel, data: KnownData):
+    # At noon tomorrow's wind and at eleven tomorrow's prices are not out for anyone.
+    for hour in range(24):
+        assert causes(issue_forecasts(model, data, [datetime(2024, 4, 5, hour)])) == []

@@ -1,0 +1,1 @@
+"""What several tests share: worlds, homes, services and rows to test with."""

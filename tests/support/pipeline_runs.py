@@ -1,0 +1,136 @@
+"""Runs of the real jobs, small: a month of simulated history and a network of eight units."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import httpx
+import pandas as pd
+
+from co2_assets.contracts.tables import TABLES
+from co2_assets.definitions import build_definitions
+from co2_assets.defs.automation import TICK_JOB
+from co2_assets.settings import Settings
+from co2_assets.warehouse import snapshots
+from co2_assets.warehouse.database import Warehouse
+from co2_assets.warehouse.paths import Home, SourceFolder
+
+T0 = datetime(2024, 6, 1)
+HOUR = timedelta(hours=1)
+# Seldom fewer days can be parted into training, validation and test.
+HISTORY_DAYS = 30
+SMALL = {"ensemble": 1, "hidden": 8, "epochs": 2}
+FIRST_RUN = {"only_if_missing": True, **SMALL}
+
+Fault = Callable[[httpx.Request, httpx.Response], httpx.Response]
+
+
+def simulated(home: Path, as_of: datetime = T0, history_days: int = HISTORY_DAYS) -> Settings:
+    return Settings(home=home, source="simulator", as_of=as_of, history_days=history_days)
+
+
+def run(
+    settings: Settings,
+    job: str = TICK_JOB,
+    *,
+    assets: Iterable[str] | None = None,
+    training: Mapping[str, Any] | None = None,
+    instance: dg.DagsterInstance | None = None,
+) -> dg.ExecuteInProcessResult:
+    """Execute a job, or only some of its assets, without printing; return what Dagster saw."""
+    config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    if assets is None or "trained_model" in assets:
+        config["ops"] = {"trained_model": {"config": dict(FIRST_RUN if training is None else training)}}
+    with dg.DagsterInstance.ephemeral() if instance is None else nullcontext(instance) as own:
+        return (
+            build_definitions(settings)
+            .resolve_job_def(job)
+            .execute_in_process(
+                instance=own,
+                run_config=config,
+                raise_on_error=False,
+                asset_selection=None if assets is None else [dg.AssetKey(name) for name in assets],
+            )
+        )
+
+
+def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    """Return the message of each step that failed, causes included."""
+    messages = {}
+    for event in result.filter_events(lambda event: event.is_step_failure):
+        error, texts = event.step_failure_data.error, []
+        while error is not None:
+            texts.append(error.message)
+            error = error.cause
+        description = event.step_failure_data.user_failure_data
+        messages[event.step_key] = " ".join([*texts, (description and description.description) or ""])
+    return messages
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
+    return {evaluation.check_name: evaluation for evaluation in result.get_asset_check_evaluations()}
+
+
+def materialized(result: dg.ExecuteInProcessResult) -> set[str]:
+    return {event.asset_key.to_user_string() for event in result.get_asset_materialization_events()}
+
+
+def folder(settings: Settings) -> SourceFolder:
+    return Home(settings.home).source("simulator")
+
+
+def warehouse(settings: Settings) -> Warehouse:
+    return Warehouse(folder(settings).database, "simulator", lock_timeout_s=10)
+
+
+def published(settings: Settings) -> snapshots.Snapshot:
+    snapshot = snapshots.current(folder(settings).snapshots)
+    assert snapshot is not None
+    return snapshot
+
+
+def tables(settings: Settings, *, but: Iterable[str] = ()) -> dict[str, pd.DataFrame]:
+    """Return every table whole, in the order of its key, without the columns ``but``."""
+    with warehouse(settings).open_transaction() as transaction:
+        return {
+            table.name: transaction.read(f"SELECT * FROM {table.name} ORDER BY ALL").drop(
+                columns=[name for name in but if name in table.column_names]
+            )
+            for table in TABLES
+        }
+
+
+def differing(before: Mapping[str, pd.DataFrame], after: Mapping[str, pd.DataFrame]) -> set[str]:
+    """Return the names of the tables that are not the same, value by value."""
+    return {name for name in before if not before[name].equals(after[name])}
+
+
+def dataset_asked(request: httpx.Request) -> str:
+    return request.url.path.rsplit("/", 1)[-1]
+
+
+def refusing(*datasets: str) -> Fault:
+    """Answer 403 for the service's ``datasets``; for all of them when none is named."""
+
+    def fault(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if not datasets or dataset_asked(request) in datasets:
+            return httpx.Response(403, json={"message": "forbidden"}, request=request)
+        return response
+
+    return fault
+
+
+def editing(change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Fault:
+    """Send the good answer with its records changed."""
+
+    def fault(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        body = response.json()
+        records = change(body["records"])
+        content = json.dumps({**body, "total": len(records), "records": records})
+        return httpx.Response(200, content=content, request=request)
+
+    return fault
