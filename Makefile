@@ -14,7 +14,7 @@ ifeq ($(shell uname -s),Linux)
 TORCH_INDEX ?= --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 10
 endif
 
-.PHONY: run setup setup-test test lint audit bench bench-accuracy bench-replay soak screenshots docs clean
+.PHONY: run setup setup-test test lint lint-code lint-deploy audit bench bench-accuracy bench-replay soak screenshots docs clean
 
 run: setup ## Set up, then start the pipeline, Dagster's UI and the forecast page.
 	$(BIN)/co2 up $(ARGS)
@@ -35,10 +35,22 @@ setup-test: .venv/installed-test
 test: setup-test ## Run the whole suite.
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-lint: setup-test ## Style and types.
+lint: lint-code lint-deploy ## Everything that is checked without running it; pre-commit runs the same.
+
+lint-code: setup-test ## Style and types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# All of these work offline: the schemas come with check-jsonschema.
+SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
+lint-deploy: setup-test ## The files that Docker and GitHub read.
+	$(BIN)/hadolint Dockerfile
+	$(SCHEMA) vendor.compose-spec compose.yaml
+	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml
+	$(SCHEMA) custom.github-workflows-require-timeout .github/workflows/*.yml
+	$(SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
+	$(BIN)/zizmor --offline --quiet --config .github/zizmor.yml .github
 
 audit: setup ## Known vulnerabilities of the pinned packages; says so where the database cannot be reached.
 	bash deploy/audit.sh

@@ -1,82 +1,66 @@
-"""What Docker, GitHub and Render are told, held to rules that need no engine to check.
+"""What Docker, GitHub and Render are told agrees with the rest of the project.
 
-Those for the Dockerfile are hadolint's, by their numbers (https://github.com/hadolint/hadolint).
+Whether the files are sound in themselves is for the tools of `make lint-deploy`: hadolint,
+check-jsonschema and zizmor.
 """
 
 import itertools
 import json
 import re
 import shlex
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.compose_file import OURS, PASSWORD, REPOSITORY, environment, put_in, read_yaml, services
 
-DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
+USER = 10001
 IN_THE_IMAGE_FOR_POSTGRES = {"storage", "local_artifact_storage", "compute_logs"}
 
 
-def instructions() -> list[tuple[str, str]]:
-    """Return the Dockerfile's instructions: comments dropped, continued lines joined."""
-    lines = "\n".join(line for line in DOCKERFILE.splitlines() if not line.lstrip().startswith("#"))
-    whole = re.sub(r"\\\n\s*", "", lines).splitlines()
-    return [(word, rest) for word, _, rest in (line.partition(" ") for line in whole if line.strip())]
+def instructions(word: str) -> list[str]:
+    """Return what follows ``word`` in the Dockerfile, comments dropped and continued lines joined."""
+    text = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
+    lines = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    whole = [line.partition(" ") for line in re.sub(r"\\\n\s*", "", lines).splitlines()]
+    return [rest for instruction, _, rest in whole if instruction == word]
 
 
-def of(word: str) -> list[str]:
-    return [rest for instruction, rest in instructions() if instruction == word]
+def test_both_stages_have_the_same_python() -> None:
+    """The last stage takes over the virtual environment that the first one made."""
+    build, run = (rest.split()[0] for rest in instructions("FROM"))
+    assert build == run
 
 
-def test_base_images_are_one_and_pinned_to_a_patch_release() -> None:
-    images = {rest.split()[0] for rest in of("FROM")}
-    assert len(of("FROM")) == 2, "one stage to build, one to run"
-    assert len(images) == 1
-    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", images.pop())  # DL3006, DL3007
+def test_the_image_runs_as_one_user_without_privileges_everywhere() -> None:
+    assert instructions("USER")[-1] == str(USER)
+    assert any(f"useradd --uid {USER}" in command for command in instructions("RUN"))
+    values = read_yaml("deploy/helm-values.yaml")
+    (deployment,) = values["dagster-user-deployments"]["deployments"]
+    assert deployment["podSecurityContext"]["runAsUser"] == USER
+    pages = next(one for one in values["extraManifests"] if one["kind"] == "Deployment")
+    assert pages["spec"]["template"]["spec"]["securityContext"]["runAsUser"] == USER
 
 
-def test_runs_as_nobody_in_particular() -> None:
-    assert of("USER")[-1] == "10001"  # DL3002, DL3066: a number, as Kubernetes can check
-    assert any("useradd --uid 10001" in command for command in of("RUN"))
+def test_the_image_starts_everything_and_asks_the_pages_for_its_health() -> None:
+    (check,) = instructions("HEALTHCHECK")
+    (command,) = instructions("CMD")
+    assert json.loads(command)[:2] == ["co2", "up"]
+    assert "/healthz" in json.loads(check.partition("CMD ")[2])[-1]
 
 
-def test_copies_and_never_adds() -> None:
-    assert of("ADD") == []  # DL3020
-    assert all(Path(folder).is_absolute() for folder in of("WORKDIR"))  # DL3000
-
-
-def test_nothing_is_installed_unpinned_or_cached() -> None:
-    assert "PIP_NO_CACHE_DIR=1" in DOCKERFILE  # DL3042
-    for command in of("RUN"):
-        assert "sudo" not in command  # DL3004
-        assert "apt-get" not in command, "slim has all that is needed"
-        if "pip install" in command:
-            assert "--constraint constraints.txt" in command or "constraints.txt)" in command  # DL3013
-        assert "|" not in command.replace("||", ""), "a pipe wants SHELL with pipefail (DL4006)"
-
-
-def test_has_one_health_check_and_one_command_without_a_shell() -> None:
-    (check,) = of("HEALTHCHECK")
-    (command,) = of("CMD")  # DL4003
-    assert json.loads(command)[0] == "co2"  # DL3025
-    test = json.loads(check.partition("CMD ")[2])
-    assert test[0] == "python"
-    assert "/healthz" in test[-1]
-
-
-def test_every_file_copied_passes_the_ignore_file() -> None:
-    allowed = {
-        line[1:] for line in (REPOSITORY / ".dockerignore").read_text().splitlines() if line.startswith("!")
-    }
-    copied = {name for rest in of("COPY") if not rest.startswith("--from") for name in shlex.split(rest)[:-1]}
+def test_every_file_copied_exists_and_passes_the_ignore_file() -> None:
+    ignored = (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    allowed = {line[1:] for line in ignored if line.startswith("!")}
+    copies = [rest for rest in instructions("COPY") if not rest.startswith("--from")]
+    copied = {name for rest in copies for name in shlex.split(rest)[:-1]}
     assert copied == allowed
     assert all((REPOSITORY / name).exists() for name in copied)
 
 
 def test_editable_install_finds_the_code_where_it_is_copied() -> None:
     """The build stage installs from empty packages under the path at which the last one has the code."""
-    assert of("WORKDIR") == ["/src", "/src"]
+    assert instructions("WORKDIR") == ["/src", "/src"]
 
 
 def test_every_service_of_ours_is_the_same_hardened_image() -> None:
@@ -130,25 +114,15 @@ def test_the_password_comes_from_the_environment_and_must_be_given() -> None:
     assert put_in("${A:-b}", {}) == "b"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "compose.yaml",
-        "render.yaml",
-        "deploy/dagster.postgres.yaml",
-        "deploy/helm-values.yaml",
-        ".github/workflows/ci.yml",
-        ".github/workflows/tick.yml",
-        "Dockerfile",
-    ],
-)
-def test_no_file_holds_a_secret(name: str) -> None:
-    for line in (REPOSITORY / name).read_text(encoding="utf-8").splitlines():
-        found = re.search(r"(?i)(password|secret|token|api_?key)\w*\s*[:=]\s*(?P<value>\S.*)", line)
-        if found is None or line.lstrip().startswith("#"):
-            continue
-        value = found["value"].strip("\"'")
-        assert value.startswith("${") or value in ("false", "{}", "dagster-postgresql"), f"{name}: {line}"
+def test_no_service_has_a_secret_of_its_own() -> None:
+    for name, service in services().items():
+        secrets = {
+            key: value for key, value in service["environment"].items() if "PASSWORD" in key or "KEY" in key
+        }
+        assert all(value.startswith("${") for value in secrets.values()), name
+    values = read_yaml("deploy/helm-values.yaml")
+    assert values["generatePostgresqlPasswordSecret"] is False
+    assert "postgresqlPassword" not in values["postgresql"]
 
 
 def test_dagster_on_postgres_differs_from_dagster_on_sqlite_by_its_storage_alone() -> None:
@@ -182,20 +156,13 @@ def every_step(workflow: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", ["ci.yml", "tick.yml"])
-def test_workflows_are_bounded_and_may_write_nothing(name: str) -> None:
+def test_workflows_may_write_nothing_to_the_repository(name: str) -> None:
+    """The original system committed its database and its models."""
     workflow = read_yaml(f".github/workflows/{name}")
     assert workflow["permissions"] == {"contents": "read"}
-    assert workflow["concurrency"]["group"]
-    for job in workflow["jobs"].values():
-        assert job["timeout-minutes"] <= 60
-    for step in every_step(workflow):
-        assert ("run" in step) != ("uses" in step)
-        if "uses" in step:
-            assert re.fullmatch(r"actions/[\w-]+(/\w+)?@v\d+", step["uses"])
-        # What an event brings along may be anybody's text.
-        assert "github.event" not in step.get("run", "")
-        assert "git push" not in step.get("run", "")
-        assert "git commit" not in step.get("run", "")
+    commands = "\n".join(step.get("run", "") for step in every_step(workflow))
+    assert "git push" not in commands
+    assert "git commit" not in commands
 
 
 def test_the_tick_runs_every_six_hours_on_push_and_by_hand() -> None:
@@ -203,7 +170,7 @@ def test_the_tick_runs_every_six_hours_on_push_and_by_hand() -> None:
     # YAML 1.1 reads the word "on" as true.
     when = workflow[True]
     (timer,) = when["schedule"]
-    assert re.fullmatch(r"\d+ \*/6 \* \* \*", timer["cron"])
+    assert timer["cron"].split()[1:] == ["*/6", "*", "*", "*"]
     assert when["push"] == {"branches": ["main"]}
     assert "workflow_dispatch" in when
     assert workflow["concurrency"]["cancel-in-progress"] is False
