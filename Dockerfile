@@ -14,7 +14,7 @@ COPY constraints.txt ./
 RUN /opt/venv/bin/pip install --extra-index-url https://download.pytorch.org/whl/cpu \
       "$(grep '^torch==' constraints.txt)"
 COPY pyproject.toml README.md LICENSE ./
-# Empty packages are enough to install from: so a change of code installs nothing anew.
+# Empty packages are enough to install from, so a change of code does not install everything again.
 RUN mkdir co2_assets co2_dash \
  && touch co2_assets/__init__.py co2_dash/__init__.py \
  && /opt/venv/bin/pip install --constraint constraints.txt --editable '.[postgres]'
@@ -31,7 +31,7 @@ COPY deploy/workspace.grpc.yaml /opt/dagster/workspace.yaml
 COPY workspace.yaml dagster.yaml ./
 COPY co2_assets co2_assets
 COPY co2_dash co2_dash
-# The file system is read-only when it runs, so what can be compiled is compiled here.
+# The file system is read-only when the image runs, so the code is compiled here.
 RUN python -m compileall -q co2_assets co2_dash
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
@@ -42,6 +42,6 @@ VOLUME /data
 EXPOSE 3000 8050
 HEALTHCHECK --interval=30s --timeout=5s --start-period=90s \
   CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8050/healthz', timeout=4)"]
-# Inside a container loopback is not reachable from outside; publish the ports to loopback of the
-# host only, as above, or put them behind a login (docs/operations.md).
+# Loopback inside a container cannot be reached from outside, hence 0.0.0.0. Publish the ports to
+# loopback of the host only, as above, or put them behind a login (docs/operations.md).
 CMD ["co2", "up", "--host", "0.0.0.0"]

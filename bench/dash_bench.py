@@ -20,8 +20,8 @@ from pathlib import Path
 
 import httpx
 from playwright.sync_api import Browser, Page, sync_playwright
-from screenshots import CHROMIUM, CHROMIUM_FLAGS, served, settled
 
+from bench.screenshots import CHROMIUM, CHROMIUM_FLAGS, served, settled
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.paths import Home

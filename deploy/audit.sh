@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Hold the pinned packages against the database of known vulnerabilities. Exit code 1 when one is
-# listed there; 0, and a sentence, where the database cannot be reached.
+# Look up the pinned packages in the database of known vulnerabilities. Exit code 1 when one is listed
+# there; exit code 0 and a sentence when the database cannot be reached.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# A tool with an environment of its own: its packages are none of ours.
+# The tool has an environment of its own, so that its packages are not mixed with the project's.
 tool=.venv/audit
 if ! [ -x "$tool/bin/pip-audit" ]; then
   python3 -m venv "$tool"

@@ -1,4 +1,4 @@
-"""The API's endpoints, from the OpenAPI document that it serves itself."""
+"""The API's endpoints, from the OpenAPI document that it serves."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -50,7 +50,7 @@ def _default(schema: Schema) -> str:
 
 
 def _kind(schema: Schema) -> str:
-    """Return a schema's type in a word or two; shapes link to their table."""
+    """Return a schema's type in a word or two. Shapes are links to their table."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"

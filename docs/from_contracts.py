@@ -1,4 +1,4 @@
-"""The tables and datasets as they are declared, in words."""
+"""The tables and datasets, described from their declarations."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from co2_assets.warehouse.views import VIEWS
 
 
 def contracts() -> str:
-    """Return every declared table, its columns and, for a raw one, what is agreed with the service."""
+    """Return every declared table with its columns, and for raw tables what is agreed with the service."""
     parts = ["## Raw tables, one for each dataset of the service"]
     parts += [
         f"{_head(dataset.table)}\n\n{_agreed(dataset)}\n\n{_columns(dataset.table)}" for dataset in DATASETS

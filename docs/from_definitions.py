@@ -1,4 +1,4 @@
-"""The pipeline's picture and its timetable, drawn from the Definitions object that Dagster loads."""
+"""The graph of the assets and the table of jobs, from the Definitions object that Dagster loads."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,7 +15,7 @@ SERVICE = "EnergiDataService"
 def graph() -> str:
     """Return the assets as a Mermaid graph: groups as boxes, an arrow from each asset to its users.
 
-    An arrow that a longer path implies is left out. Beside the service's arrows stand the names of its
+    An arrow that a longer path implies is left out. The arrows of the service carry the names of its
     datasets, from the contracts.
     """
     assets = build_definitions(Settings()).resolve_asset_graph()
@@ -40,7 +40,7 @@ def graph() -> str:
 
 
 def in_order(parents: Mapping[str, set[str]]) -> list[str]:
-    """Return the names, each after all its parents, by name where that leaves a choice."""
+    """Return the names so that each follows all its parents; names without an order are sorted."""
     order: list[str] = []
     while len(order) < len(parents):
         order += sorted(name for name in parents.keys() - set(order) if parents[name] <= set(order))
@@ -48,12 +48,12 @@ def in_order(parents: Mapping[str, set[str]]) -> list[str]:
 
 
 def ancestors(parents: Mapping[str, set[str]], name: str) -> set[str]:
-    """Return all from which ``name`` is made, through however many steps."""
+    """Return everything that ``name`` is made from, directly or through other names."""
     return parents[name].union(*(ancestors(parents, parent) for parent in parents[name]))
 
 
 def direct(parents: Mapping[str, set[str]], name: str) -> set[str]:
-    """Return the parents of ``name`` that are no ancestor of another parent."""
+    """Return the parents of ``name`` that are not also ancestors of another parent."""
     through_others: set[str] = set().union(*(ancestors(parents, parent) for parent in parents[name]))
     return parents[name] - through_others
 

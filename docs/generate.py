@@ -1,7 +1,7 @@
-"""Bring what the documents say of the code up to date: ``python docs/generate.py``.
+"""Bring the generated parts of the documents up to date: ``python docs/generate.py``.
 
-Between a pair of markers a document holds what one function here makes from the declarations
-themselves. A test holds the two equal.
+A generated part stands between a pair of markers. One function here makes it from the declarations in
+the code, and a test compares the two.
 """
 
 import re
@@ -31,7 +31,7 @@ def put(text: str, name: str, made: str) -> str:
 
 
 def main() -> None:
-    """Write the documents anew."""
+    """Write every generated part into its document."""
     for name, (file, make) in MADE.items():
         path = DOCS / file
         path.write_text(put(path.read_text(encoding="utf-8"), name, make()), encoding="utf-8")
