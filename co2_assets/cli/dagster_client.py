@@ -6,15 +6,18 @@ import httpx
 
 from co2_assets.defs.automation import TICK_JOB
 
+# The name of the code location in workspace.yaml and pyproject.toml.
+LOCATION = "co2_assets.definitions"
+
 UNKNOWN = "UNKNOWN"
 
 FINISHED = ("SUCCESS", "FAILURE", "CANCELED")
 
 LAUNCH_RUN = """
-mutation Launch($job: String!) {
+mutation Launch($location: String!, $job: String!) {
   launchRun(executionParams: {
     selector: {
-      repositoryLocationName: "co2_assets.definitions", repositoryName: "__repository__", jobName: $job
+      repositoryLocationName: $location, repositoryName: "__repository__", jobName: $job
     }
     mode: "default"
   }) {
@@ -57,7 +60,7 @@ def daemons_healthy(url: str) -> bool:
 
 def launch_tick(url: str) -> str:
     """Launch the six-hour job through the webserver, as its launchpad would; return the run id."""
-    outcome = ask(url, LAUNCH_RUN, {"job": TICK_JOB})["launchRun"]
+    outcome = ask(url, LAUNCH_RUN, {"location": LOCATION, "job": TICK_JOB})["launchRun"]
     if outcome["__typename"] != "LaunchRunSuccess":
         raise UpError(f"the first run could not be launched: {outcome.get('message', outcome['__typename'])}")
     run_id: str = outcome["run"]["runId"]

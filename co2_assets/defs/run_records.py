@@ -1,29 +1,32 @@
-"""What Dagster keeps of finished runs, and how the old ones are removed."""
+"""Delete the records and files that Dagster keeps of old runs."""
 
 import shutil
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+
+# Dagster has no public names for these two, and no public way to ask where a run's files are.
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
-from dagster._core.utils import is_valid_run_id
 
 RUNS_KEPT = timedelta(days=30)
 
-# A run's deletion takes some tens of milliseconds; a year's backlog is gone within days.
+# The deletion of a run takes some tens of milliseconds. At this rate the runs of a year are deleted
+# within days.
 MOST_RUNS_DELETED = 40
 
-# What SQLite keeps beside a database, where its last user was killed.
+# Files that SQLite leaves beside a database when its last user was killed.
 SQLITE_PARTS = ("wal", "shm", "journal")
 
 
 def prune_runs(instance: dg.DagsterInstance, now: datetime) -> int:
-    """Delete finished runs older than a month, their events and their files; return how many.
+    """Delete the finished runs that are older than a month, with their events and files; return how many.
 
-    Of each job the newest run stays, however old: the UI goes on to show it. Files whose run is gone
-    already, which a kill between the two or a version of before left, go as well.
+    The newest run of each job stays, however old it is, so that the UI still shows it. Files of runs that
+    no longer exist are deleted too. They remain where a process was killed between the two deletions.
     """
     kept: set[str] = set()
     deleted = 0
@@ -40,7 +43,7 @@ def prune_runs(instance: dg.DagsterInstance, now: datetime) -> int:
             if instance.is_persistent:
                 _remove_files(instance, record.dagster_run.run_id)
             deleted += 1
-    # One in memory makes a folder as soon as it is asked for one.
+    # An instance in memory would create a folder when asked where its files are.
     for run_id in _runs_of_files(instance, now - RUNS_KEPT) if instance.is_persistent else ():
         if deleted >= MOST_RUNS_DELETED:
             break
@@ -51,28 +54,28 @@ def prune_runs(instance: dg.DagsterInstance, now: datetime) -> int:
 
 
 def _remove_files(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Remove what `delete_run` leaves of a run: its events' own database, what it printed, its files."""
+    """Remove what `delete_run` leaves of a run: the database of its events, its output and its files."""
     database = _database_of(instance, run_id)
     if database is not None:
         for path in (database, *(database.with_name(f"{database.name}-{part}") for part in SQLITE_PARTS)):
             path.unlink(missing_ok=True)
     if isinstance(instance.compute_log_manager, LocalComputeLogManager):
         instance.compute_log_manager.delete_logs(prefix=[run_id])
-    # The two may lie in one folder, or in one and its parent.
+    # Output and files may be in the same folder, or one may be in the parent folder of the other.
     artifacts = Path(instance.file_manager_directory(run_id)).parent
     if artifacts.is_dir():
         shutil.rmtree(artifacts)
 
 
 def _database_of(instance: dg.DagsterInstance, run_id: str) -> Path | None:
-    """Return where SQLite keeps a run's events; None for other storage, which has no file for each."""
+    """Return the SQLite file with the events of a run; None for other storage, which has no file per run."""
     storage = instance.event_log_storage
     return Path(storage.path_for_shard(run_id)) if isinstance(storage, SqliteEventLogStorage) else None
 
 
 def _runs_of_files(instance: dg.DagsterInstance, before: datetime) -> Iterator[str]:
-    """Yield the identifiers of runs of which something lies on disk, last written to before ``before``."""
-    # Asked for under a name that no run has, for the folders they would lie in.
+    """Yield the identifiers of runs that have files on disk, last written to before ``before``."""
+    # The name "any" belongs to no run; only the folders of the answers are used.
     folders = [Path(instance.file_manager_directory("any")).parent.parent]
     if isinstance(instance.compute_log_manager, LocalComputeLogManager):
         printed = instance.compute_log_manager.get_captured_local_path(["any", "any"], "out")
@@ -85,5 +88,14 @@ def _runs_of_files(instance: dg.DagsterInstance, before: datetime) -> Iterator[s
         for path in folder.iterdir():
             run_id = path.name.partition(".")[0]
             written = datetime.fromtimestamp(path.lstat().st_mtime, UTC).replace(tzinfo=None)
-            if written < before and is_valid_run_id(run_id):
+            if written < before and _is_run_id(run_id):
                 yield run_id
+
+
+def _is_run_id(text: str) -> bool:
+    """Return whether ``text`` is a UUID, as the identifiers of runs are."""
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.test_utils import create_run_for_test
+from dagster._core.test_utils import create_run_for_test  # Dagster has no public one
 
 from co2_assets.cli.dagster_runs import (
     MAX_RETRIES_TAG,

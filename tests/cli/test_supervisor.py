@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.test_utils import create_run_for_test
+from dagster._core.test_utils import create_run_for_test  # Dagster has no public one
 
 from co2_assets.cli import supervisor as up_module
 from co2_assets.cli.dagster_client import UpError

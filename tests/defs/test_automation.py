@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 import pytest
-from dagster._core.test_utils import create_run_for_test
+from dagster._core.test_utils import create_run_for_test  # Dagster has no public one
 
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.tables import MODEL_EVALUATIONS

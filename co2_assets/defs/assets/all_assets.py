@@ -1,4 +1,7 @@
-"""Every asset of the pipeline, in the order of its lineage, with what all of them share."""
+"""All assets of the pipeline in the order of their lineage, and what they have in common."""
+
+import warnings
+from collections.abc import Sequence
 
 import dagster as dg
 
@@ -11,7 +14,7 @@ from co2_assets.defs.assets.published_snapshot import published_snapshot
 from co2_assets.defs.assets.raw_energy_data import energi_data_service, raw_energy_data
 from co2_assets.defs.assets.trained_model import trained_model
 
-# A six-hour mark missed by an hour turns an asset red.
+# An asset becomes stale one hour after a six-hour mark at which it was not made.
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=OVERDUE_AFTER)
 
 forecast_pages = dg.AssetSpec(
@@ -24,16 +27,26 @@ forecast_pages = dg.AssetSpec(
 )
 
 
-def with_freshness(asset: dg.AssetsDefinition) -> dg.AssetsDefinition:
-    """Return the asset with the freshness policy of the six-hour schedule."""
-    return asset.map_asset_specs(lambda spec: spec.replace_attributes(freshness_policy=FRESHNESS))
+def shared_by_all(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """Return the assets with the six-hour schedule's freshness policy and with links to their source code.
+
+    The links name files on the machine that loads the definitions.
+    """
+    fresh = [
+        asset.map_asset_specs(lambda spec: spec.replace_attributes(freshness_policy=FRESHNESS))
+        for asset in assets
+    ]
+    with warnings.catch_warnings():
+        # Code references are in beta: without them an asset has no link, and all else works.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        linked = dg.with_source_code_references(fresh)
+    return [asset for asset in linked if isinstance(asset, dg.AssetsDefinition)]
 
 
 all_assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
     energi_data_service,
-    *(
-        with_freshness(asset)
-        for asset in (
+    *shared_by_all(
+        [
             *raw_energy_data,
             aggregated_data,
             engineered_features,
@@ -41,7 +54,7 @@ all_assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
             predictions,
             model_evaluations,
             published_snapshot,
-        )
+        ]
     ),
     forecast_pages,
 ]
