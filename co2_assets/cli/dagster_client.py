@@ -1,4 +1,4 @@
-"""What `co2 up` asks of Dagster's webserver, by its GraphQL API."""
+"""The requests that `co2 up` sends to the GraphQL API of Dagster's webserver."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ query Daemons { instance { daemonHealth { allDaemonStatuses { required healthy }
 
 
 class UpError(RuntimeError):
-    """A process did not start or ended early; the message names it and its log."""
+    """A process did not start or ended too early; the message names it and its log."""
 
 
 def ask(url: str, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -53,13 +53,13 @@ def ask(url: str, query: str, variables: dict[str, Any] | None = None) -> dict[s
 
 
 def daemons_healthy(url: str) -> bool:
-    """Return whether every required daemon has reported lately."""
+    """Return whether every required daemon has sent a heartbeat recently."""
     statuses = ask(url, DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
     return bool(statuses) and all(status["healthy"] for status in statuses if status["required"])
 
 
 def launch_tick(url: str) -> str:
-    """Launch the six-hour job through the webserver, as its launchpad would; return the run id."""
+    """Launch the six-hour job through the webserver; return the run id. Raises UpError if it is refused."""
     outcome = ask(url, LAUNCH_RUN, {"location": LOCATION, "job": TICK_JOB})["launchRun"]
     if outcome["__typename"] != "LaunchRunSuccess":
         raise UpError(f"the first run could not be launched: {outcome.get('message', outcome['__typename'])}")
@@ -68,7 +68,7 @@ def launch_tick(url: str) -> str:
 
 
 def run_status(url: str, run_id: str) -> str:
-    """Return the run's status as Dagster names it; UNKNOWN while the webserver is too busy to say."""
+    """Return the status of the run as Dagster names it; UNKNOWN if the webserver does not answer."""
     try:
         status: str = ask(url, RUN_STATUS, {"run": run_id})["runOrError"].get("status", UNKNOWN)
     except httpx.HTTPError:

@@ -1,4 +1,4 @@
-"""Run a job in this process, recorded in the Dagster instance so that the UI shows it."""
+"""Run a job in this process and record it in the Dagster instance, so that Dagster's UI shows the run."""
 
 import logging
 import os
@@ -20,46 +20,47 @@ logger = logging.getLogger(__name__)
 REPOSITORY_ROOT = Path(__file__).resolve().parents[2]
 CONFIGURATION = REPOSITORY_ROOT / "dagster.yaml"
 PROCESS_TAG = "co2/process"
-# Dagster's own tag: how often the daemon makes a failed run again.
+# A tag of Dagster: how many times the daemon retries a failed run.
 MAX_RETRIES_TAG = "dagster/max_retries"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-# The clock may be set between two looks at it. Nobody gets a number and gives it back so fast.
+# Two readings of a start time may differ by this much, because the clock may be set in between. No process
+# identifier is given to another process in so short a time.
 SAME_START_S = 2.0
-UNDER_WAY = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
+ACTIVE = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
-    """Return the folder of Dagster's storage, made in the home with our instance configuration.
+    """Return the folder of Dagster's storage; it is made in the home, with our instance configuration.
 
-    A DAGSTER_HOME with a configuration of its own, such as a container's with PostgreSQL, is kept: runs
-    of the command line are then recorded where its daemon's are.
+    If the environment has a DAGSTER_HOME with another configuration, such as that of a container with
+    PostgreSQL, that folder is returned, so that runs of the command are recorded where its daemon's are.
     """
-    given = os.environ.get("DAGSTER_HOME")
-    if given and _is_configured_otherwise(Path(given) / "dagster.yaml"):
-        return Path(given)
+    dagster_home = os.environ.get("DAGSTER_HOME")
+    if dagster_home and _has_other_configuration(Path(dagster_home) / "dagster.yaml"):
+        return Path(dagster_home)
     folder = Home(settings.home).dagster.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(CONFIGURATION, folder / "dagster.yaml")
     return folder
 
 
-def _is_configured_otherwise(path: Path) -> bool:
+def _has_other_configuration(path: Path) -> bool:
     return path.exists() and path.read_bytes() != CONFIGURATION.read_bytes()
 
 
 def is_of_home(dagster_home: Path, settings: Settings) -> bool:
-    """Return whether only what works on this home records its runs in ``dagster_home``."""
+    """Return whether ``dagster_home`` belongs to this home, so that no other home records its runs there."""
     return dagster_home == Home(settings.home).dagster.resolve()
 
 
 def export(settings: Settings) -> dict[str, str]:
-    """Return the environment in which Dagster's processes find these settings."""
+    """Return the environment variables that give these settings to Dagster's processes."""
     return {**settings.environment(), "DAGSTER_HOME": str(prepare_dagster_home(settings))}
 
 
 @contextmanager
 def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """Open the home's Dagster instance; runs that died with their process are ended first."""
+    """Open the home's Dagster instance, after runs whose process is gone have been marked as failed."""
     os.environ.update(export(settings))
     with dg.DagsterInstance.get() as instance:
         end_dead_runs(instance)
@@ -67,12 +68,12 @@ def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
 
 
 def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Fail the runs whose process is gone and free their slots; return their identifiers.
+    """Mark the runs whose process is gone as failed and free their slots; return their identifiers.
 
-    The daemon's monitor does this for the runs it launched. A run of the command line that was
-    killed has nobody else: it would hold the writer's slot for ever.
+    The daemon's monitor does this for the runs that the daemon launched. Without this function, a run of the
+    command that was killed would keep the writer's slot for ever.
     """
-    statuses = [*UNDER_WAY, dg.DagsterRunStatus.NOT_STARTED]
+    statuses = [*ACTIVE, dg.DagsterRunStatus.NOT_STARTED]
     ended = []
     for run in instance.get_runs(dg.RunsFilter(statuses=statuses)):
         process = _process_of(run)
@@ -83,15 +84,15 @@ def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
 
 
 def end_leftover_runs(instance: dg.DagsterInstance, launched_anew: Collection[str] = ()) -> list[str]:
-    """Fail the runs that a daemon left under way and free their slots; return their identifiers.
+    """Mark the runs that an earlier daemon left active as failed, free their slots, and return their ids.
 
-    To be called only where no daemon runs, before one is started: a run that it launched carries no
-    process, so that after a power failure it would pass for alive for two hours and hold the slot.
-    The daemon makes such a run again, but for jobs ``launched_anew`` by the caller: both would be one
-    too many. Runs of a living `co2 tick` stay, and queued ones, which the daemon takes up.
+    Call this only when no daemon runs, before one is started. A run that a daemon launched has no process
+    tag: after a power failure it would count as active for two hours and keep the slot. The daemon retries
+    such runs, except those of the jobs in ``launched_anew``, which the caller launches itself. Runs of a
+    `co2 tick` that is still alive are kept, and so are queued runs, which the daemon starts.
     """
     ended = end_dead_runs(instance)
-    for run in instance.get_runs(dg.RunsFilter(statuses=list(UNDER_WAY))):
+    for run in instance.get_runs(dg.RunsFilter(statuses=list(ACTIVE))):
         if _process_of(run) is not None:
             continue
         if run.job_name in launched_anew:
@@ -102,13 +103,13 @@ def end_leftover_runs(instance: dg.DagsterInstance, launched_anew: Collection[st
 
 
 def _process_of(run: dg.DagsterRun) -> str | None:
-    """Return the identity of the process of a run of the command line; None for the daemon's."""
-    # A run made again in the UI is the daemon's, and has the tags of the one before.
+    """Return the identity of the process of a run of the command; None for a run of the daemon."""
+    # A run that was retried in the UI is the daemon's, but it has the tags of the first run.
     return None if run.parent_run_id else run.tags.get(PROCESS_TAG)
 
 
 def _end(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> None:
-    # One that was being cancelled must not be made again, as failed ones are.
+    # A failed run is retried; a run that was being cancelled must not be.
     if run.status is dg.DagsterRunStatus.CANCELING:
         instance.report_run_canceled(run, message)
     else:
@@ -117,18 +118,17 @@ def _end(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> None
 
 
 def process_identity(pid: int) -> str:
-    """Return what no other process has, on any machine start: number, start of the machine, own start.
+    """Return an identity that no other process has: its number, the boot of the machine, and its start time.
 
-    The number alone is given to another process sooner or later, in a container at its next start.
-    The own start counts in seconds from the machine's, which a clock that is set does not move.
-    Raises psutil.NoSuchProcess.
+    The number alone is used again for other processes, in a container after each start. The start time is
+    in seconds since the boot, so that setting the clock does not change it. Raises psutil.NoSuchProcess.
     """
     started = psutil.Process(pid).create_time() - psutil.boot_time()
     return f"{pid} {_boot()} {started:.2f}"
 
 
 def _boot() -> str:
-    """Return the identifier of the machine's start; ``-`` where the system has none."""
+    """Return the identifier of the machine's last boot; ``-`` if the system has none."""
     try:
         return BOOT_ID.read_text(encoding="ascii").strip() or "-"
     except OSError:
@@ -136,13 +136,13 @@ def _boot() -> str:
 
 
 def is_alive(identity: str) -> bool:
-    """Return whether the process of a `process_identity` is still there; of doubtful ones, True.
+    """Return whether the process of a `process_identity` still runs; True if that cannot be found out.
 
-    Versions of before tagged the number alone.
+    Earlier versions stored only the number of the process.
     """
     try:
         number, *start = identity.split()
-        # One that was killed stays in the table until its parent asks for it.
+        # A killed process stays in the process table until its parent asks for its exit code.
         if psutil.Process(int(number)).status() == psutil.STATUS_ZOMBIE:
             return False
         _, boot, started = process_identity(int(number)).split()
@@ -150,14 +150,14 @@ def is_alive(identity: str) -> bool:
     except psutil.NoSuchProcess:
         return False
     except (psutil.AccessDenied, ValueError):
-        return True  # it may not be looked at, or somebody else wrote the tag
+        return True  # we may not read the process, or another program wrote the tag
 
 
 def run_job(settings: Settings, job_name: str, run_config: Mapping[str, Any] | None = None) -> bool:
-    """Execute a job of the pipeline here and now; return whether it succeeded and was published.
+    """Execute a job of the pipeline in this process; return whether it succeeded and was published.
 
-    Dagster counts a run as good whose resources failed at its end, which is when it is published.
-    Raises SettingsError for a source that does not exist, before anything is started.
+    The publication is checked here because it is done when the run's resource is closed, and Dagster
+    ignores failures there. Raises SettingsError for a source that does not exist, before anything starts.
     """
     source_label(settings)
     before = published_snapshot(settings)
@@ -174,5 +174,5 @@ def run_job(settings: Settings, job_name: str, run_config: Mapping[str, Any] | N
     after = published_snapshot(settings)
     published = after is not None and (before is None or after.version != before.version)
     if not published:
-        logger.error("Nothing was published: readers still see what was there before. Is the disk full?")
+        logger.error("Nothing was published: readers still see the data of before. Is the disk full?")
     return result.success and published

@@ -23,7 +23,8 @@ AsOfOption = Annotated[
     typer.Option(
         "--as-of",
         metavar="TIME",
-        help="Run as if it were this instant, as 2024-06-01T00:00Z. Default: now; for an archive, its end.",
+        help="Run as if the time were this instant, such as 2024-06-01T00:00Z. Default: now; for an archive, "
+        "its end.",
         show_default=False,
     ),
 ]
@@ -66,4 +67,5 @@ class Every(StrEnum):
 
     @property
     def hours(self) -> int:
+        """The interval in hours."""
         return int(self.value.removesuffix("h"))

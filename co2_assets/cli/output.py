@@ -11,16 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from co2_assets.contracts.areas import AREAS, DENMARK
-from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS, QUANTILES
+from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, QUANTILE_COLUMNS, QUANTILES
 from co2_assets.contracts.sources import SourceKind
+from co2_assets.contracts.time import COPENHAGEN
 from co2_assets.pipeline.status import Status, instant, newest_forecast
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.snapshots import Snapshot
 
-DANISH_ZONE = "Europe/Copenhagen"
-HEADLINE_HOURS = 6
 BAR_WIDTH = 12
 
+# One sentence about data that are not live.
 SOURCE_NOTES: dict[str, str] = {
     SourceKind.SIMULATOR: "Simulated: these numbers are made up.",
     SourceKind.ARCHIVE: "Replay of recorded data: not the present.",
@@ -29,7 +29,7 @@ SOURCE_NOTES: dict[str, str] = {
 
 def danish(value: pd.Timestamp) -> str:
     """Return a naive UTC time as Danish clock time."""
-    return f"{value.tz_localize('UTC').tz_convert(DANISH_ZONE):%a %H:%M}"
+    return f"{value.tz_localize('UTC').tz_convert(COPENHAGEN):%a %H:%M}"
 
 
 def _number(value: Any, digits: int = 1, suffix: str = "") -> str:
@@ -45,19 +45,19 @@ def _time(value: pd.Timestamp) -> str:
 
 
 def forecast_table(
-    snapshot: Snapshot, area: str = DENMARK.name, *, by: datetime | None = None
+    snapshot: Snapshot, area_name: str = DENMARK.name, *, by: datetime | None = None
 ) -> RenderableType:
-    """Return the newest forecast of an area: median, bands and a bar for each of the coming hours.
+    """Return the newest forecast of an area: median, bands and a bar for each hour.
 
-    ``by`` is until when it may have been issued, naive UTC; None takes the newest of all.
+    ``by`` is the latest issue time to consider, naive UTC; None considers all.
     """
-    forecast = newest_forecast(snapshot, area, by)
+    forecast = newest_forecast(snapshot, area_name, by)
     if forecast.empty:
         return Text("No forecast has been issued yet.")
     issued = forecast["issue_time_utc"].iloc[0]
-    place = AREAS[area].title
+    title = AREAS[area_name].title
     table = Table(
-        title=f"Carbon intensity of power in {place}, g CO2/kWh, issued {issued:%Y-%m-%d %H:%M} UTC",
+        title=f"Carbon intensity of power in {title}, g CO2/kWh, issued {issued:%Y-%m-%d %H:%M} UTC",
         title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1),
@@ -77,7 +77,7 @@ def forecast_table(
             f"{row['q05_g_per_kwh']:.0f}–{row['q95_g_per_kwh']:.0f}",
             _number(row["energinet_prognosis_g_per_kwh"], 0),
             "█" * max(1, round(BAR_WIDTH * row["q50_g_per_kwh"] / largest)),
-            style="bold" if row["lead_hours"] <= HEADLINE_HOURS else None,
+            style="bold" if row["lead_hours"] <= HEADLINE_LEADS[1] else None,
         )
     lines: list[RenderableType] = [table]
     if note := SOURCE_NOTES.get(snapshot.source):
@@ -90,14 +90,14 @@ def forecast_table(
 
 
 def forecast_json(
-    snapshot: Snapshot, area: str = DENMARK.name, *, by: datetime | None = None
+    snapshot: Snapshot, area_name: str = DENMARK.name, *, by: datetime | None = None
 ) -> dict[str, Any]:
-    """Return `forecast_table`'s forecast as plain JSON values; ``hours`` is empty when there is none."""
-    forecast = newest_forecast(snapshot, area, by)
+    """Return the forecast of `forecast_table` as plain JSON values; ``hours`` is empty if there is none."""
+    forecast = newest_forecast(snapshot, area_name, by)
     head = {
         "source": snapshot.source,
         "as_of_utc": instant(snapshot.as_of_utc),
-        "price_area": area,
+        "price_area": area_name,
         "unit": "g CO2/kWh",
     }
     if forecast.empty:
@@ -122,7 +122,7 @@ def forecast_json(
 
 
 def model_summary(snapshot: Snapshot) -> RenderableType:
-    """Return the newest model and what was decided of it."""
+    """Return the newest model, its test error, and whether it was promoted."""
     newest = snapshots.query(
         snapshot,
         "SELECT * FROM model_table WHERE price_area = ? ORDER BY trained_at_utc DESC LIMIT 1",
@@ -140,7 +140,7 @@ def model_summary(snapshot: Snapshot) -> RenderableType:
 
 
 def tick_summary(snapshot: Snapshot, seconds: float, peak_megabytes: float) -> RenderableType:
-    """Return the closing lines of a tick: rows, model, forecast, accuracy, seconds."""
+    """Return the last lines of a tick: the forecast, the rows fetched, the accuracy, time and memory."""
     fetched = snapshots.query(
         snapshot,
         """
@@ -183,7 +183,7 @@ def tick_summary(snapshot: Snapshot, seconds: float, peak_megabytes: float) -> R
 
 
 def quarantine_table(values: pd.DataFrame) -> RenderableType:
-    """Return the quarantined values: which, why and since when."""
+    """Return the quarantined values with the reason and the times of quarantine and release."""
     if values.empty:
         return Text("Nothing is quarantined.")
     table = Table(box=box.SIMPLE_HEAD)
@@ -209,9 +209,9 @@ def status_table(state: Status) -> RenderableType:
     if age is None:
         lines.append("Forecast    OVERDUE: none was ever issued")
     else:
-        word = "OVERDUE: " if state.overdue else ""
+        warning = "OVERDUE: " if state.overdue else ""
         lines.append(
-            f"Forecast    {word}issued {state.issued_at:%Y-%m-%d %H:%M} UTC, "
+            f"Forecast    {warning}issued {state.issued_at:%Y-%m-%d %H:%M} UTC, "
             f"{age.total_seconds() / 3600:.1f} h ago"
         )
     causes = json.loads(state.degraded_causes)
@@ -227,7 +227,7 @@ def status_table(state: Status) -> RenderableType:
             f"hours, leads 1-6 (persistence {_number(score['persistence_accuracy_percent'])} %)"
         )
     else:
-        lines.append("Accuracy    nothing has come true yet")
+        lines.append("Accuracy    no forecast hour has passed yet")
     lines.append(f"Quarantine  {state.quarantined} values")
     table = Table(box=box.SIMPLE_HEAD)
     for heading in ("dataset", "newest row, UTC", "rows", "last good fetch, UTC"):
@@ -255,7 +255,7 @@ BACKTEST_FORECASTS = {
 
 
 def backtest_table(report: dict[str, Any]) -> RenderableType:
-    """Return a backtest's errors by lead, beside the baselines."""
+    """Return the errors of a backtest by lead, with those of the baselines."""
     table = Table(
         title="MAE g/kWh (MAPE %) by lead", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1)
     )

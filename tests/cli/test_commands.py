@@ -1,5 +1,6 @@
 """The `co2` command: exit codes, messages with a remedy, JSON and nothing else on standard output."""
 
+import importlib.metadata
 import json
 import socket
 import subprocess
@@ -23,7 +24,7 @@ from co2_assets.warehouse.lock import exclusive
 from co2_assets.warehouse.paths import Home
 from tests.support.pipeline_runs import HISTORY_DAYS, HOUR, SMALL, T0, failures, published, run, simulated
 
-COMMANDS = ("up", "tick", "train", "forecast", "status", "backtest")
+COMMANDS = ("up", "tick", "train", "backtest", "backfill", "forecast", "status", "quarantine")
 DONE, FAILED, USAGE = 0, 1, 2
 
 
@@ -80,9 +81,9 @@ def test_misuse_is_said_in_one_line(tmp_path: Path, command: str, misuse: str) -
     ("name", "value", "words"),
     [
         ("CO2_HISTORY_DAYS", "-5", "history days must be"),
-        ("CO2_HISTORY_DAYS", "many", "no whole number"),
-        ("CO2_SEED", "x", "no whole number"),
-        ("CO2_AS_OF", "noon", "CO2_AS_OF 'noon' is no ISO 8601 instant"),
+        ("CO2_HISTORY_DAYS", "many", "not a whole number"),
+        ("CO2_SEED", "x", "not a whole number"),
+        ("CO2_AS_OF", "noon", "CO2_AS_OF 'noon' is not an ISO 8601 instant"),
     ],
 )
 def test_a_bad_variable_is_named(
@@ -221,8 +222,8 @@ def test_a_backtest_too_short_for_a_lead_says_nothing_of_it() -> None:
         (("--source", "windmill"), "no source 'windmill'"),
         (("--source", "archive:/nowhere"), "nowhere"),
         (("--source", "simulator", "--dagster-port", "8050"), "must differ"),
-        (("--source", "simulator", "--host", "no.such.host.invalid"), "no address of this machine"),
-        (("--source", "simulator", "--host", "192.0.2.1"), "no address of this machine"),
+        (("--source", "simulator", "--host", "no.such.host.invalid"), "not an address of this machine"),
+        (("--source", "simulator", "--host", "192.0.2.1"), "not an address of this machine"),
     ],
 )
 def test_up_refuses_what_cannot_come_up(tmp_path: Path, options: tuple[str, ...], words: str) -> None:
@@ -242,7 +243,7 @@ def test_a_home_is_watched_once(tmp_path: Path) -> None:
             check=False,
         )
     assert done.returncode == FAILED
-    assert "another `co2 up` watches" in done.stderr
+    assert "another `co2 up` uses" in done.stderr
 
 
 def free_port() -> int:
@@ -261,3 +262,19 @@ def test_tick_is_recorded_and_closes_with_a_summary(home: Path, monkeypatch: pyt
     assert "Done in" in result.stdout
     assert published(simulated(home)).as_of_utc == T0 + 6 * HOUR
     assert (home / "dagster" / "history" / "runs.db").exists()
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    result = co2("--version")
+    assert (result.exit_code, result.stderr) == (DONE, "")
+    assert result.stdout == f"co2 {importlib.metadata.version('co2-assets')}\n"
+
+
+@pytest.mark.parametrize("columns", ["60", "80"])
+def test_help_shows_whole_summaries(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    result = co2("--help")
+    shown = " ".join(result.stdout.split())
+    for registered in app.registered_commands:
+        assert registered.short_help
+        assert registered.short_help in shown

@@ -59,19 +59,19 @@ class Up:
             stderr=subprocess.STDOUT,
             env={**os.environ, "CO2_HISTORY_DAYS": SMALLEST_HISTORY_DAYS},
         )
-        self.said = ""
+        self.output = ""
 
     def wait_for(self, words: str) -> str:
-        """Read what it prints until ``words`` appear; return all it has said."""
+        """Read what it prints until ``words`` appear; return all it has printed."""
         assert self.process.stdout is not None
         deadline = time.monotonic() + DEADLINE_S
-        while words not in self.said:
-            assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.said}"
-            assert "co2: " not in self.said, self.said
+        while words not in self.output:
+            assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.output}"
+            assert "co2: " not in self.output, self.output
             readable, _, _ = select.select([self.process.stdout], [], [], deadline - time.monotonic())
-            assert readable, f"{words!r} was not said within {DEADLINE_S} s:\n{self.said}"
-            self.said += os.read(self.process.stdout.fileno(), 65536).decode()
-        return self.said
+            assert readable, f"{words!r} was not printed within {DEADLINE_S} s:\n{self.output}"
+            self.output += os.read(self.process.stdout.fileno(), 65536).decode()
+        return self.output
 
     def ask(self, query: str, **variables: object) -> Any:
         answer = httpx.post(
@@ -107,16 +107,16 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 @pytest.fixture(scope="module")
 def first_run(up: Up) -> Any:
     """The first run, once the forecast it made has been printed."""
-    said = up.wait_for("Model DK-")
-    run_id = said.split("/runs/")[1].split()[0]
+    output = up.wait_for("Model DK-")
+    run_id = output.split("/runs/")[1].split()[0]
     return up.ask(RUN, run=run_id)["runOrError"]
 
 
 def test_says_where_things_are_and_that_data_are_made_up(up: Up, first_run: Any) -> None:
     assert first_run["status"] == "SUCCESS"
-    assert f"http://127.0.0.1:{up.dagster_port}" in up.said
-    assert f"http://127.0.0.1:{up.page_port}" in up.said
-    assert "made up" in up.said
+    assert f"http://127.0.0.1:{up.dagster_port}" in up.output
+    assert f"http://127.0.0.1:{up.page_port}" in up.output
+    assert "made up" in up.output
 
 
 def test_first_run_fills_the_whole_lineage(first_run: Any) -> None:

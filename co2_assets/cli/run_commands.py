@@ -1,0 +1,217 @@
+"""The commands that run something: `co2 up`, `tick`, `train`, `backtest` and `backfill`."""
+
+import json
+import resource
+import sys
+import time
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from co2_assets.cli.app import FAILED, clear_errors, command, err, out, require_snapshot, settings_from
+from co2_assets.cli.options import AreaOption, AsOfOption, Every, HomeOption, SourceOption
+from co2_assets.contracts.areas import DENMARK
+from co2_assets.settings import (
+    DEFAULT_BACKFILL_DAYS,
+    MAXIMUM_HISTORY_DAYS,
+    Settings,
+    SettingsError,
+    parse_instant,
+)
+
+
+@command
+def up(
+    source: SourceOption = None,
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+    host: Annotated[
+        str,
+        typer.Option(help="Address to listen on; anything but a loopback address lets others reach the UI."),
+    ] = "127.0.0.1",
+    dagster_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Dagster's UI.")] = 3000,
+    page_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the forecast page.")] = 8050,
+) -> None:
+    """Start everything: Dagster's UI and daemon, the forecast page, and a first run."""
+    from co2_assets.cli.dagster_client import UpError
+    from co2_assets.cli.output import forecast_table
+    from co2_assets.cli.start_everything import start_everything
+
+    with clear_errors():
+        settings = resolved(settings_from(source, as_of, home))
+
+        def first_run_done(succeeded: bool) -> None:
+            if succeeded:
+                out.print(forecast_table(require_snapshot(settings)))
+            else:
+                err.print("co2: the first run failed; its page in Dagster shows the reason")
+
+        try:
+            start_everything(
+                settings,
+                host=host,
+                dagster_port=dagster_port,
+                page_port=page_port,
+                progress=lambda text: out.print(text, soft_wrap=True),
+                first_run_done=first_run_done,
+            )
+        except UpError as error:
+            err.print(f"co2: {error}")
+            raise typer.Exit(FAILED) from error
+
+
+@command
+def tick(source: SourceOption = None, as_of: AsOfOption = None, home: HomeOption = None) -> None:
+    """Run the six-hour job once, in this process; Dagster's UI shows the run."""
+    from co2_assets.cli.output import tick_summary
+    from co2_assets.defs.automation import DEEPEN_JOB, TICK_JOB
+    from co2_assets.pipeline.fetch_plan import history_left
+
+    with clear_errors():
+        settings = resolved(settings_from(source, as_of, home))
+        started = time.perf_counter()
+        run_or_exit(settings, TICK_JOB)
+        snapshot = require_snapshot(settings)
+        # Without a daemon, each tick also fetches the next windows of older history.
+        if history_left(snapshot, settings, snapshot.as_of_utc):
+            run_or_exit(settings, DEEPEN_JOB)
+        out.print(tick_summary(require_snapshot(settings), time.perf_counter() - started, peak_megabytes()))
+
+
+@command
+def train(
+    source: SourceOption = None,
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed; the same seed gives the same model.")] = None,
+    if_needed: Annotated[
+        bool, typer.Option("--if-needed", help="Train only if the retraining rule asks for it.")
+    ] = False,
+) -> None:
+    """Train a challenger now; it becomes champion only where it is better."""
+    from co2_assets.cli.output import model_summary
+    from co2_assets.defs.automation import RETRAIN_JOB, retrain_config
+    from co2_assets.pipeline.retraining import Trigger, decide_now
+
+    with clear_errors():
+        settings = resolved_to_held(settings_from(source, as_of, home))
+        if seed is not None:
+            settings = replace(settings, seed=seed)
+        trigger: str = Trigger.REQUESTED
+        if if_needed:
+            decision = decide_now(settings, require_snapshot(settings))
+            out.print(decision.sentence)
+            if not decision.train:
+                return
+            trigger = decision.trigger
+        run_or_exit(settings, RETRAIN_JOB, retrain_config(trigger))
+        out.print(model_summary(require_snapshot(settings)))
+
+
+@command
+def backtest(
+    start: Annotated[str, typer.Option("--from", metavar="TIME", help="First issue time.")],
+    end: Annotated[str, typer.Option("--to", metavar="TIME", help="End of the issue times, exclusive.")],
+    every: Annotated[Every, typer.Option(help="Time between two forecasts.")] = Every.SIX_HOURS,
+    train_until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Train a model on what was known then; default: use the champion.",
+            show_default=False,
+        ),
+    ] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write the report as JSON.", show_default=False),
+    ] = None,
+    area_name: AreaOption = DENMARK.name,
+    source: SourceOption = None,
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Score forecasts of the past, made with what was known then, and the baselines."""
+    from co2_assets.cli.output import backtest_table
+    from co2_assets.pipeline.run_backtest import BacktestError, run_backtest
+
+    with clear_errors():
+        settings = resolved_to_held(settings_from(source, as_of, home))
+        if json_file is not None and not json_file.parent.is_dir():
+            raise SettingsError(f"--json {json_file}: there is no folder {json_file.parent}")
+        try:
+            report = run_backtest(
+                settings,
+                start=parse_instant(start, "--from"),
+                end=parse_instant(end, "--to"),
+                every_hours=every.hours,
+                area_name=area_name,
+                train_until=parse_instant(train_until, "--train-until") if train_until else None,
+                say=lambda line: err.print(f"{datetime.now():%H:%M:%S}  {line}"),
+            )
+        except BacktestError as error:
+            err.print(f"co2: {error}")
+            raise typer.Exit(FAILED) from error
+        out.print(backtest_table(report))
+        if json_file is not None:
+            json_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+            err.print(f"report written to {json_file}")
+
+
+@command
+def backfill(
+    days: Annotated[
+        int, typer.Option(min=1, max=MAXIMUM_HISTORY_DAYS, help="How many days, up to now, to score.")
+    ] = DEFAULT_BACKFILL_DAYS,
+    source: SourceOption = None,
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Score the past quarter as if it had been live, and store the scores.
+
+    A model is trained on what was known at the beginning. It forecasts at every six-hour mark since then,
+    with what was known at that mark. The pages show these scores separately from those of live forecasts.
+    A backfill that was stopped continues where it stopped.
+    """
+    from co2_assets.defs.automation import BACKFILL_JOB, backfill_config
+
+    with clear_errors():
+        settings = resolved_to_held(settings_from(source, as_of, home))
+        require_snapshot(settings)
+        run_or_exit(settings, BACKFILL_JOB, backfill_config(days))
+
+
+def resolved(settings: Settings) -> Settings:
+    """Return the settings with ``auto`` replaced by the source that a run would fetch from.
+
+    Raises SettingsError for a source that does not exist.
+    """
+    from co2_assets.pipeline.run import resolve_source, source_label
+
+    source_label(settings)
+    return replace(settings, source=resolve_source(settings))
+
+
+def resolved_to_held(settings: Settings) -> Settings:
+    """Return the settings with ``auto`` replaced by the source whose data are stored."""
+    from co2_assets.pipeline.run import held_source
+
+    return replace(settings, source=held_source(settings))
+
+
+def run_or_exit(settings: Settings, job: str, run_config: dict[str, Any] | None = None) -> None:
+    """Run a job in this process; exit with code 1 if it fails."""
+    from co2_assets.cli.dagster_runs import run_job
+
+    if not run_job(settings, job, run_config):
+        err.print(f"co2: the run of {job} failed; the lines above show where")
+        raise typer.Exit(FAILED)
+
+
+def peak_megabytes() -> float:
+    """Return the largest amount of memory that this process has used so far, MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in KiB, macOS in bytes.
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

@@ -1,0 +1,134 @@
+"""Start Dagster's webserver and daemon and the forecast page, watch them, and end them together."""
+
+import errno
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+
+from co2_assets.cli.dagster_client import FINISHED, UNKNOWN, UpError, daemons_healthy, launch_tick, run_status
+from co2_assets.cli.dagster_runs import (
+    REPOSITORY_ROOT,
+    dagster_instance,
+    end_leftover_runs,
+    export,
+    is_of_home,
+)
+from co2_assets.cli.supervisor import Interrupted, Supervisor, wait_until
+from co2_assets.defs.automation import TICK_JOB
+from co2_assets.pipeline.progress import Progress
+from co2_assets.settings import Settings, SettingsError
+from co2_assets.warehouse.errors import WarehouseBusy
+from co2_assets.warehouse.lock import exclusive
+from co2_assets.warehouse.paths import Home
+
+WATCH_S = 1.0
+
+
+def require_free_port(host: str, port: int, option: str) -> None:
+    """Raise SettingsError if the port cannot be listened on; ``option`` is the option that changes it."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror as error:
+        raise SettingsError(f"--host {host} is not an address of this machine ({error.strerror})") from error
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise SettingsError(f"--host {host} is not an address of this machine") from error
+            raise SettingsError(
+                f"port {port} on {host} cannot be used ({error.strerror}); choose another with {option}"
+            ) from error
+
+
+@contextmanager
+def single_instance(settings: Settings) -> Iterator[None]:
+    """Lock the home for this `co2 up`, because two daemons would run each schedule twice. Raises UpError."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(exclusive(Home(settings.home).root / "up.lock", timeout_s=0))
+        except WarehouseBusy as error:
+            raise UpError(
+                f"another `co2 up` uses {settings.home} already; stop it, or choose another --home"
+            ) from error
+        yield
+
+
+def start_everything(
+    settings: Settings,
+    *,
+    host: str,
+    dagster_port: int,
+    page_port: int,
+    progress: Progress,
+    first_run_done: Callable[[bool], None],
+) -> None:
+    """Start all processes, launch the first run, and watch them until Ctrl-C or SIGTERM.
+
+    ``progress`` gets the lines for the person who started it. ``first_run_done`` is called once with whether
+    the first run succeeded. Raises SettingsError for a port in use, and UpError if a process fails or
+    another `co2 up` uses the home.
+    """
+    if dagster_port == page_port:
+        raise SettingsError(f"--dagster-port and --page-port are both {page_port}: they must differ")
+    require_free_port(host, dagster_port, "--dagster-port")
+    require_free_port(host, page_port, "--page-port")
+    with single_instance(settings):
+        started = time.monotonic()
+        supervisor = Supervisor(export(settings), Home(settings.home).root / "logs")
+        # The handler only sets a flag: an exception during a start could leave a process that nobody ends.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda _signal, _frame: supervisor.interrupted.set())
+        address = f"[{host}]" if ":" in host else host
+        dagster_url, page_url = f"http://{address}:{dagster_port}", f"http://{address}:{page_port}"
+        workspace = ["-w", str(REPOSITORY_ROOT / "workspace.yaml")]
+        try:
+            progress("Starting Dagster and the forecast page.")
+            # This process creates Dagster's tables, so that the processes below do not all try to.
+            with dagster_instance(settings) as instance:
+                # The lock excludes other daemons on this home. A shared Dagster instance may have one.
+                if is_of_home(Path(instance.root_directory), settings) and (
+                    ended := end_leftover_runs(instance, launched_anew=[TICK_JOB])
+                ):
+                    progress(
+                        f"{len(ended)} run(s) that were cut off at the last shutdown are recorded as failed."
+                    )
+            supervisor.start(
+                "webserver",
+                [sys.executable, "-m", "dagster_webserver", "-h", host, "-p", str(dagster_port), *workspace],
+            )
+            supervisor.start("daemon", [sys.executable, "-m", "dagster._daemon", "run", *workspace])
+            supervisor.start(
+                "pages", [sys.executable, "-m", "co2_dash", "--host", host, "--port", str(page_port)]
+            )
+            wait_until(lambda: httpx.get(f"{page_url}/healthz").is_success, supervisor, "the page")
+            wait_until(
+                lambda: httpx.get(f"{dagster_url}/server_info").is_success, supervisor, "the webserver"
+            )
+            wait_until(lambda: daemons_healthy(dagster_url), supervisor, "the daemon")
+            run_id = launch_tick(dagster_url)
+            progress(
+                f"Ready after {time.monotonic() - started:.0f} s.\n"
+                f"  Forecast page  {page_url}\n"
+                f"  Dagster        {dagster_url}\n"
+                f"  First run      {dagster_url}/runs/{run_id}\n"
+                "Ctrl-C ends everything."
+            )
+            status = UNKNOWN
+            while True:
+                supervisor.wait(WATCH_S)
+                if status not in FINISHED:
+                    status = run_status(dagster_url, run_id)
+                    if status in FINISHED:
+                        first_run_done(status == "SUCCESS")
+        except Interrupted:
+            progress("Stopping.")
+        finally:
+            supervisor.stop()
