@@ -1,4 +1,4 @@
-"""The one Definitions object of the pipeline, put together from its parts."""
+"""The Definitions object of the pipeline, which Dagster loads."""
 
 import dagster as dg
 
@@ -19,7 +19,7 @@ from co2_assets.settings import Settings
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
-    """Return the pipeline's definitions with these settings as the resource's defaults."""
+    """Return the pipeline's definitions; ``settings`` are the defaults of the resource."""
     return dg.Definitions(
         assets=all_assets,
         asset_checks=all_checks,

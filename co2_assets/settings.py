@@ -1,4 +1,4 @@
-"""What one run is told: where its files are, where its data come from and what time it is."""
+"""The settings of a process: the home folder, the source of the data, the time, and the seed."""
 
 import os
 from collections.abc import Mapping
@@ -12,41 +12,43 @@ from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.time import utc_now
 
 DEFAULT_HISTORY_DAYS = 730
-# A model needs some weeks to learn from; more than ten years would outrun the service's history.
+# A quarter of a year.
+DEFAULT_BACKFILL_DAYS = 90
+# A model needs some weeks to learn from. The service has less than ten years of history.
 MINIMUM_HISTORY_DAYS = 30
 MAXIMUM_HISTORY_DAYS = 3650
-# The column that keeps it is a 32-bit one.
+# The seed is stored in a 32-bit column.
 MAXIMUM_SEED = 2**31 - 1
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be used; the message names it and what would do."""
+    """A setting that cannot be used; the message names it and says what is allowed."""
 
 
 def parse_instant(text: str, name: str = "time") -> datetime:
-    """Return an ISO 8601 instant as naive UTC; without an offset it is taken as UTC.
+    """Return an ISO 8601 instant as naive UTC; a text without an offset is read as UTC.
 
-    Raises SettingsError when the text is no such instant.
+    ``name`` is what the error message calls it. Raises SettingsError if the text is not an instant.
     """
     try:
         instant = dateutil_parser.isoparse(text.strip())
     except ValueError as error:
         raise SettingsError(
-            f"{name} {text!r} is no ISO 8601 instant; write it as 2024-06-01T00:00Z"
+            f"{name} {text!r} is not an ISO 8601 instant; write it as 2024-06-01T00:00Z"
         ) from error
     if instant.tzinfo is not None:
         try:
             instant = instant.astimezone(UTC).replace(tzinfo=None)
         except OverflowError as error:
-            raise SettingsError(f"{name} {text!r} lies outside of the calendar") from error
+            raise SettingsError(f"{name} {text!r} is outside of the calendar") from error
     return instant.replace(microsecond=0)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of one process, from the environment (``CO2_*``) and over it the command line.
+    """Settings of one process, from the environment (``CO2_*``) and the command line, which comes first.
 
-    ``as_of`` stands still in place of the clock; None follows the clock.
+    ``as_of`` (naive UTC) replaces the clock; with None the clock is used.
     """
 
     home: Path = Path("data")
@@ -64,7 +66,7 @@ class Settings:
         if not 0 <= self.seed <= MAXIMUM_SEED:
             raise SettingsError(f"the seed must be 0..{MAXIMUM_SEED}, not {self.seed}")
         if self.as_of is not None and self.as_of > utc_now() and self.source != SourceKind.SIMULATOR:
-            raise SettingsError(f"as-of {self.as_of:%Y-%m-%dT%H:%MZ} lies in the future")
+            raise SettingsError(f"as-of {self.as_of:%Y-%m-%dT%H:%MZ} is in the future")
         if self.as_of is not None and self.source == SourceKind.LIVE:
             raise SettingsError(
                 "the live service cannot be asked for an earlier time: it overwrites its forecasts; "
@@ -90,12 +92,12 @@ class Settings:
                 try:
                     number = int(env[name])
                 except ValueError as error:
-                    raise SettingsError(f"{name} {env[name]!r} is no whole number") from error
+                    raise SettingsError(f"{name} {env[name]!r} is not a whole number") from error
                 settings = replace(settings, **{field: number})  # type: ignore[arg-type]
         return settings
 
     def environment(self) -> dict[str, str]:
-        """Return these settings as environment variables, for the processes one starts."""
+        """Return these settings as environment variables for processes that are started."""
         kind, colon, folder = self.source.partition(":")
         variables = {
             "CO2_HOME": str(self.home.resolve()),

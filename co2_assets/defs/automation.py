@@ -1,4 +1,4 @@
-"""When things run: the six-hour job, the deepening of history, the retraining sensor."""
+"""The jobs, the schedules that start them, and the sensor that asks for a new model."""
 
 import json
 from collections.abc import Iterator
@@ -10,45 +10,55 @@ from pydantic import Field
 
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import AREAS
-from co2_assets.defs.assets.metadata import markdown_table
+from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, MARK_HOURS
+from co2_assets.defs.assets.metadata import frame_value
 from co2_assets.defs.assets.trained_model import LearningConfig
 from co2_assets.pipeline.fetch_plan import history_left
-from co2_assets.pipeline.retraining import (
-    decide,
-    read_retraining_inputs,
-)
+from co2_assets.pipeline.retraining import decide, read_retraining_inputs
 from co2_assets.pipeline.run import Run, published_snapshot
 from co2_assets.pipeline.status import clock
-from co2_assets.settings import Settings
+from co2_assets.settings import DEFAULT_BACKFILL_DAYS, Settings
 
 TICK_JOB = "six_hour_tick"
 RETRAIN_JOB = "retrain"
 DEEPEN_JOB = "deepen_history"
+BACKFILL_JOB = "backfill"
+BACKFILL_OP = "score_the_past"
 REMEMBERED_REQUESTS = 100
-# A stretch of history that could not be had is asked for again after this long.
-RETRIED_AFTER = timedelta(hours=1)
-# The terminal's logger of a run: ours in place of Dagster's, which prints every event.
+# A window of history whose fetch failed is requested again after this long.
+RETRY_HISTORY_AFTER = timedelta(hours=1)
+# Our logger for the terminal replaces Dagster's, which prints every event.
 SHORT_LINES: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
 
-# A killed run is made again whole: steps done twice change nothing, and the newest data are better.
-RETRIED_WHOLE = {"dagster/retry_strategy": "ALL_STEPS"}
+# A killed run starts again with all of its steps: repeated steps change nothing, and the data are newer.
+RETRY_ALL_STEPS = {"dagster/retry_strategy": "ALL_STEPS"}
 
-# One process for all steps: five small assets take 5 s so, 17-19 s with a process for each.
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+# All steps run in one process: five small assets take 5 s in one process, and 17-19 s in one each.
 six_hour_tick = dg.define_asset_job(
     TICK_JOB,
     selection=dg.AssetSelection.all(),
-    description="Fetch, aggregate, build features, forecast, and score what has come true.",
+    description="Fetch the newest data, make hourly means and features, forecast, and score the forecasts "
+    "whose hours have passed.",
     config={"ops": {"trained_model": {"config": {"only_if_missing": True}}}, **SHORT_LINES},
     executor_def=dg.in_process_executor,
-    tags=RETRIED_WHOLE,
+    tags=RETRY_ALL_STEPS,
 )
 
 retrain = dg.define_asset_job(
     RETRAIN_JOB,
     selection=dg.AssetSelection.assets("trained_model"),
-    description="Train a challenger; it becomes champion only where it beats the present one.",
+    description="Train a challenger. In each area it becomes the champion if it is better than the present "
+    "champion.",
     executor_def=dg.in_process_executor,
-    tags=RETRIED_WHOLE,
+    tags=RETRY_ALL_STEPS,
 )
 
 deepen_history = dg.define_asset_job(
@@ -56,19 +66,19 @@ deepen_history = dg.define_asset_job(
     selection=dg.AssetSelection.assets(
         *(dataset.name for dataset in DATASETS), "aggregated_data", "engineered_features"
     ),
-    description="Fetch one stretch of older history of each dataset, until all of it is held.",
+    description="Fetch one more window of older history for each dataset that does not have all of it yet.",
     config={"ops": {dataset.name: {"config": {"deepen": True}} for dataset in DATASETS}, **SHORT_LINES},
     executor_def=dg.in_process_executor,
-    tags=RETRIED_WHOLE,
+    tags=RETRY_ALL_STEPS,
 )
 
 six_hour_schedule = dg.ScheduleDefinition(
     name="six_hour_schedule",
     job=six_hour_tick,
-    cron_schedule="0 */6 * * *",
+    cron_schedule=f"0 */{MARK_HOURS} * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="A forecast at 00, 06, 12 and 18 UTC.",
+    description="Makes a new forecast at 00, 06, 12 and 18 UTC.",
 )
 
 
@@ -78,41 +88,33 @@ six_hour_schedule = dg.ScheduleDefinition(
     cron_schedule="*/10 * * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Reads older history piece by piece within the service's rate limit, then rests.",
+    description="Fetches older history in small windows, within the rate limit of the service, until all of "
+    "it is stored.",
 )
 def deepen_history_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Ask for a piece of history unless all is held or another run is under way."""
+    """Request the next windows of history, unless all history is stored or another run is active."""
     settings = Settings.from_environment()
     snapshot = published_snapshot(settings)
     if snapshot is None:
         return dg.SkipReason("Nothing is published yet; the six-hour run fetches the newest days first.")
     now = clock(snapshot, settings)
-    left = history_left(snapshot, settings, now, patience=RETRIED_AFTER)
+    left = history_left(snapshot, settings, now, patience=RETRY_HISTORY_AFTER)
     if not left:
-        waiting = history_left(snapshot, settings, now)
+        failed = history_left(snapshot, settings, now)
         return dg.SkipReason(
-            f"{waiting} pieces of history could not be had; they are asked for again an hour after that."
-            if waiting
-            else f"All {settings.history_days} days of history are held."
+            f"{failed} windows of history could not be fetched; they are requested again one hour after the "
+            "failure."
+            if failed
+            else f"All {settings.history_days} days of history are stored."
         )
     if _in_progress(context.instance, None):
-        return dg.SkipReason(f"Another run is under way; {left} pieces of history are left.")
+        return dg.SkipReason(f"Another run is active; {left} windows of history are still to be fetched.")
     return dg.RunRequest()
 
 
 def _in_progress(instance: dg.DagsterInstance, asset: str | None) -> bool:
-    """Return whether a run (that makes ``asset``, if named) is queued or under way."""
-    runs = instance.get_runs(
-        dg.RunsFilter(
-            statuses=[
-                dg.DagsterRunStatus.QUEUED,
-                dg.DagsterRunStatus.NOT_STARTED,
-                dg.DagsterRunStatus.STARTING,
-                dg.DagsterRunStatus.STARTED,
-                dg.DagsterRunStatus.CANCELING,
-            ]
-        )
-    )
+    """Return whether a run is queued or active; with ``asset``, only runs that make this asset count."""
+    runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
     if asset is None:
         return bool(runs)
     return any(
@@ -126,16 +128,17 @@ def _in_progress(instance: dg.DagsterInstance, asset: str | None) -> bool:
     job=retrain,
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Asks for a new model when the live accuracy of leads 1-6 falls under 65 % (or when "
-    "twice the history that any model knew is held, an area it does not know, or a month has passed since "
-    "the last training); once per evaluation, never beside another training, at most once a day.",
+    description="Requests a new model when the live accuracy of leads 1-6 is under "
+    f"{ACCURACY_THRESHOLD_PERCENT:g} %, when twice as much history is stored as any model was trained on, "
+    "when an area is measured that the champion does not know, or when the newest model is over a month old. "
+    "It requests one training per evaluation, none while another training runs, and at most one a day.",
 )
 def retraining_sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Apply the retraining rule to what is published; the reason for skipping is a sentence."""
+    """Apply the retraining rule to the published data; the reason for skipping is a sentence."""
     settings = Settings.from_environment()
     snapshot = published_snapshot(settings)
     if snapshot is None:
-        yield dg.SkipReason("Nothing is published yet; the next six-hour run makes the first model.")
+        yield dg.SkipReason("Nothing is published yet; the next six-hour run trains the first model.")
         return
     memory = json.loads(context.cursor) if context.cursor else {}
     now = clock(snapshot, settings)
@@ -161,31 +164,27 @@ def retraining_sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunReq
 
 
 def retrain_config(trigger: str) -> dict[str, Any]:
-    """Return the run configuration of a retraining: who asked for it is kept with the model."""
-    return {"ops": {"trained_model": {"config": {"trigger": trigger}}}, **SHORT_LINES}
+    """Return the run configuration of a retraining; ``trigger`` is stored with the model."""
+    return {"ops": {"trained_model": {"config": {"trigger": str(trigger)}}}, **SHORT_LINES}
 
 
-BACKFILL_JOB = "backfill"
-
-OP = "score_the_past"
-
-DEFAULT_DAYS = 90
+def backfill_config(days: int) -> dict[str, Any]:
+    """Return the run configuration of a backfill of the last ``days`` days."""
+    return {"ops": {BACKFILL_OP: {"config": {"days": days}}}, **SHORT_LINES}
 
 
 class BackfillConfig(LearningConfig):
     """Run configuration of a backfill."""
 
-    days: int = Field(
-        default=DEFAULT_DAYS, ge=1, description="Days to score, up to now; a quarter unless told otherwise."
-    )
+    days: int = Field(default=DEFAULT_BACKFILL_DAYS, ge=1, description="How many days, up to now, to score.")
 
 
-# In no pool: it trains for minutes, and its writes are short and locked like all others.
-@dg.op(name=OP)
+# The op is in no pool: it trains for minutes, and each of its short writes locks the database itself.
+@dg.op(name=BACKFILL_OP)
 def backfill_op(
     context: dg.OpExecutionContext, config: BackfillConfig, pipeline: dg.ResourceParam[Run]
 ) -> None:
-    """Train as of the beginning, issue every mark since, score, and say how it went."""
+    """Train on what was known at the beginning, forecast at every mark since, score, and log the scores."""
     from co2_assets.forecasting.network.splits import TooLittleDataError
     from co2_assets.pipeline.backfill import BackfillError, score_the_past
 
@@ -201,7 +200,7 @@ def backfill_op(
     except (TooLittleDataError, BackfillError) as error:
         raise dg.Failure(str(error)) from error
     for area_name, rows in scores.items():
-        context.add_output_metadata({f"scores_{area_name}": dg.MetadataValue.md(markdown_table(rows))})
+        context.add_output_metadata({f"scores_{area_name}": frame_value(rows)})
         for row in rows[rows["lead_from_hours"] < rows["lead_to_hours"]].to_dict("records"):
             context.log.info(
                 f"{AREAS[area_name].title}, leads {row['lead_from_hours']}-{row['lead_to_hours']} h: "
@@ -213,14 +212,12 @@ def backfill_op(
 
 @dg.job(
     name=BACKFILL_JOB,
-    description="Score the past quarter as if live: train as of its beginning, forecast at every six-hour "
-    "mark since, as of then, and score what came true. A backfill that was stopped goes on where it was.",
-    config={
-        "ops": {OP: {"config": {"days": DEFAULT_DAYS}}},
-        "loggers": {"console": {"config": {"log_level": "INFO"}}},
-    },
+    description="Score forecasts of the past quarter that are made as if they had been live: train on what "
+    "was known at its beginning, forecast at every six-hour mark since with what was known then, and score "
+    "them. A backfill that was stopped continues where it stopped.",
+    config=backfill_config(DEFAULT_BACKFILL_DAYS),
     executor_def=dg.in_process_executor,
 )
 def backfill() -> None:
-    """One step, which remembers by the tables how far it came."""
+    """One step; it reads from the tables which forecasts are already stored."""
     backfill_op()

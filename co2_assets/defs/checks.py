@@ -1,4 +1,4 @@
-"""Asset checks: a broken contract stops what is downstream; lateness and poor skill warn."""
+"""Asset checks: a broken contract stops the assets downstream; late data and poor skill only warn."""
 
 import itertools
 from datetime import timedelta
@@ -16,8 +16,8 @@ from co2_assets.pipeline.run import Run
 COVERAGE_80_BOUNDS_PERCENT = (72.0, 88.0)
 
 
-def _count(pipeline: Run, sql: str, parameters: tuple[object, ...] = ()) -> int:
-    return int(pipeline.warehouse.read(sql, list(parameters)).to_numpy()[0, 0])
+def _count(run: Run, sql: str) -> int:
+    return int(run.warehouse.read(sql).to_numpy()[0, 0])
 
 
 def _warning(passed: bool, description: str, **metadata: dg.MetadataValue) -> dg.AssetCheckResult:
@@ -30,7 +30,7 @@ def _warning(passed: bool, description: str, **metadata: dg.MetadataValue) -> dg
 
 
 def repeated_keys(table: Table) -> str:
-    """Return SQL that counts the rows that repeat the key of another."""
+    """Return SQL that counts the rows whose key is that of another row."""
     return f"SELECT count(*) - count(DISTINCT ({', '.join(table.key)})) FROM {table.name}"
 
 
@@ -39,7 +39,7 @@ def _contract_check(table: Table) -> dg.AssetChecksDefinition:
         asset=table.name,
         name=f"{table.name}_contract",
         blocking=True,
-        description="Every key is there, and once, and every value inside its plausible range.",
+        description="No key is missing or repeated, and every value is within its declared range.",
     )
     def contract(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
         broken = _count(pipeline, f"SELECT count(*) FROM {table.name} WHERE {breaks_contract(table)}")
@@ -54,18 +54,24 @@ def _contract_check(table: Table) -> dg.AssetChecksDefinition:
     return contract
 
 
+def _on_time_description(dataset: Dataset) -> str:
+    if not dataset.late_after:
+        return "The newest row is for a time that has not passed yet."
+    return f"The newest row is at most {dataset.late_after / timedelta(hours=1):g} h old."
+
+
 def _freshness_check(dataset: Dataset) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=dataset.name,
         name=f"{dataset.name}_on_time",
-        description="The newest row is no older than it should be.",
+        description=_on_time_description(dataset),
     )
     def on_time(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
         if not pipeline.service.has(dataset):
-            return _warning(True, "The source has no such data.")
+            return _warning(True, "The source does not have this dataset.")
         newest = pipeline.warehouse.read(f"SELECT max({dataset.time_column}) AS t FROM {dataset.name}")["t"]
         if newest.isna().all():
-            return _warning(False, "The table holds no rows.")
+            return _warning(False, "The table has no rows.")
         behind = pipeline.now - newest.iloc[0].to_pydatetime()
         return _warning(
             behind <= dataset.late_after,
@@ -80,7 +86,8 @@ def _freshness_check(dataset: Dataset) -> dg.AssetChecksDefinition:
 @dg.asset_check(
     asset=AGGREGATED_DATA.name,
     blocking=True,
-    description="Only complete hours: on the hour, at least 45 minutes observed, none unfinished.",
+    description=f"Every stored hour begins on the hour and has measurements of at least {LEAST_MINUTES} "
+    "minutes.",
 )
 def complete_hours(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
     broken = _count(
@@ -92,7 +99,7 @@ def complete_hours(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
     )
     return dg.AssetCheckResult(
         passed=broken == 0,
-        description=f"{broken} hours are not whole.",
+        description=f"{broken} hours are incomplete.",
         metadata={"hours_broken": broken, "least_minutes": LEAST_MINUTES},
     )
 
@@ -100,7 +107,7 @@ def complete_hours(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
 @dg.asset_check(
     asset=ENGINEERED_FEATURES.name,
     blocking=True,
-    description="One row for each aggregated hour, over the whole history.",
+    description="Every aggregated hour has a row of features.",
 )
 def features_for_every_hour(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
     missing = _count(
@@ -120,7 +127,8 @@ def features_for_every_hour(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckRes
 @dg.asset_check(
     asset="predictions",
     blocking=True,
-    description="Quantiles finite, not negative and in order; no hour forecast twice, or when already past.",
+    description="All quantiles are finite, not negative and in ascending order; no hour is forecast twice "
+    "in one forecast; no forecast is for an hour that was already over when it was issued.",
 )
 def forecast_contract(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
     disorder = " OR ".join(f"{low} > {high}" for low, high in itertools.pairwise(QUANTILE_COLUMNS))
@@ -143,7 +151,9 @@ def forecast_contract(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(
-    asset="predictions", description="A live forecast of each area was issued in the last seven hours."
+    asset="predictions",
+    description="Each area has a live forecast that was issued in the last "
+    f"{OVERDUE_AFTER / timedelta(hours=1):g} hours.",
 )
 def forecast_on_time(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
     newest = pipeline.warehouse.read(
@@ -154,18 +164,21 @@ def forecast_on_time(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
     late = newest[pipeline.now - newest > OVERDUE_AFTER]
     return _warning(
         late.empty,
-        "; ".join(f"That of {area} is of {at:%Y-%m-%d %H:%M} UTC" for area, at in late.items())
-        or f"The newest were issued at {newest.max():%Y-%m-%d %H:%M} UTC.",
+        "; ".join(
+            f"The newest forecast of {area_name} was issued at {at:%Y-%m-%d %H:%M} UTC"
+            for area_name, at in late.items()
+        )
+        or f"The newest forecasts were issued at {newest.max():%Y-%m-%d %H:%M} UTC.",
         **{
-            f"hours_since_issue_{area}": dg.MetadataValue.float(
+            f"hours_since_issue_{area_name}": dg.MetadataValue.float(
                 round((pipeline.now - at) / timedelta(hours=1), 2)
             )
-            for area, at in newest.items()
+            for area_name, at in newest.items()
         },
     )
 
 
-@dg.asset_check(asset="predictions", description="The newest forecast had all its inputs.")
+@dg.asset_check(asset="predictions", description="The newest forecast of each area had all of its inputs.")
 def forecast_not_degraded(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
     rows = pipeline.warehouse.read(
         "SELECT DISTINCT price_area, degraded_causes FROM current_forecast "
@@ -174,7 +187,7 @@ def forecast_not_degraded(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResul
     degraded = [f"{row.price_area}: {row.degraded_causes}" for row in rows.itertuples()]
     return _warning(
         not degraded,
-        "; ".join(degraded) or "Nothing is missing.",
+        "; ".join(degraded) or "No input was missing.",
         areas_degraded=dg.MetadataValue.int(len(degraded)),
     )
 
@@ -194,7 +207,7 @@ def _skill_check(
             """
         )
         if newest.empty or newest["value"].isna().all():
-            return _warning(True, "Nothing has come true yet.")
+            return _warning(True, "No forecast hour has passed yet.")
         row = newest.iloc[0]
         return _warning(
             low <= row["value"] <= high,
@@ -214,7 +227,8 @@ def _skill_check(
 skill_checks = [
     _skill_check(
         "accuracy_above_threshold",
-        f"Accuracy (100 - MAPE) of the last seven days is at least {ACCURACY_THRESHOLD_PERCENT:g} %.",
+        "The accuracy (100 - MAPE) of the last seven days, leads 1-6, is at least "
+        f"{ACCURACY_THRESHOLD_PERCENT:g} %.",
         "accuracy_percent",
         " %",
         ACCURACY_THRESHOLD_PERCENT,
@@ -222,7 +236,7 @@ skill_checks = [
     ),
     _skill_check(
         "better_than_persistence",
-        "Skill against persistence over the last seven days is not negative.",
+        "The error of the last seven days, leads 1-6, is no larger than that of persistence.",
         "skill_persistence",
         "",
         0.0,
@@ -230,7 +244,9 @@ skill_checks = [
     ),
     _skill_check(
         "coverage_of_80_percent_band",
-        "The 80 % band held between 72 and 88 % of what came true over the last seven days.",
+        "The 80 % band contained "
+        f"{COVERAGE_80_BOUNDS_PERCENT[0]:g} to {COVERAGE_80_BOUNDS_PERCENT[1]:g} % of the measured hours of "
+        "the last seven days.",
         "coverage_80_percent",
         " %",
         *COVERAGE_80_BOUNDS_PERCENT,

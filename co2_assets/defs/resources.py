@@ -1,4 +1,4 @@
-"""What assets are given by Dagster: the opened pipeline, configurable at launch."""
+"""The resource that opens a run's service, warehouse and clock, with settings that a launch may change."""
 
 import logging
 from collections.abc import Iterator
@@ -13,35 +13,41 @@ from pydantic import Field
 from co2_assets.contracts.time import utc_now
 from co2_assets.pipeline.quiet_exit import silence_library_reports
 from co2_assets.pipeline.run import Run, open_run
-from co2_assets.settings import Settings, parse_instant
+from co2_assets.settings import MAXIMUM_HISTORY_DAYS, MINIMUM_HISTORY_DAYS, Settings, parse_instant
 
 logger = logging.getLogger(__name__)
 
-# Every process that loads the definitions loads this. The daemon replaces its code location's each
-# minute, and each would end with forty lines of leaks that are none in the daemon's log.
+# Every process that loads the definitions imports this module. The daemon replaces the process of its
+# code location each minute, and without this call each would log forty lines of leaks that are none.
 silence_library_reports()
 
 
 class PipelineResource(dg.ConfigurableResource[Run]):
-    """Opens the service, the warehouse and the clock for one run; publishes a snapshot at its end."""
+    """Opens the service, the warehouse and the clock for one run and publishes a snapshot at its end.
 
-    # None, and not a default of our own: a run whose configuration names only one of these must not be
-    # moved to another home or source.
-    home: str | None = Field(None, description="Folder that holds all state; left out: CO2_HOME's.")
+    Its key is ``pipeline``, and so is the parameter of the assets that take it. The key must not change:
+    operators' run configurations name it. Inside the code the opened object is called ``run``.
+    """
+
+    # The defaults are None, so that a run configuration that sets one field keeps the home and the
+    # source of the environment.
+    home: str | None = Field(None, description="Folder that holds all state; left out: CO2_HOME.")
     source: str | None = Field(
         None,
         description="live, simulator, archive:DIR, or auto: live where it can be reached, "
-        "else the simulator. Left out: CO2_SOURCE's.",
+        "else the simulator. Left out: CO2_SOURCE.",
     )
     as_of: str | None = Field(
         None,
-        description="Run as if it were this instant, as 2024-06-01T00:00Z; empty for now. "
-        "For a recorded archive, empty means the end of the recording. Left out: CO2_AS_OF's.",
+        description="Run as if the time were this instant, such as 2024-06-01T00:00Z. Empty: now, or the end "
+        "of the recording if the source is an archive. Left out: CO2_AS_OF.",
     )
     history_days: int | None = Field(
-        None, description="Days of history to hold, 30 to 3650; left out: CO2_HISTORY_DAYS'."
+        None,
+        description=f"Days of history to store, {MINIMUM_HISTORY_DAYS} to {MAXIMUM_HISTORY_DAYS}; left out: "
+        "CO2_HISTORY_DAYS.",
     )
-    seed: int | None = Field(None, description="Random seed of training; left out: CO2_SEED's.")
+    seed: int | None = Field(None, description="Random seed of training; left out: CO2_SEED.")
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "PipelineResource":
@@ -55,7 +61,7 @@ class PipelineResource(dg.ConfigurableResource[Run]):
         )
 
     def settings(self) -> Settings:
-        """Return the environment's settings with the given ones over them.
+        """Return the settings of the environment, with those given here in their place.
 
         Raises SettingsError for a value that cannot be used.
         """
@@ -72,35 +78,34 @@ class PipelineResource(dg.ConfigurableResource[Run]):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Run]:
-        """Yield the opened pipeline; publish what was committed, also where no step did."""
-        with open_run(self.settings()) as pipeline:
+        """Yield the opened run; at its end, publish what was committed unless a step has published it."""
+        with open_run(self.settings()) as run:
             if context.log:
                 context.log.info(
-                    f"Source {pipeline.folder.label}, clock {pipeline.now:%Y-%m-%d %H:%M} UTC, "
-                    f"home {pipeline.folder.root}"
+                    f"Source {run.folder.label}, clock {run.now:%Y-%m-%d %H:%M} UTC, home {run.folder.root}"
                 )
-                if pipeline.notice:
-                    context.log.error(pipeline.notice)
+                if run.notice:
+                    context.log.error(run.notice)
             try:
-                yield pipeline
+                yield run
             finally:
-                _keep_house(pipeline, context.instance)
-                if not pipeline.is_published:
-                    pipeline.publish()
+                _keep_house(run, context.instance)
+                if not run.is_published:
+                    run.publish()
 
 
-def _keep_house(pipeline: Run, instance: dg.DagsterInstance | None) -> None:
-    """Remove what is no longer needed; where that fails, the forecast counts, and the next run tries."""
+def _keep_house(run: Run, instance: dg.DagsterInstance | None) -> None:
+    """Remove what is no longer needed; a failure is logged, and the next run tries again."""
     try:
-        # What it needs to know of models takes torch's second and a half to import.
+        # Imported here because it needs torch, which takes a second and a half.
         from co2_assets.defs.run_records import prune_runs
         from co2_assets.pipeline.housekeeping import tidy
 
-        tidied = tidy(pipeline)
+        tidied = tidy(run)
         pruned = prune_runs(instance, utc_now()) if instance else 0
     except Exception:
-        # All kinds of them, for what may fail is not ours to list: the disk, DuckDB, Dagster's records
-        # in SQLite or PostgreSQL. None is worth a forecast that is made and not published.
-        logger.exception("Housekeeping was not finished, the next run tries again")
+        # Any exception: the disk, DuckDB, or Dagster's records in SQLite or PostgreSQL may fail. No such
+        # failure may prevent the publication of a forecast that was made.
+        logger.exception("Housekeeping was not finished; the next run tries again")
         return
     logger.info("Housekeeping: %s, %d old runs deleted", tidied, pruned)

@@ -1,4 +1,4 @@
-"""What a run says in the terminal: one short line for each thing that happened."""
+"""The logger of a run in the terminal: one short line for each message."""
 
 import logging
 import sys
@@ -20,16 +20,16 @@ class ShortLines(logging.Formatter):
 
 
 def _reason(event: dg.DagsterEvent | None) -> str:
-    """Return what our own code said went wrong, where the event tells of an error."""
+    """Return the error message of our own code if the event reports an error, else an empty text."""
     error = getattr(event.event_specific_data, "error", None) if event is not None else None
-    # Dagster's error wraps ours, which names the remedy; beneath lie the libraries'.
+    # Dagster's error wraps our error, which names the remedy. Errors of libraries are further inside.
     if error is not None and error.cause is not None:
         error = error.cause
     return error.message.strip() if error is not None else ""
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Return whether a record says more than that a step waits in vain for one that failed."""
+    """Return False for the records of steps that are skipped because an earlier step failed."""
     return not record.getMessage().split(" - ")[-1].startswith("Dependencies for step")
 
 

@@ -1,4 +1,4 @@
-"""What is still to be fetched of a dataset, worked out from the log of earlier fetches."""
+"""Plan which windows of a dataset are still to be fetched, from the log of earlier fetches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ def history_left(
     *,
     patience: timedelta = timedelta(0),
 ) -> int:
-    """Return how many windows of older rows of ``datasets`` are still to be fetched.
+    """Return how many windows of older history of ``datasets`` are still to be fetched.
 
-    Those of a dataset whose last such fetch failed less than ``patience`` before ``now`` do not count.
+    A dataset does not count if its last fetch of history failed less than ``patience`` before ``now``.
     """
     if snapshot.source == SourceKind.ARCHIVE:
-        return 0  # read whole at the first run
+        return 0  # the first run reads a recording completely
     left = 0
     for dataset in datasets:
         log = snapshots.query(snapshot, "SELECT * FROM new_data_log WHERE dataset = ?", [dataset.name])
@@ -47,21 +47,21 @@ def history_left(
     return left
 
 
-# A window of history that came back empty this often is taken to hold nothing.
+# A window of history for which the service returned no rows this often is not requested again.
 EMPTY_ANSWERS_BELIEVED = 3
 
-# After an answer of which something was quarantined for the first time, the next run reads this far back
-# again, which is further than any dataset's overlap: one bad answer after days away would leave a hole.
+# After a fetch that put values into quarantine, the next run fetches this much time again. That is more than
+# the overlap of any dataset, so that one bad answer after days without a run leaves no gap.
 READ_AGAIN_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True)
 class FetchWindow:
-    """A stretch of time to ask for, ``start`` inclusive, ``end`` exclusive."""
+    """A span of time to fetch, ``start`` inclusive, ``end`` exclusive, naive UTC."""
 
     start: datetime
     end: datetime
-    purpose: str  # recent, or history
+    purpose: str  # "recent" or "history"
 
     def __str__(self) -> str:
         return f"{self.start:%Y-%m-%d %H:%M}..{self.end:%Y-%m-%d %H:%M}"
@@ -71,7 +71,7 @@ Interval = tuple[datetime, datetime]
 
 
 def subtract(wanted: Interval, covered: Sequence[Interval]) -> list[Interval]:
-    """Return the parts of ``wanted`` that no interval of ``covered`` holds, in time order."""
+    """Return the parts of ``wanted`` that are in no interval of ``covered``, in time order."""
     missing: list[Interval] = []
     start, end = wanted
     for low, high in sorted(covered):
@@ -86,20 +86,20 @@ def subtract(wanted: Interval, covered: Sequence[Interval]) -> list[Interval]:
 
 
 def covered_by(dataset: Dataset, log: pd.DataFrame, now: datetime) -> list[Interval]:
-    """Return what earlier fetches had settled by ``now``, from the dataset's ``new_data_log`` rows.
+    """Return the intervals that need no other fetch at ``now``, from the dataset's ``new_data_log`` rows.
 
-    A fetch at F settles its window up to F - overlap: what lies later may still come or change, and
-    where rows were quarantined so may what lies days before. A window that stayed empty often enough
-    counts as settled too.
+    A fetch at time F covers its window up to F - overlap, because later rows may still arrive or change.
+    If the fetch put rows into quarantine, it covers its window only up to F - `READ_AGAIN_FOR`. A window
+    that was empty `EMPTY_ANSWERS_BELIEVED` times is covered as well.
     """
     intervals: list[Interval] = []
     for row in log[log["outcome"] == "ok"].to_dict("records"):
-        # Not by the same run again: at one instant the service gives one answer.
+        # Only later runs fetch it again: at the same instant the answer would be the same.
         is_doubtful = row["fetched_at_utc"] < now and row.get("rows_quarantined", 0) > 0
         may_change_for = READ_AGAIN_FOR if is_doubtful else dataset.overlap
-        settled_to = min(row["window_to_utc"], row["fetched_at_utc"] - may_change_for)
-        if settled_to > row["window_from_utc"]:
-            intervals.append((row["window_from_utc"].to_pydatetime(), settled_to.to_pydatetime()))
+        covered_to = min(row["window_to_utc"], row["fetched_at_utc"] - may_change_for)
+        if covered_to > row["window_from_utc"]:
+            intervals.append((row["window_from_utc"].to_pydatetime(), covered_to.to_pydatetime()))
     empty = (
         log[log["outcome"] == "empty"].groupby(["window_from_utc", "window_to_utc"], as_index=False).size()
     )
@@ -119,23 +119,23 @@ def plan(
     earliest: datetime | None,
     held_until: datetime | None = None,
 ) -> list[FetchWindow]:
-    """Return the windows still to be fetched, newest first, each no longer than one request's.
+    """Return the windows still to be fetched, newest first, each short enough for one request.
 
-    ``log`` holds the dataset's `new_data_log` rows. Windows of the newest ``first_days`` (None:
-    all) are ``recent``, older ones ``history``. Nothing is planned when a fetch at ``now`` or later
-    has already read the newest rows.
+    ``log`` has the dataset's `new_data_log` rows. Windows of the newest ``first_days`` days (None: of all
+    days) have the purpose ``recent``, older ones ``history``. Nothing is planned if a fetch at ``now`` or
+    later has already read the newest rows.
 
-    ``held_until`` is the time of the newest row held, where it is known: whatever a fetch asked
-    for, nothing is settled past it. So a dataset that stood still for days, or one read under a
-    clock that ran ahead, is asked again for what it did not give.
+    ``held_until`` is the time of the newest stored row, if known. Nothing after it counts as covered, so
+    that rows are requested again after the service has published nothing new for days, or after a fetch
+    under a clock that was ahead.
     """
-    # From midnight, so that the oldest window keeps its bounds for a day and may be believed empty.
+    # From midnight, so that the oldest window has the same bounds all day and its empty answers are counted.
     begin = (now - timedelta(days=history_days)).replace(hour=0, minute=0, second=0)
     if earliest is not None:
         begin = max(begin, earliest)
     end = now + dataset.reach
     newest_ok = log.loc[(log["outcome"] == "ok") & (log["purpose"] == "recent"), "fetched_at_utc"].max()
-    # A fetch stamped later than now was made under a clock since set back: it saw no future.
+    # A fetch with a time after now was made before the clock was set back: it has not seen the future.
     fetched_at = log["fetched_at_utc"].where(log["fetched_at_utc"] <= now, now)
     covered = covered_by(dataset, log.assign(fetched_at_utc=fetched_at), now)
     if held_until is not None:
@@ -157,7 +157,7 @@ def plan(
 
 
 def _is_held(dataset: Dataset, held_until: datetime | None, now: datetime) -> bool:
-    """Whether all there can be at ``now`` is surely held: of what lies ahead that is never sure."""
+    """Return whether the newest possible row is stored; never true for datasets about the future."""
     if held_until is None:
         return True
     return dataset.reach == timedelta(0) and held_until >= now - dataset.step

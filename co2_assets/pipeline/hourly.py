@@ -1,4 +1,4 @@
-"""Hours from minutes: which measurements to average, and storing their means."""
+"""Compute and store the hourly means of the measurements."""
 
 from datetime import datetime
 
@@ -10,14 +10,14 @@ from co2_assets.forecasting.inputs.features import aggregate_hours, minutes_of
 from co2_assets.pipeline.run import Run
 from co2_assets.warehouse.database import WriteCount
 
-# Before the first measurement there is.
+# Earlier than the first measurement of the service.
 BEGINNING = datetime(2000, 1, 1)
 
 
 def measurements_to_average(dataset: Dataset) -> str:
-    """Return SQL of the rows of hours whose means are not stored yet, or are no longer what the rows say.
+    """Return SQL for the measurements of the hours whose means are not stored or have changed.
 
-    All others are settled. Means are compared to a thousandth, since sums differ in their last bits.
+    Means that differ by at most 0.001 count as equal, because the order of a sum changes its last bits.
     """
     means = [name for name in MEASURED if name in dataset.table.column_names]
     return f"""
@@ -26,24 +26,24 @@ def measurements_to_average(dataset: Dataset) -> str:
                 count(co2_g_per_kwh) * {minutes_of(dataset.step)} AS minutes,
                 {", ".join(f"avg({name}) FILTER (co2_g_per_kwh IS NOT NULL) AS {name}" for name in means)}
             FROM {dataset.name} WHERE minute_utc < $now GROUP BY ALL
-        ), unsettled AS (
+        ), outdated AS (
             SELECT m.price_area, m.hour_utc FROM means m
             LEFT JOIN {AGGREGATED_DATA.name} a USING (price_area, hour_utc)
             WHERE m.minutes IS DISTINCT FROM a.minutes_observed
                 OR {" OR ".join(f"abs(m.{name} - a.{name}) > 0.001" for name in means)}
         )
         SELECT r.* FROM {dataset.name} r
-        JOIN unsettled u ON u.price_area = r.price_area AND u.hour_utc = date_trunc('hour', r.minute_utc)
+        JOIN outdated u ON u.price_area = r.price_area AND u.hour_utc = date_trunc('hour', r.minute_utc)
         WHERE r.minute_utc < $now
     """
 
 
-def store_hours(pipeline: Run) -> WriteCount:
-    """Average the measurements that are not settled yet and store their hours."""
+def store_hours(run: Run) -> WriteCount:
+    """Store the means of the hours that are new or have changed; return how many rows that were."""
     hours = []
     for dataset in MEASUREMENTS:
-        rows = pipeline.warehouse.read(measurements_to_average(dataset), {"now": pipeline.now})
-        hours.append(aggregate_hours(rows, pipeline.now, step=dataset.step))
-    with pipeline.warehouse.open_transaction() as transaction:
+        rows = run.warehouse.read(measurements_to_average(dataset), {"now": run.now})
+        hours.append(aggregate_hours(rows, run.now, step=dataset.step))
+    with run.warehouse.open_transaction() as transaction:
         counts = [transaction.upsert(AGGREGATED_DATA, part) for part in hours]
     return WriteCount(new=sum(c.new for c in counts), changed=sum(c.changed for c in counts))

@@ -1,11 +1,10 @@
-"""Bring a raw table up to date: plan what is missing, ask for it, write it, log it.
+"""Bring a raw table up to date: plan the windows to fetch, fetch them, store the rows, log the fetch.
 
-The plan is worked out anew each time from what `new_data_log` says was fetched, so a failed, killed
-or skipped run leaves a hole that the next one sees and fills.
+The plan is computed from `new_data_log` in each run. So a fetch that failed, or a run that was killed or
+skipped, leaves a gap that the next run finds and fills.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -15,19 +14,18 @@ from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.contracts.tables import NEW_DATA_LOG
 from co2_assets.energidataservice.errors import ServiceError
 from co2_assets.pipeline.fetch_plan import FetchWindow, plan
+from co2_assets.pipeline.progress import Progress
 from co2_assets.pipeline.quarantine import quarantine_rows, remove_stuck
 from co2_assets.pipeline.run import Run
 from co2_assets.warehouse.database import Transaction
 from co2_assets.warehouse.transaction import VINTAGE, store_rows
 
-Progress = Callable[[str], None]
-
 
 @dataclass
 class FetchReport:
-    """What one update of a raw table did; ``error`` is the failure that ended it, if any.
+    """The result of one update of a raw table; ``error`` is the failure that ended it, if there was one.
 
-    ``is_served`` is false where the source has no such data, so that nothing was asked for.
+    ``is_served`` is false if the source does not have the dataset, so that nothing was requested.
     """
 
     windows: list[FetchWindow] = field(default_factory=list)
@@ -44,9 +42,9 @@ class FetchReport:
         if self.error is not None:
             return str(self.error)
         if not self.is_served:
-            return "the source has no such data; nothing asked for"
+            return "the source does not have this dataset; nothing was requested"
         if not self.windows:
-            return "up to date, nothing asked for"
+            return "up to date; nothing was requested"
         text = f"{self.received:,} rows received, {self.new:,} new, {self.changed:,} revised"
         if self.quarantined:
             text += f", {self.quarantined:,} values quarantined"
@@ -54,28 +52,28 @@ class FetchReport:
 
 
 def update(
-    pipeline: Run, dataset: Dataset, *, deepen: bool = False, progress: Progress = lambda _: None
+    run: Run, dataset: Dataset, *, deepen: bool = False, progress: Progress = lambda _: None
 ) -> FetchReport:
-    """Fetch what the plan asks for and store it, window by window, each in its own transaction.
+    """Fetch the planned windows and store each one in its own transaction.
 
-    Without ``deepen`` the newest days are brought up to date; with it, older history is fetched as
-    far as the pace of the source allows: one request when it is limited, all of it otherwise. A
-    ServiceError is logged in `new_data_log` and returned in the report, never raised: the forecast
-    must go on without this dataset.
+    Without ``deepen`` the newest days are brought up to date; with it, older history is fetched: one window
+    if the source limits the rate of requests, else all windows. ``progress`` gets a line before each
+    window. A ServiceError is logged in `new_data_log` and returned in the report, not raised, because the
+    forecast is made without this dataset then.
     """
-    service = pipeline.service
+    service = run.service
     if not service.has(dataset):
         return FetchReport(is_served=False)
-    log = pipeline.warehouse.read("SELECT * FROM new_data_log WHERE dataset = ?", [dataset.name])
-    held = pipeline.warehouse.read(f"SELECT max({dataset.time_column}) AS t FROM {dataset.name}")["t"].iloc[0]
+    log = run.warehouse.read("SELECT * FROM new_data_log WHERE dataset = ?", [dataset.name])
+    held = run.warehouse.read(f"SELECT max({dataset.time_column}) AS t FROM {dataset.name}")["t"].iloc[0]
     if pd.isna(held):
-        # Whatever was fetched is gone, or was all quarantined: none of it counts.
+        # The table is empty: earlier fetches that stored rows do not count.
         log = log[log["outcome"] == "empty"]
     windows = plan(
         dataset,
         log,
-        now=pipeline.now,
-        history_days=pipeline.history_days,
+        now=run.now,
+        history_days=run.history_days,
         first_days=service.first_days,
         earliest=service.earliest,
         held_until=held.to_pydatetime() if pd.notna(held) else None,
@@ -87,34 +85,34 @@ def update(
     for number, window in enumerate(todo, start=1):
         progress(f"fetching {window} UTC ({number} of {len(todo)})")
         report.windows.append(window)
-        if not _fetch_window(pipeline, dataset, window, report):
+        if not _fetch_window(run, dataset, window, report):
             report.remaining += len(todo) - number + 1
             break
     return report
 
 
-def _fetch_window(pipeline: Run, dataset: Dataset, window: FetchWindow, report: FetchReport) -> bool:
-    """Fetch and store one window; add to ``report``; return whether it went well."""
+def _fetch_window(run: Run, dataset: Dataset, window: FetchWindow, report: FetchReport) -> bool:
+    """Fetch and store one window, add the result to ``report``, and return whether it succeeded."""
     started = time.perf_counter()
     try:
-        rows = pipeline.service.client.fetch(dataset, window.start, window.end)
+        rows = run.service.client.fetch(dataset, window.start, window.end)
     except ServiceError as error:
         report.error = error
-        with pipeline.warehouse.open_transaction() as transaction:
-            _log(pipeline, dataset, window, started, transaction, outcome=error.outcome, message=str(error))
+        with run.warehouse.open_transaction() as transaction:
+            _log(run, dataset, window, started, transaction, outcome=error.outcome, message=str(error))
         return False
-    good, bad = split_rows(dataset, rows, now=pipeline.now)
+    good, bad = split_rows(dataset, rows, now=run.now)
     if VINTAGE in good:
-        # The service's clock may run ahead; what we hold was known when we got it.
-        good[VINTAGE] = good[VINTAGE].where(good[VINTAGE] <= pipeline.now, pipeline.now)
+        # The clock of the service may be ahead of ours: what we received was known when we received it.
+        good[VINTAGE] = good[VINTAGE].where(good[VINTAGE] <= run.now, run.now)
         good = good.drop_duplicates(subset=list(dataset.table.key), keep="last")
-    with pipeline.warehouse.open_transaction() as transaction:
-        count = store_rows(dataset, good.assign(fetched_at_utc=pipeline.now), transaction)
-        quarantined = quarantine_rows(bad, pipeline.now, transaction)
+    with run.warehouse.open_transaction() as transaction:
+        count = store_rows(dataset, good.assign(fetched_at_utc=run.now), transaction)
+        quarantined = quarantine_rows(bad, run.now, transaction)
         if dataset in MEASUREMENTS:
             remove_stuck(dataset, [row for row in bad if row.is_stuck], transaction)
         _log(
-            pipeline,
+            run,
             dataset,
             window,
             started,
@@ -133,7 +131,7 @@ def _fetch_window(pipeline: Run, dataset: Dataset, window: FetchWindow, report: 
 
 
 def _log(
-    pipeline: Run,
+    run: Run,
     dataset: Dataset,
     window: FetchWindow,
     started: float,
@@ -148,7 +146,7 @@ def _log(
 ) -> None:
     row = {
         "dataset": dataset.name,
-        "fetched_at_utc": pipeline.now,
+        "fetched_at_utc": run.now,
         "window_from_utc": window.start,
         "window_to_utc": window.end,
         "purpose": window.purpose,

@@ -1,4 +1,4 @@
-"""What is kept apart because it breaks its contract, and how a person lets it in after all."""
+"""Quarantine: values that break their contract are stored apart, and a person can release them."""
 
 import json
 from datetime import datetime
@@ -18,7 +18,7 @@ from co2_assets.warehouse.transaction import store_rows
 
 
 class NotInQuarantine(WarehouseError):  # noqa: N818 -- named after the state found
-    """No row of that key is in quarantine, or it cannot be stored."""
+    """There is no row with this key in quarantine, or it cannot be stored."""
 
 
 def quarantined(snapshot: Snapshot) -> pd.DataFrame:
@@ -29,7 +29,7 @@ def quarantined(snapshot: Snapshot) -> pd.DataFrame:
 
 
 def quarantine_rows(bad: list[BadRow], now: datetime, transaction: Transaction) -> int:
-    """Add what is not there yet to `quarantined_values`; return how many values were new."""
+    """Add the values that are new to `quarantined_values`; return how many they were."""
     if not bad:
         return 0
     frame = pd.DataFrame(
@@ -48,9 +48,10 @@ def quarantine_rows(bad: list[BadRow], now: datetime, transaction: Transaction) 
 
 
 def remove_stuck(dataset: Dataset, stuck: list[BadRow], transaction: Transaction) -> None:
-    """Remove measurements that were stored before anyone could tell that they had been stuck.
+    """Remove stored measurements that turned out to be stuck at one value.
 
-    The hours made of them go too, and are made anew of what is left. What was released stays.
+    The hours computed from them are removed too, and the next step computes them again from the other
+    measurements. Released measurements are kept.
     """
     keys = pd.DataFrame([json.loads(row.row_json) | {"row_key": row.row_key} for row in stuck])
     if keys.empty:
@@ -75,7 +76,7 @@ def remove_stuck(dataset: Dataset, stuck: list[BadRow], transaction: Transaction
 def requarantine_stored(warehouse: Warehouse, dataset: Dataset, *, now: datetime) -> int:
     """Move stored rows that break their contract to quarantine; return how many.
 
-    None gets in through a fetch: these were written by other hands, or under bounds that were wider.
+    A fetch never stores such rows. They were written by another program, or when the bounds were wider.
     """
     broken = breaks_contract(dataset.table)
     with warehouse.open_transaction() as transaction:
@@ -88,9 +89,9 @@ def requarantine_stored(warehouse: Warehouse, dataset: Dataset, *, now: datetime
 
 
 def breaks_contract(table: Table) -> str:
-    """Return the SQL condition of the rows that break the table's declared keys and ranges.
+    """Return the SQL condition for rows that break the table's declared keys and ranges.
 
-    What a person released from quarantine does not.
+    Rows that were released from quarantine do not meet the condition.
     """
     rules = [f"{name} IS NULL" for name in table.key]
     for column in table.columns:
@@ -111,7 +112,7 @@ def breaks_contract(table: Table) -> str:
 
 
 def release_and_publish(settings: Settings, snapshot: Snapshot, row_key: str) -> int:
-    """`release` in the warehouse that ``snapshot`` is of, without its source; pages show what came of it."""
+    """`release` the rows in the warehouse of ``snapshot`` and publish; the source is not opened."""
     folder = Home(settings.home).source(snapshot.source)
     warehouse = Warehouse(folder.database, snapshot.source)
     now = clock(snapshot, settings)
@@ -121,16 +122,18 @@ def release_and_publish(settings: Settings, snapshot: Snapshot, row_key: str) ->
 
 
 def release(warehouse: Warehouse, row_key: str, *, now: datetime) -> int:
-    """Store the quarantined rows of ``row_key`` as they were received; return how many.
+    """Store the quarantined rows with this key as they were received; return how many.
 
-    What is released is exempt from its contract from then on. Done twice it changes nothing.
-    Raises NotInQuarantine.
+    Released rows are exempt from their contract. A second release changes nothing. Raises NotInQuarantine
+    if no row has this key or the row cannot be stored.
     """
     released = 0
     with warehouse.open_transaction() as transaction:
         held = transaction.read("SELECT * FROM quarantined_values WHERE row_key = ?", [row_key])
         if held.empty:
-            raise NotInQuarantine(f"nothing is quarantined as {row_key!r}: `co2 quarantine` lists the keys")
+            raise NotInQuarantine(
+                f"no quarantined row has the key {row_key!r}: `co2 quarantine` lists the keys"
+            )
         for name, values in held.groupby("dataset"):
             dataset = dataset_named(str(name))
             row = json.loads(values["row_json"].iloc[-1])

@@ -1,4 +1,4 @@
-"""Ending a process without the noise of its libraries."""
+"""Keep the messages of C libraries at the end of a process away from the terminal."""
 
 import atexit
 import os
@@ -6,18 +6,18 @@ import sys
 
 
 def silence_library_reports() -> None:
-    """Keep from the terminal what C libraries write to standard error after Python has ended.
+    """Discard what C libraries write to standard error after Python has ended.
 
-    DuckDB's Python binding lists dozens of objects as leaked when torch and a Dagster asset were
-    loaded beside it: the interpreter ends before it lets go of them, nothing is lost. Call this
-    before all else: handlers run in reverse order, so everything of ours has been said by then.
+    If torch and a Dagster asset are loaded, DuckDB's Python binding reports dozens of objects as leaked: the
+    interpreter ends before it releases them, and nothing is lost. Call this function first: exit handlers
+    run in reverse order, so all of our own messages are written by then.
     """
 
-    def hush() -> None:
+    def discard_standard_error() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        os.close(null)
 
-    atexit.register(hush)
+    atexit.register(discard_standard_error)

@@ -1,11 +1,12 @@
-"""When to train a new model: the rule, its brakes, and the sentence that explains it.
+"""The retraining rule: when to train a new model, its limits, and the sentence that explains a decision.
 
-Retraining on a bad day is often no cure (persistence is bad on such days too), so the rule fires
-once per evaluation, never beside another training and at most once a day.
+A new model often does not help on a bad day, because persistence is bad on such days too. So the rule
+requests one training per evaluation, none while another training runs, and at most one a day.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import pandas as pd
@@ -18,18 +19,29 @@ from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.snapshots import Snapshot
 
-# Four six-hour forecasts of six hours each: fewer hours say more about the weather than the model.
+# Four forecasts, six hours of each: fewer hours tell more about the weather than about the model.
 MINIMUM_SCORED_HOURS = 24
 AT_MOST_EVERY = timedelta(days=1)
-# A model of the first weeks is trained anew once this many times more history is held.
+# A new model is trained once this many times as much history is stored as any model was trained on.
 HISTORY_GROWTH = 2.0
-# Over a recorded year the rule with a training each month took 4.4 % off the first model's error
-# (docs/accuracy.md): the newest weeks teach most.
+# Over a recorded year, the rule with a training each month had a 4.4 % smaller error than the first model
+# (docs/accuracy.md): a model learns most from the newest weeks.
 TRAINED_EVERY = timedelta(days=30)
-# What asks for a model that is to score the past and no more.
-BACKFILL_TRIGGER = "backfill"
-RULE_TRIGGERS = ("accuracy fell", "history grew", "area added", "month passed")
-ACCURACY_FELL, HISTORY_GREW, AREA_ADDED, MONTH_PASSED = RULE_TRIGGERS
+
+
+class Trigger(StrEnum):
+    """What requested a training; stored with the model by its value."""
+
+    ACCURACY_FELL = "accuracy fell"
+    HISTORY_GREW = "history grew"
+    AREA_ADDED = "area added"
+    MONTH_PASSED = "month passed"
+    REQUESTED = "asked for"  # by a person
+    BACKFILL = "backfill"  # such a model only scores the past
+
+
+RULE_TRIGGERS = (Trigger.ACCURACY_FELL, Trigger.HISTORY_GREW, Trigger.AREA_ADDED, Trigger.MONTH_PASSED)
+BACKFILL_TRIGGER = Trigger.BACKFILL.value
 
 
 @dataclass(frozen=True)
@@ -44,13 +56,13 @@ class Score:
 
 @dataclass(frozen=True)
 class RetrainingInputs:
-    """What the rule looks at. Times are UTC; ``None`` where there is nothing yet.
+    """What the rule needs to know. Times are naive UTC; ``None`` means that there is no such thing yet.
 
-    ``fired`` holds the names of the requests made before, ``last_fired_at`` the time of the newest.
-    ``learnt_history`` is the most history that any model was trained on, ``history`` how much is
-    held now; ``history_complete`` says that no more is on its way. ``last_trained_at`` is when the newest
-    model was trained, promoted or not. ``areas_without_model`` are measured, but were not when the
-    champion was trained.
+    ``fired`` has the names of the earlier requests, ``last_fired_at`` the time of the newest one.
+    ``learnt_history`` is the longest history that any model was trained on, ``history`` is what is stored
+    now, and ``history_complete`` tells that nothing older is still to be fetched. ``last_trained_at`` is when
+    the newest model was trained, promoted or not. ``areas_without_model`` are the names of the areas that
+    are measured but have no champion.
     """
 
     now: datetime
@@ -68,7 +80,7 @@ class RetrainingInputs:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether to train, why in one sentence, and what the request is named after."""
+    """Whether to train, the reason in one sentence, what triggers it, and the name of the request."""
 
     train: bool
     sentence: str
@@ -77,8 +89,12 @@ class Decision:
 
 
 def decide(inputs: RetrainingInputs) -> Decision:
-    """Apply the rule, with its brakes: accuracy under 65 % over at least 24 scored hours, or a model that
-    no longer is what could be had (an area, twice the history or a month that it does not know)."""
+    """Apply the retraining rule and its limits.
+
+    It asks for a training if an area is measured that the champion does not know, if the stored history has
+    grown to `HISTORY_GROWTH` times what any model was trained on, if the newest model is older than
+    `TRAINED_EVERY`, or if the accuracy is under the threshold over at least `MINIMUM_SCORED_HOURS` hours.
+    """
     if inputs.champion is None:
         return Decision(False, "There is no model yet; the next six-hour run trains the first.")
     reasons = (_area_added(inputs), _history_grew(inputs), _month_passed(inputs))
@@ -90,7 +106,7 @@ def decide(inputs: RetrainingInputs) -> Decision:
         return Decision(False, f"A training is running already. {wanted.sentence}")
     if wanted.name in inputs.fired:
         return Decision(False, f"Already retrained for this evaluation. {wanted.sentence}")
-    # A request of the future was made under a clock since set back: it holds nothing back.
+    # A request with a time after now was made before the clock was set back: it does not count.
     if inputs.last_fired_at is not None and (
         timedelta(0) <= inputs.now - inputs.last_fired_at < AT_MOST_EVERY
     ):
@@ -108,8 +124,8 @@ def _area_added(inputs: RetrainingInputs) -> Decision | None:
     areas = ", ".join(inputs.areas_without_model)
     return Decision(
         True,
-        f"The champion does not know {areas}, measured by now.",
-        trigger=AREA_ADDED,
+        f"The champion does not know {areas}, which is measured now.",
+        trigger=Trigger.AREA_ADDED,
         name=f"areas-{inputs.champion}-{areas}",
     )
 
@@ -122,8 +138,8 @@ def _history_grew(inputs: RetrainingInputs) -> Decision | None:
         return None
     return Decision(
         True,
-        f"No model was trained on more than {trained_on.days} days of history and {held.days} are held now.",
-        trigger=HISTORY_GREW,
+        f"No model was trained on more than {trained_on.days} days of history, and {held.days} are stored.",
+        trigger=Trigger.HISTORY_GREW,
         name=_daily("history", inputs),
     )
 
@@ -135,38 +151,38 @@ def _month_passed(inputs: RetrainingInputs) -> Decision | None:
     return Decision(
         True,
         f"The newest model was trained at {trained:%Y-%m-%d %H:%M} UTC, over {TRAINED_EVERY.days} days ago.",
-        trigger=MONTH_PASSED,
+        trigger=Trigger.MONTH_PASSED,
         name=_daily("month", inputs),
     )
 
 
 def _daily(reason: str, inputs: RetrainingInputs) -> str:
-    """A name by the day, so that a training that failed or was cancelled is asked for again."""
+    """Return a request name with the date, so that a failed or cancelled training is requested again."""
     return f"{reason}-{inputs.now:%Y-%m-%d}"
 
 
 def _accuracy_fell(inputs: RetrainingInputs) -> Decision:
     score = inputs.score
     if score is None:
-        return Decision(False, "No live forecast of the champion has come true yet.")
+        return Decision(False, "No live forecast of the champion can be scored yet.")
     if score.n_hours < MINIMUM_SCORED_HOURS:
         return Decision(
             False,
-            f"Only {score.n_hours} hours of live forecasts are scored; the rule needs "
+            f"Only {score.n_hours} hours of live forecasts have a score; the rule needs "
             f"{MINIMUM_SCORED_HOURS}.",
         )
-    beside = f"persistence {score.persistence_accuracy_percent:.1f} %, {score.n_hours} hours"
+    comparison = f"persistence {score.persistence_accuracy_percent:.1f} %, {score.n_hours} hours"
     if score.accuracy_percent >= ACCURACY_THRESHOLD_PERCENT:
         return Decision(
             False,
             f"Accuracy is {score.accuracy_percent:.1f} %, not under {ACCURACY_THRESHOLD_PERCENT:g} % "
-            f"({beside}).",
+            f"({comparison}).",
         )
     return Decision(
         True,
         f"Accuracy fell to {score.accuracy_percent:.1f} %, under {ACCURACY_THRESHOLD_PERCENT:g} % "
-        f"({beside}).",
-        trigger=ACCURACY_FELL,
+        f"({comparison}).",
+        trigger=Trigger.ACCURACY_FELL,
         name=score.evaluation_id,
     )
 
@@ -174,7 +190,10 @@ def _accuracy_fell(inputs: RetrainingInputs) -> Decision:
 def read_retraining_inputs(
     snapshot: Snapshot, settings: Settings, *, now: datetime, training_running: bool, memory: dict[str, Any]
 ) -> RetrainingInputs:
-    """Gather from the published tables and the sensor's memory what the retraining rule looks at."""
+    """Read the inputs of the retraining rule from the published tables.
+
+    ``memory`` is the sensor's: ``fired_at`` and ``fired``, both optional, about earlier requests.
+    """
     champion = snapshots.query(
         snapshot,
         "SELECT model_version FROM champions WHERE price_area = ?",
@@ -236,14 +255,17 @@ def _score(rows: pd.DataFrame) -> Score | None:
 
 
 def decide_now(settings: Settings, snapshot: Snapshot) -> Decision:
-    """Apply the retraining rule outside the daemon, as `co2 train --if-needed` does.
+    """Apply the retraining rule outside of the daemon, as `co2 train --if-needed` does.
 
-    In place of the sensor's memory stands the table of models: the last one trained by the rule.
+    The sensor's memory is not available here. The time of the last request is read from the table of
+    models: it is that of the last training that the rule triggered.
     """
-    asked = snapshots.query(
-        snapshot, "SELECT max(trained_at_utc) AS at FROM model_table WHERE trigger IN ?", [RULE_TRIGGERS]
+    requested_at = snapshots.query(
+        snapshot,
+        "SELECT max(trained_at_utc) AS at FROM model_table WHERE trigger IN ?",
+        [[t.value for t in RULE_TRIGGERS]],
     )["at"].iloc[0]
-    memory = {} if asked is None or asked != asked else {"fired_at": asked.isoformat()}
+    memory = {} if pd.isna(requested_at) else {"fired_at": requested_at.isoformat()}
     return decide(
         read_retraining_inputs(
             snapshot, settings, now=clock(snapshot, settings), training_running=False, memory=memory

@@ -1,4 +1,4 @@
-"""How the pipeline is, read from the published tables."""
+"""The state of the pipeline, read from the published tables."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ def instant(value: datetime | None) -> str | None:
 
 
 def clock(snapshot: Snapshot, settings: Settings) -> datetime:
-    """Return the present as the pipeline counts it: a recording's stands still between its runs."""
+    """Return the present time of the pipeline, naive UTC; for a recording it is the time of its last run."""
     if settings.as_of is not None:
         return settings.as_of
     return snapshot.as_of_utc if snapshot.source == SourceKind.ARCHIVE else utc_now()
@@ -30,7 +30,7 @@ def clock(snapshot: Snapshot, settings: Settings) -> datetime:
 
 @dataclass(frozen=True)
 class Status:
-    """The state of one source's pipeline at ``now``, its forecast and its champion being an area's."""
+    """The state of one source's pipeline at ``now``, naive UTC; forecast and scores are those of one area."""
 
     snapshot: Snapshot
     price_area: str
@@ -46,6 +46,7 @@ class Status:
 
     @property
     def forecast_age(self) -> timedelta | None:
+        """How long ago the newest forecast was issued; None if there is none."""
         return None if self.issued_at is None else self.now - self.issued_at
 
     @property
@@ -90,7 +91,7 @@ def _first(frame: pd.DataFrame) -> dict[str, Any] | None:
 
 
 def _set_aside(settings: Settings, source: str) -> tuple[str, ...]:
-    """Return of each database that was set aside what was written down then: why, and the remedy."""
+    """Return for each database that was set aside the note that gives the reason and the remedy."""
     sentences = []
     for path in Home(settings.home).source(source).set_aside:
         note = path.with_name(path.name + ".txt")
@@ -99,11 +100,14 @@ def _set_aside(settings: Settings, source: str) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def newest_forecast(snapshot: Snapshot, area: str, by: datetime | None) -> pd.DataFrame:
-    """Return the rows of `predictions` issued last by ``by`` (naive UTC; None: the newest), by lead."""
+def newest_forecast(snapshot: Snapshot, area_name: str, by: datetime | None) -> pd.DataFrame:
+    """Return the rows of `predictions` of the newest forecast, ordered by lead.
+
+    ``by`` is the latest issue time to consider, naive UTC; None considers all.
+    """
     if by is None:
         return snapshots.query(
-            snapshot, "SELECT * FROM current_forecast WHERE price_area = ? ORDER BY lead_hours", [area]
+            snapshot, "SELECT * FROM current_forecast WHERE price_area = ? ORDER BY lead_hours", [area_name]
         )
     return snapshots.query(
         snapshot,
@@ -115,16 +119,16 @@ def newest_forecast(snapshot: Snapshot, area: str, by: datetime | None) -> pd.Da
         ) = 1
         ORDER BY p.lead_hours
         """,
-        [area, by],
+        [area_name, by],
     )
 
 
-def read_status(snapshot: Snapshot, settings: Settings, area: str = DENMARK.name) -> Status:
-    """Read the state of the pipeline, as far as it is about ``area``, from its newest snapshot."""
-    forecast = newest_forecast(snapshot, area, settings.as_of)
+def read_status(snapshot: Snapshot, settings: Settings, area_name: str = DENMARK.name) -> Status:
+    """Read the state of the pipeline for one area from ``snapshot``."""
+    forecast = newest_forecast(snapshot, area_name, settings.as_of)
     return Status(
         snapshot=snapshot,
-        price_area=area,
+        price_area=area_name,
         now=clock(snapshot, settings),
         issued_at=None if forecast.empty else forecast["issue_time_utc"].iloc[0].to_pydatetime(),
         degraded_causes="[]" if forecast.empty else forecast["degraded_causes"].iloc[0],
@@ -133,7 +137,7 @@ def read_status(snapshot: Snapshot, settings: Settings, area: str = DENMARK.name
                 snapshot,
                 "SELECT model_version, trained_at_utc, test_mae_g_per_kwh, "
                 "test_persistence_mae_g_per_kwh, reason FROM champions WHERE price_area = ?",
-                [area],
+                [area_name],
             )
         ),
         score=_first(
@@ -147,11 +151,11 @@ def read_status(snapshot: Snapshot, settings: Settings, area: str = DENMARK.name
                     AND lead_from_hours = 1 AND lead_to_hours = 6
                 ORDER BY window_to_utc DESC, kind DESC LIMIT 1
                 """,
-                [area],
+                [area_name],
             )
         ),
         datasets=snapshots.query(snapshot, "SELECT * FROM dataset_freshness ORDER BY dataset"),
-        # The last word on each dataset, where it was not a good one.
+        # The last fetch of each dataset, if it failed.
         failed_fetches=snapshots.query(
             snapshot,
             """

@@ -175,7 +175,7 @@ def test_scores_of_hindcasts_and_of_other_models_do_not_count(
         connection.execute("UPDATE model_evaluations SET accuracy_percent = 1 WHERE kind <> 'live'")
     publish(settings)
     (skip,), _ = look(instance)
-    assert "No live forecast of the champion has come true yet." in skip.skip_message
+    assert "No live forecast of the champion can be scored yet." in skip.skip_message
 
 
 def test_before_anything_is_published_sensor_and_schedule_wait(
@@ -290,12 +290,12 @@ def test_deepening_is_asked_for_until_all_is_held(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with dg.instance_for_test() as instance, dg.build_schedule_context(instance=instance) as context:
-        assert deepen_history_schedule(context).skip_message == "All 30 days of history are held."
+        assert deepen_history_schedule(context).skip_message == "All 30 days of history are stored."
 
         deeper = point_to(simulated(settings.home, NOON, history_days=75), monkeypatch)
         assert isinstance(deepen_history_schedule(context), dg.RunRequest)
         other = create_run_for_test(instance, job_name=TICK_JOB, status=dg.DagsterRunStatus.STARTED)
-        assert "Another run is under way; 5 pieces" in deepen_history_schedule(context).skip_message
+        assert "Another run is active; 5 windows" in deepen_history_schedule(context).skip_message
         instance.delete_run(other.run_id)
 
         for deepen in (False, True):
@@ -303,7 +303,7 @@ def test_deepening_is_asked_for_until_all_is_held(
                 for dataset in DATASETS:
                     update(pipeline, dataset, deepen=deepen)
                 pipeline.publish()
-        assert deepen_history_schedule(context).skip_message == "All 75 days of history are held."
+        assert deepen_history_schedule(context).skip_message == "All 75 days of history are stored."
 
 
 def test_what_failed_while_deepening_is_asked_for_again_an_hour_later(
@@ -322,7 +322,7 @@ def test_what_failed_while_deepening_is_asked_for_again_an_hour_later(
         )
     publish(deeper)
     with dg.instance_for_test() as instance, dg.build_schedule_context(instance=instance) as context:
-        assert "could not be had" in deepen_history_schedule(context).skip_message
+        assert "could not be fetched" in deepen_history_schedule(context).skip_message
         point_to(simulated(settings.home, NOON + HOUR, history_days=75), monkeypatch)
         assert isinstance(deepen_history_schedule(context), dg.RunRequest)
 

@@ -184,7 +184,7 @@ def test_an_area_that_is_no_longer_forecast_is_named(home: Path) -> None:
     assert run(settings, assets=["predictions"]).success
     evaluation = checks(run(late, assets=["predictions"]))["forecast_on_time"]
     assert not evaluation.passed
-    assert evaluation.description == "That of DK2 is of 2024-06-01 00:00 UTC"
+    assert evaluation.description == "The newest forecast of DK2 was issued at 2024-06-01 00:00 UTC"
 
 
 def test_what_blocks_and_what_warns() -> None:

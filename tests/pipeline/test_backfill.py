@@ -12,7 +12,7 @@ import pytest
 
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.definitions import build_definitions
-from co2_assets.defs.automation import BACKFILL_JOB, OP
+from co2_assets.defs.automation import BACKFILL_JOB, BACKFILL_OP
 from co2_assets.pipeline import backfill
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
@@ -57,7 +57,7 @@ def published(settings: Settings, sql: str) -> pd.DataFrame:
 
 def test_a_stopped_backfill_goes_on_where_it_was(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backfill, "MARKS_AT_A_TIME", 8)
-    config = {"ops": {OP: {"config": {"days": DAYS, **SIZES}}}}
+    config = {"ops": {BACKFILL_OP: {"config": {"days": DAYS, **SIZES}}}}
     issue, parts = backfill._issue, []
 
     def stop_after_one(pipeline: Any, model: Any, marks: Any, context: Any) -> None:
@@ -91,7 +91,7 @@ def test_a_stopped_backfill_goes_on_where_it_was(home: Settings, monkeypatch: py
 
 
 def test_a_backfill_that_was_done_changes_nothing(home: Settings) -> None:
-    config = {"ops": {OP: {"config": {"days": 1, **SIZES}}}}
+    config = {"ops": {BACKFILL_OP: {"config": {"days": 1, **SIZES}}}}
     assert run(home, BACKFILL_JOB, config)
     tables = ("predictions", "model_table", "model_evaluations")
     before = [published(home, f"SELECT * FROM {table} ORDER BY ALL") for table in tables]
@@ -101,7 +101,7 @@ def test_a_backfill_that_was_done_changes_nothing(home: Settings) -> None:
 
 
 def test_a_backfill_stopped_before_midnight_goes_on_after_it(home: Settings) -> None:
-    config = {"ops": {OP: {"config": {"days": DAYS, **SIZES}}}}
+    config = {"ops": {BACKFILL_OP: {"config": {"days": DAYS, **SIZES}}}}
     with patch.object(backfill, "_score", side_effect=MemoryError("no memory left")):
         assert not run(home, BACKFILL_JOB, config)
     tomorrow = replace(home, as_of=NOW + timedelta(days=1))
@@ -119,7 +119,7 @@ def test_a_backfill_stopped_before_midnight_goes_on_after_it(home: Settings) -> 
 
 def test_a_backfill_of_another_size_is_another(home: Settings) -> None:
     for hidden in (4, 3):
-        config = {"ops": {OP: {"config": {"days": 1, **SIZES, "hidden": hidden}}}}
+        config = {"ops": {BACKFILL_OP: {"config": {"days": 1, **SIZES, "hidden": hidden}}}}
         assert run(home, BACKFILL_JOB, config)
     assert published(home, "SELECT * FROM model_table")["model_version"].nunique() == 2
 
@@ -129,7 +129,7 @@ def test_nothing_of_a_backfill_counts_as_the_champions(home: Settings) -> None:
     assert run(home, "six_hour_tick", sizes)
     others = "SELECT * FROM model_evaluations WHERE kind <> 'backfill' ORDER BY ALL"
     before = published(home, others)
-    assert run(home, BACKFILL_JOB, {"ops": {OP: {"config": {"days": DAYS, **SIZES}}}})
+    assert run(home, BACKFILL_JOB, {"ops": {BACKFILL_OP: {"config": {"days": DAYS, **SIZES}}}})
     assert run(home, "six_hour_tick", sizes)
     pd.testing.assert_frame_equal(published(home, others), before)
     kinds = published(home, "SELECT DISTINCT kind FROM predictions")["kind"]

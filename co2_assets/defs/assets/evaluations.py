@@ -1,10 +1,11 @@
-"""How forecasts did against what came true."""
+"""The scores of forecasts whose hours have passed."""
 
 import dagster as dg
 
+from co2_assets.contracts.forecast_spec import HEADLINE_LEADS
 from co2_assets.contracts.tables import MODEL_EVALUATIONS
 from co2_assets.defs.assets.forecasts import predictions
-from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, markdown_table, table_metadata
+from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, frame_value, table_metadata
 from co2_assets.defs.assets.raw_energy_data import WRITER_POOL
 from co2_assets.pipeline.evaluation import evaluate
 from co2_assets.pipeline.run import Run
@@ -22,20 +23,25 @@ from co2_assets.pipeline.run import Run
 def model_evaluations(
     context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Run]
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Score the last seven days, live and hindcast apart, and each model's test window once."""
+    """Score the last seven days, live and hindcast forecasts separately, and each model's test part once."""
     new = evaluate(pipeline, log=context.log)
     newest = pipeline.warehouse.read(
         f"""
-        SELECT kind, n_hours, mae_g_per_kwh, persistence_mae_g_per_kwh, prognosis_mae_g_per_kwh,
-            accuracy_percent, coverage_80_percent, model_version
-        FROM {MODEL_EVALUATIONS.name} WHERE lead_from_hours = 1 AND lead_to_hours = 6
-        ORDER BY evaluated_at_utc DESC, kind LIMIT 5
-        """
+        SELECT price_area, kind, n_hours, mae_g_per_kwh, persistence_mae_g_per_kwh,
+            prognosis_mae_g_per_kwh, accuracy_percent, coverage_80_percent, model_version
+        FROM {MODEL_EVALUATIONS.name} WHERE lead_from_hours = ? AND lead_to_hours = ?
+        QUALIFY row_number() OVER (
+            PARTITION BY price_area, kind
+            ORDER BY evaluated_at_utc DESC, window_to_utc DESC, model_version DESC
+        ) = 1
+        ORDER BY price_area, kind
+        """,
+        list(HEADLINE_LEADS),
     )
     return dg.MaterializeResult(
         metadata={
             **table_metadata(pipeline, MODEL_EVALUATIONS, "evaluated_at_utc"),
             "rows_new": new,
-            "headline": dg.MetadataValue.md(markdown_table(newest)),
+            "headline": frame_value(newest),
         }
     )

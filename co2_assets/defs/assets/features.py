@@ -1,4 +1,4 @@
-"""Hours from minutes, and what was known of each hour."""
+"""The hourly means of the measurements, and the features of each hour."""
 
 import dagster as dg
 import pandas as pd
@@ -26,13 +26,13 @@ GROUP = "features"
     pool=WRITER_POOL,
 )
 def aggregated_data(pipeline: dg.ResourceParam[Run]) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Average the minutes of hours that are over and well enough observed."""
+    """Average the minutes of each hour that has ended and has enough measurements."""
     count = store_hours(pipeline)
     metadata = table_metadata(pipeline, AGGREGATED_DATA, "hour_utc")
     if metadata["dagster/row_count"].value == 0:
         raise dg.Failure(
-            "There is not one complete hour of measurements, so nothing can be forecast. The check "
-            f"{POWER_SYSTEM_RIGHT_NOW.name}_fetched says what became of the last fetch."
+            "No hour has enough measurements, so nothing can be forecast. The check "
+            f"{POWER_SYSTEM_RIGHT_NOW.name}_fetched shows the result of the last fetch."
         )
     return dg.MaterializeResult(metadata={**metadata, "rows_new": count.new, "rows_changed": count.changed})
 
@@ -47,7 +47,7 @@ def aggregated_data(pipeline: dg.ResourceParam[Run]) -> dg.MaterializeResult:  #
     pool=WRITER_POOL,
 )
 def engineered_features(pipeline: dg.ResourceParam[Run]) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Compute lags, rolling statistics, calendar and what was forecast, over the whole history."""
+    """Compute lags, rolling statistics, calendar values and the published forecasts, for all hours."""
     areas = read_areas(pipeline.warehouse, since=BEGINNING, until=pipeline.now)
     features = pd.concat([features_of(data) for data in areas.values()], ignore_index=True)
     with pipeline.warehouse.open_transaction() as transaction:

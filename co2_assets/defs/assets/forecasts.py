@@ -1,4 +1,4 @@
-"""Forecasts: issued once for each hour, never rewritten."""
+"""The forecasts: one is issued in each hour and area, and none is changed later."""
 
 import json
 
@@ -34,7 +34,7 @@ from co2_assets.pipeline.run import Run
     pool=WRITER_POOL,
 )
 def predictions(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Run]) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Issue each area's forecast of the present hour; on the first run also the hindcasts."""
+    """Issue the forecast of each area for the present hour; the first run also makes the hindcasts."""
     from co2_assets.forecasting.issue.forecast import NoForecastError
     from co2_assets.pipeline.live_forecast import issue_area
 
@@ -42,10 +42,12 @@ def predictions(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Ru
     issued: dict[str, pd.DataFrame] = {}
     recent: dict[str, pd.DataFrame] = {}
     errors = []
-    ever = [DENMARK, *measured_areas(pipeline.warehouse, since=BEGINNING, until=issue_time)]
-    for area in dict.fromkeys(area.name for area in ever):
+    measured = [DENMARK, *measured_areas(pipeline.warehouse, since=BEGINNING, until=issue_time)]
+    for area_name in dict.fromkeys(area.name for area in measured):
         try:
-            issued[area], recent[area] = issue_area(pipeline, AREAS[area], issue_time, log=context.log)
+            issued[area_name], recent[area_name] = issue_area(
+                pipeline, AREAS[area_name], issue_time, log=context.log
+            )
         except NoForecastError as error:
             context.log.warning(f"No forecast: {error}. The next run tries again.")
             errors.append(str(error))
@@ -54,17 +56,19 @@ def predictions(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Ru
     with pipeline.warehouse.open_transaction() as transaction:
         count = transaction.insert_missing(PREDICTIONS, pd.concat(issued.values(), ignore_index=True))
     if not count.new:
-        context.log.info(f"The forecast of {issue_time:%Y-%m-%d %H:%M} UTC was issued before and stays.")
+        context.log.info(
+            f"The forecast of {issue_time:%Y-%m-%d %H:%M} UTC was issued before and stays as it is."
+        )
     return dg.MaterializeResult(
         metadata={
             **table_metadata(pipeline, PREDICTIONS, "issue_time_utc DESC, target_hour_utc"),
             "rows_new": count.new,
             "issue_time": f"{issue_time:%Y-%m-%d %H:%M} UTC",
             **{
-                name if area == DENMARK.name else f"{name}_{area}": value
-                for area, rows in issued.items()
+                name if area_name == DENMARK.name else f"{name}_{area_name}": value
+                for area_name, rows in issued.items()
                 for name, value in _area_metadata(
-                    rows[rows["kind"] == ForecastKind.LIVE], recent[area]
+                    rows[rows["kind"] == ForecastKind.LIVE], recent[area_name]
                 ).items()
             },
         }

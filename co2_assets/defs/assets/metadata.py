@@ -1,4 +1,7 @@
-"""What the Dagster UI shows beside an asset: its columns, its newest rows, a picture."""
+"""What Dagster's UI shows about an asset: the columns of its table, the number of rows, the newest rows."""
+
+from datetime import datetime
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -29,39 +32,51 @@ def column_schema(table: Table) -> dg.TableSchema:
 
 
 def definition_metadata(table: Table) -> dict[str, dg.MetadataValue]:
-    """Return what is known of a table before anything is materialized."""
+    """Return the metadata of a table that do not depend on its content."""
     return {
         "dagster/column_schema": dg.MetadataValue.table_schema(column_schema(table)),
         "dagster/table_name": dg.MetadataValue.text(table.name),
     }
 
 
-def markdown_table(frame: pd.DataFrame) -> str:
-    """Return the frame as a Markdown table, numbers to one decimal, missing values as a dash."""
-
-    def cell(value: object) -> str:
-        if value is None or (not isinstance(value, str) and pd.isna(value)):  # type: ignore[call-overload]
-            return "–"
-        if isinstance(value, float):
-            return f"{value:,.1f}"
-        if isinstance(value, pd.Timestamp):
-            return f"{value:%Y-%m-%d %H:%M}"
-        return str(value).replace("|", "/")
-
-    if frame.empty:
-        return "_no rows_"
-    lines = ["| " + " | ".join(map(str, frame.columns)) + " |", "|" + " --- |" * len(frame.columns)]
-    lines += ["| " + " | ".join(map(cell, row)) + " |" for row in frame.itertuples(index=False)]
-    return "\n".join(lines)
-
-
-def table_metadata(pipeline: Run, table: Table, order_by: str) -> dict[str, dg.MetadataValue]:
-    """Return row count and newest rows of a table, ``order_by`` descending."""
-    rows = int(pipeline.warehouse.read(f"SELECT count(*) AS n FROM {table.name}")["n"].iloc[0])
-    newest = pipeline.warehouse.read(
-        f"SELECT * FROM {table.name} ORDER BY {order_by} DESC LIMIT {PREVIEW_ROWS}"
+def frame_value(frame: pd.DataFrame) -> dg.TableMetadataValue:
+    """Return the frame as a table for Dagster's UI: numbers to one decimal, times to the minute."""
+    types = [(str(name), _column_type(frame[name])) for name in frame.columns]
+    return dg.MetadataValue.table(
+        records=[
+            dg.TableRecord({str(name): _cell(value) for name, value in row.items()})
+            for row in frame.to_dict("records")
+        ],
+        schema=dg.TableSchema(columns=[dg.TableColumn(name=name, type=kind) for name, kind in types]),
     )
+
+
+def _column_type(values: pd.Series) -> str:
+    if pd.api.types.is_bool_dtype(values):
+        return "bool"
+    if pd.api.types.is_integer_dtype(values):
+        return "int"
+    return "float" if pd.api.types.is_float_dtype(values) else "string"
+
+
+def _cell(value: Any) -> str | int | float | bool | None:
+    if value is None or (not isinstance(value, str) and pd.isna(value)):
+        return None
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return round(value, 1)
+    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
+
+
+def table_metadata(run: Run, table: Table, order_by: str) -> dict[str, dg.MetadataValue]:
+    """Return the row count and the newest rows of a table.
+
+    ``order_by`` is an SQL list of columns; the rows are taken in descending order of its last column.
+    """
+    rows = int(run.warehouse.read(f"SELECT count(*) AS n FROM {table.name}")["n"].iloc[0])
+    newest = run.warehouse.read(f"SELECT * FROM {table.name} ORDER BY {order_by} DESC LIMIT {PREVIEW_ROWS}")
     return {
         "dagster/row_count": dg.MetadataValue.int(rows),
-        "preview": dg.MetadataValue.md(markdown_table(newest)),
+        "preview": frame_value(newest),
     }

@@ -10,7 +10,7 @@ BAND, LINE, PAST = "#9ecae1", "#08519c", "#525252"
 
 
 def forecast_picture(actual: pd.DataFrame, forecast: pd.DataFrame) -> str:
-    """Return Markdown with an embedded SVG: the last actuals, the median and the 80 % band.
+    """Return Markdown with an embedded SVG: the last measured hours, the median and the 80 % band.
 
     ``actual`` has the columns of `aggregated_data`, ``forecast`` those of `predictions`, both in
     time order.

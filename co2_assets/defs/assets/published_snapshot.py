@@ -1,4 +1,4 @@
-"""What readers see: a read-only copy of the tables, swapped in whole."""
+"""The published snapshot: the read-only copy of the tables that readers open."""
 
 import dagster as dg
 
@@ -11,14 +11,14 @@ from co2_assets.pipeline.run import Run
 @dg.asset(
     group_name="pages",
     deps=[predictions, model_evaluations, "engineered_features"],
-    description="A read-only copy of the tables that the pages and the API open, under a new name and "
-    "swapped in whole: a reader waits for no run. A run that fails before this step, or does not "
-    "include it, publishes what it committed when it ends.",
+    description="A read-only copy of the tables for the pages and the API. Each copy has a new name, so "
+    "readers never wait for a run. A run that fails before this step, or does not include it, publishes "
+    "what it committed when it ends.",
     kinds={"duckdb"},
     owners=OWNERS,
 )
 def published_snapshot(pipeline: dg.ResourceParam[Run]) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Publish what has been committed."""
+    """Publish what this run and earlier runs have committed."""
     snapshot = pipeline.publish()
     return dg.MaterializeResult(
         metadata={

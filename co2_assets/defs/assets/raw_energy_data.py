@@ -1,4 +1,4 @@
-"""One asset for each dataset of the service, all made by one factory from the contracts."""
+"""The raw assets: one for each dataset of the service, built from the dataset's declaration."""
 
 import dagster as dg
 from pydantic import Field
@@ -17,7 +17,7 @@ energi_data_service = dg.AssetSpec(
     "energi_data_service",
     group_name="service",
     description="Energinet's open data service, https://www.energidataservice.dk, or the recording or the "
-    "simulator that answers in its place. Nothing here is made by this pipeline.",
+    "simulator that replaces it. This pipeline only reads from it.",
     kinds={"api"},
     owners=OWNERS,
 )
@@ -28,25 +28,27 @@ class FetchConfig(dg.Config):
 
     deepen: bool = Field(
         default=False,
-        description="Fetch older history instead of the newest rows, as far as the service's pace allows.",
+        description="Fetch older history instead of the newest rows, within the rate limit of the service.",
     )
 
 
 def fetch_check_name(dataset: Dataset) -> str:
+    """Return the name of the check that shows whether the last fetch of the dataset succeeded."""
     return f"{dataset.name}_fetched"
 
 
-def _nothing_to_go_on(pipeline: Run) -> bool:
+def _has_no_measurements(run: Run) -> bool:
+    """Return whether no measurement was ever stored, so that nothing can be forecast."""
     tables = (POWER_SYSTEM_RIGHT_NOW.name, AGGREGATED_DATA.name)
-    return all(pipeline.warehouse.read(f"SELECT 1 FROM {name} LIMIT 1").empty for name in tables)
+    return all(run.warehouse.read(f"SELECT 1 FROM {name} LIMIT 1").empty for name in tables)
 
 
 def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
     """Return the asset that keeps the dataset's table up to date.
 
-    A failed fetch does not fail the asset: the forecast goes on without the newest rows and says so.
-    The check turns red, and the log holds error and remedy. Only where nothing was ever measured
-    there is nothing to forecast from.
+    A failed fetch does not fail the asset: the check fails, the log shows the error with its remedy, and
+    the forecast is made without the newest rows and says so. The asset fails only if no measurement was
+    ever stored, because then nothing can be forecast.
     """
 
     @dg.asset(
@@ -62,7 +64,7 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 fetch_check_name(dataset),
                 asset=dataset.name,
-                description="The service answered, and in the agreed form.",
+                description="The last fetch succeeded: the service answered in the expected form.",
             )
         ],
     )
@@ -70,12 +72,12 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: FetchConfig, pipeline: dg.ResourceParam[Run]
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         if moved := requarantine_stored(pipeline.warehouse, dataset, now=pipeline.now):
-            context.log.warning(f"{moved} stored rows broke their contract and are in quarantine now")
+            context.log.warning(f"{moved} stored rows broke their contract and were moved to quarantine")
         report = update(pipeline, dataset, deepen=config.deepen, progress=context.log.info)
         metadata = table_metadata(pipeline, dataset.table, dataset.time_column)
         if report.error is not None:
             context.log.error(report.sentence())
-            if dataset is POWER_SYSTEM_RIGHT_NOW and _nothing_to_go_on(pipeline):
+            if dataset is POWER_SYSTEM_RIGHT_NOW and _has_no_measurements(pipeline):
                 raise dg.Failure(
                     f"{dataset.name} holds no rows and could not be fetched: {report.error}"
                 ) from report.error

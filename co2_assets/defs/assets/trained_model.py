@@ -1,4 +1,4 @@
-"""The model: trained when there is none or when asked, promoted only where it is better."""
+"""The model: trained when there is none or on request, and promoted only if it is better."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,39 +12,45 @@ from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import AREAS, DENMARK, MEASUREMENTS
 from co2_assets.contracts.tables import MODEL_TABLE
 from co2_assets.defs.assets.features import aggregated_data, engineered_features
-from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, markdown_table
+from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, frame_value
 from co2_assets.pipeline.hourly import BEGINNING
+from co2_assets.pipeline.retraining import Trigger
 from co2_assets.pipeline.run import Run
 from co2_assets.settings import MAXIMUM_SEED
 
 if TYPE_CHECKING:
     from co2_assets.forecasting.network.trained_model import TrainedModel
 
-LISTED = ["price_area", "model_version", "decision", "test_mae_g_per_kwh", "reason", "trigger"]
+LISTED_VERSIONS = 4
+LISTED_COLUMNS = ["price_area", "model_version", "decision", "test_mae_g_per_kwh", "reason", "trigger"]
 CHECK_NAME = "model_usable"
 
 
 class LearningConfig(dg.Config):
-    """Run configuration of whatever trains: what to learn from, and how large a model."""
+    """Run configuration of anything that trains: the history to learn from and the size of the model."""
 
     seed: int | None = Field(
-        default=None, ge=0, le=MAXIMUM_SEED, description="Random seed; empty takes the pipeline's."
+        default=None, ge=0, le=MAXIMUM_SEED, description="Random seed; empty takes the seed of the settings."
     )
     window_days: int | None = Field(
-        default=None, ge=1, description="Days of history to learn from; empty takes all that is held."
+        default=None, ge=1, description="Days of history to learn from; empty takes all that is stored."
     )
     ensemble: int | None = Field(
-        default=None, ge=1, description="Networks to average; empty takes 4, as measured."
+        default=None,
+        ge=1,
+        description="Networks whose quantiles are averaged; empty takes 4, the best of those measured.",
     )
     hidden: int | None = Field(
-        default=None, ge=1, description="Units of each network; empty takes 64, as measured."
+        default=None, ge=1, description="Units of each network; empty takes 64, the best of those measured."
     )
     epochs: int | None = Field(
-        default=None, ge=1, description="Passes over the training part; empty takes 5, as measured."
+        default=None,
+        ge=1,
+        description="Passes over the training part; empty takes 5, the best of those measured.",
     )
 
     def sizes(self) -> dict[str, int]:
-        """Return the fields of TrainingConfig that are set here."""
+        """Return the fields of TrainingConfig that this configuration sets."""
         given = {"ensemble": self.ensemble, "hidden": self.hidden, "epochs": self.epochs}
         return {name: number for name, number in given.items() if number is not None}
 
@@ -54,9 +60,12 @@ class TrainingRunConfig(LearningConfig):
 
     only_if_missing: bool = Field(
         default=False,
-        description="Train only when there is no champion, as the six-hour job does.",
+        description="Train only if there is no usable champion, as the six-hour job does.",
     )
-    trigger: str = Field(default="asked for", description="What asked for the training; kept with the model.")
+    trigger: str = Field(
+        default=Trigger.REQUESTED.value,
+        description="What requested the training; it is stored with the model.",
+    )
 
 
 @dg.asset(
@@ -66,10 +75,10 @@ class TrainingRunConfig(LearningConfig):
         engineered_features,
         *(d.name for d in DATASETS if d not in MEASUREMENTS),
     ],
-    description="The attention LSTM that forecasts. The six-hour job keeps the champion; materialized on "
-    "demand or by the retraining sensor, a challenger is trained, and promoted only where it beats "
-    "the champion on hours later than what either was fitted to. Weights lie beside the database as "
-    "safetensors; this asset writes model_table and model_training_sets.",
+    description="The attention LSTM that forecasts. The six-hour job keeps the champion. When this asset is "
+    "materialized on demand or by the retraining sensor, it trains a challenger and promotes it in each area "
+    "where it is better than the champion on hours that neither was fitted to. The weights are safetensors "
+    "files beside the database; the asset writes model_table and model_training_sets.",
     kinds={"pytorch", "duckdb"},
     owners=OWNERS,
     metadata=definition_metadata(MODEL_TABLE),
@@ -77,15 +86,15 @@ class TrainingRunConfig(LearningConfig):
         dg.AssetCheckSpec(
             CHECK_NAME,
             asset="trained_model",
-            description="There is a trained model that can be used.",
+            description="A trained model exists and can be loaded.",
         )
     ],
 )
 def trained_model(
     context: dg.AssetExecutionContext, config: TrainingRunConfig, pipeline: dg.ResourceParam[Run]
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Train, measure against the champion, record. No connection is open while training."""
-    # torch takes a second and a half to import: not for those who only look at the definitions.
+    """Train, compare with the champion and store the result. No connection is open during the training."""
+    # Imported here because torch takes a second and a half: loading the definitions does not need it.
     from co2_assets.pipeline.champions import load_champions
 
     champions = load_champions(pipeline.warehouse, pipeline.models, pipeline.now)
@@ -100,8 +109,8 @@ def trained_model(
     try:
         version = _train(context, config, pipeline, champions)
     except Exception as error:
-        # Whatever ends a training must not end the forecast.
-        context.log.exception("The training failed; the forecast goes on without a trained model")
+        # No failure of the training may prevent the forecast.
+        context.log.exception("The training failed; the forecast is made without a trained model")
         return _without_model(error)
     return _result(pipeline, version, trained=True, check="The first model was trained.")
 
@@ -112,7 +121,7 @@ def _train(
     run: Run,
     champions: "Mapping[str, TrainedModel]",
 ) -> str:
-    """Train a challenger, promote it where it is better, and return its version."""
+    """Train a challenger, promote it in the areas where it is better, and return its version."""
     from co2_assets.forecasting.network.splits import TooLittleDataError
     from co2_assets.pipeline.champions import promote_if_better, train_challenger
 
@@ -130,7 +139,7 @@ def _train(
         raise dg.Failure(str(error)) from error
     verdicts = promote_if_better(run, challenger, champions, trigger=config.trigger)
     if not verdicts:
-        context.log.info(f"The training gave champion {challenger.version} again, bit by bit.")
+        context.log.info(f"The training gave exactly the same model as champion {challenger.version}.")
     for area_name, verdict in verdicts.items():
         context.log.info(
             f"{challenger.version} in {AREAS[area_name].title} {verdict.decision}: {verdict.reason}"
@@ -138,15 +147,15 @@ def _train(
     return challenger.version
 
 
-def _result(pipeline: Run, version: str, *, trained: bool, check: str) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def _result(run: Run, version: str, *, trained: bool, check: str) -> dg.MaterializeResult:  # type: ignore[type-arg]
     return dg.MaterializeResult(
-        metadata=_metadata(pipeline, version, trained=trained),
+        metadata=_metadata(run, version, trained=trained),
         check_results=[dg.AssetCheckResult(check_name=CHECK_NAME, passed=True, description=check)],
     )
 
 
 def _without_model(error: Exception) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Say that there is no model: the check turns red, the run goes on to a forecast without one."""
+    """Return a failed check: there is no model, and the run continues to a forecast without one."""
     return dg.MaterializeResult(
         check_results=[
             dg.AssetCheckResult(
@@ -154,17 +163,18 @@ def _without_model(error: Exception) -> dg.MaterializeResult:  # type: ignore[ty
                 passed=False,
                 severity=dg.AssetCheckSeverity.ERROR,
                 description=f"No model could be trained, so a statistical rule forecasts: {error}. The "
-                "next run tries again.",
+                "next run tries to train again.",
             )
         ]
     )
 
 
-def _metadata(pipeline: Run, version: str, *, trained: bool) -> dict[str, dg.MetadataValue]:
-    models = pipeline.warehouse.read(
+def _metadata(run: Run, version: str, *, trained: bool) -> dict[str, dg.MetadataValue]:
+    models = run.warehouse.read(
         f"SELECT * FROM {MODEL_TABLE.name} ORDER BY trained_at_utc DESC, model_version, price_area"
     )
     row = models[models["model_version"] == version].iloc[0]
+    newest = models["model_version"].drop_duplicates().head(LISTED_VERSIONS)
     return {
         "model_version": dg.MetadataValue.text(version),
         "trained_in_this_run": dg.MetadataValue.bool(trained),
@@ -177,5 +187,5 @@ def _metadata(pipeline: Run, version: str, *, trained: bool) -> dict[str, dg.Met
             if pd.notna(row[name])
         },
         "dagster/row_count": dg.MetadataValue.int(len(models)),
-        "models": dg.MetadataValue.md(markdown_table(models[LISTED].head(10))),
+        "models": frame_value(models.loc[models["model_version"].isin(newest), LISTED_COLUMNS]),
     }
