@@ -1,11 +1,10 @@
-"""What areas and years cost: python -m bench.growth [--areas 1 3 10 30] [--years 1 2 4]
+"""The cost of areas and of years of history: python -m bench.growth [--areas 1 3 10 30] [--years 1 2 4]
 
 Each number of areas is measured with a year of history, each number of years with the three areas of
-Denmark. A fresh home is filled from the simulator by the real jobs: the first fetch and the deepening to
-all of the history (ingest), the training of one network for one epoch, and, once a first forecast is out,
-the whole tick six hours later. Areas beyond the three are copies of DK1 and DK2, off by a factor. Printed
-are processor seconds, checks and snapshot included, the size of the database and of a snapshot, and the
-most memory held.
+Denmark. The real jobs fill a new home from the simulator: the first fetch and the fetch of all older history
+(ingest), the training of one network for one epoch, and, after a first forecast, the tick six hours later.
+Areas beyond the three are copies of DK1 and DK2, multiplied by a factor. It prints processor seconds, with
+checks and snapshot, the sizes of the database and of a snapshot, and the largest use of memory.
 """
 
 import argparse
@@ -46,7 +45,7 @@ ONE_EPOCH = {"ops": {"trained_model": {"config": {"ensemble": 1, "epochs": 1}}}}
 
 @dataclass(frozen=True)
 class ManyAreas(SimulatedGrid):
-    """The simulated grid, with as many areas measured as are configured."""
+    """The simulated grid with measurements of all configured areas."""
 
     def rows(self, dataset: str, start: datetime, end: datetime, now: datetime) -> pd.DataFrame:
         rows = super().rows(dataset, start, end, now)
@@ -61,7 +60,7 @@ class ManyAreas(SimulatedGrid):
 
 
 def configure(areas: int) -> None:
-    """Let there be so many areas in this process, the whole country first."""
+    """Configure this number of areas in this process, the whole country first."""
     table = cast("dict[str, Area]", AREAS)
     originals = list(table.values())
     table.clear()
@@ -74,7 +73,7 @@ def configure(areas: int) -> None:
 
 
 def run(settings: Settings, job: str, config: dict[str, Any], assets: Sequence[str] | None = None) -> float:
-    """Run a job, or some of its assets; return its processor seconds. RuntimeError when it fails."""
+    """Run a job or some of its assets; return its processor seconds. Raises RuntimeError if it fails."""
     started = time.process_time()
     with dg.DagsterInstance.ephemeral() as instance:
         result = (
@@ -95,7 +94,7 @@ def run(settings: Settings, job: str, config: dict[str, Any], assets: Sequence[s
 
 
 def measure(areas: int, years: int) -> None:
-    """Fill a home with ``years`` of history of ``areas`` and print what it cost."""
+    """Fill a home with ``years`` of history of ``areas`` and print the costs."""
     silence_library_reports()
     configure(areas)
     with tempfile.TemporaryDirectory() as folder:
@@ -123,7 +122,7 @@ def measure(areas: int, years: int) -> None:
 
 
 def main() -> None:
-    """Measure each size in a process of its own, so that memory is its own too."""
+    """Measure each size in a new process, so that its memory is measured alone."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,12 +1,12 @@
-"""A month of six-hourly runs in minutes, while the service, the machine and people do their worst.
+"""A month of six-hourly runs in minutes, with faults of the service, the machine and people.
 
     python -m bench.soak [--days 30] [--seed 1] [--from 2024-10-05] [--archive DIR] [--calm]
 
-Every run is the real six-hour job on recorded data, in one process, with Dagster's own records kept
-in memory. A seeded mix of faults is injected: answers of the service, kill -9 of a run in a process of
-its own, damaged files, a full disk, two runs at once, three days without a run, a clock set back. A
-thread reads the published snapshots all the while. With --calm nothing is done to it: a year of that
-shows what memory and disk grow by. Exit code 1 when an invariant breaks.
+Each run is the real six-hour job on recorded data, in one process, with Dagster's records in memory. A
+seeded mix of faults is injected: bad answers of the service, kill -9 of a run in another process, damaged
+files, a full disk, two runs at once, three days without a run, and a clock that is set back. A thread reads
+the published snapshots at the same time. With --calm no fault is injected: a year of that shows how memory
+and disk use grow. The exit code is 1 if an invariant breaks.
 """
 
 import argparse
@@ -48,7 +48,8 @@ from co2_assets.definitions import build_definitions
 from co2_assets.defs.automation import TICK_JOB
 from co2_assets.energidataservice.emulator.service import Fault
 from co2_assets.energidataservice.sources import connect, parse_source
-from co2_assets.pipeline import run as pipeline
+from co2_assets.pipeline import run as run_module
+from co2_assets.pipeline.progress import Progress
 from co2_assets.pipeline.quiet_exit import silence_library_reports
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
@@ -59,10 +60,10 @@ from co2_assets.warehouse.paths import Home, SourceFolder
 MARK = timedelta(hours=6)
 DAY = timedelta(days=1)
 HISTORY_DAYS = 40
-# Small enough to be trained in seconds: what is tested is the pipeline, not the forecast.
+# Small enough to train in seconds: the pipeline is tested, not the forecast.
 TRAINING = {"only_if_missing": True, "ensemble": 1, "hidden": 8, "epochs": 4}
 SERVICE_FAULT_CHANCE = 0.25
-# Of the six-hour marks, how many begin with this.
+# The share of six-hour marks at which each of these faults is injected.
 MACHINE_CHANCES = {
     "kill -9": 0.45,
     "database truncated": 0.02,
@@ -75,18 +76,18 @@ MACHINE_CHANCES = {
     "leftover lock": 0.03,
     "clock set back": 0.03,
 }
-# What a process of its own finds imported already.
+# Modules that the fork server imports once for all of its processes.
 PRELOADED = [
     "co2_assets.definitions",
     "co2_assets.pipeline.housekeeping",
     "co2_assets.pipeline.live_forecast",
-    "co2_assets.forecasting.network.network.training",
+    "co2_assets.forecasting.network.training",
     "co2_assets.forecasting.score.backtest",
 ]
 COUNTED_CALLS = 10
-# Calls so counted of a tick with nothing to mend.
+# The number of calls counted like that in a tick without faults.
 CALLS_OF_A_TICK = 1900
-# When memory and disk are noted.
+# After these times the use of memory and disk is recorded.
 NOTED_AFTER = [timedelta(days=days) for days in (10, 30, 90, 180, 270)]
 FROZEN_FOR = 3 * DAY
 AWAY_FOR = 3 * DAY
@@ -94,13 +95,13 @@ AWAY_FOR = 3 * DAY
 
 @dataclass
 class Tally:
-    """What was done and what came of it; ``broken`` names every invariant that did not hold."""
+    """What was done and the results; ``broken`` has a line for each invariant that did not hold."""
 
     ticks: int = 0
     issued: int = 0
     models: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
-    nothing_to_go_on: int = 0
+    marks_without_data: int = 0
     rows_lost: int = 0
     rows_doubled: int = 0
     reader_polls: int = 0
@@ -115,7 +116,7 @@ class Tally:
             f"ticks                          {self.ticks}",
             f"forecasts issued               {self.issued}",
             *(f"  by {name:28s}{count}" for name, count in sorted(self.models.items())),
-            f"marks with nothing to go on    {self.nothing_to_go_on}",
+            f"marks without usable data      {self.marks_without_data}",
             f"faults injected                {self.faults.total()}",
             *(f"  {name:30s} {count}" for name, count in sorted(self.faults.items())),
             f"rows lost                      {self.rows_lost}",
@@ -129,21 +130,23 @@ class Tally:
 
 
 def tick(settings: Settings, fault: Fault | None = None) -> bool:
-    """Run the six-hour job here, quietly; return whether it succeeded."""
+    """Run the six-hour job in this process without log output; return whether it succeeded."""
     config = {
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
         "ops": {"trained_model": {"config": TRAINING}},
     }
     job = build_definitions(settings).resolve_job_def(TICK_JOB)
     with (
-        patch.object(pipeline, "connect", partial(connect, fault=fault)),
+        patch.object(run_module, "connect", partial(connect, fault=fault)),
         dg.DagsterInstance.ephemeral() as instance,
     ):
         return job.execute_in_process(instance=instance, run_config=config, raise_on_error=False).success
 
 
-def _tick_apart(settings: Settings, largest_file: int | None = None, last_call: int | None = None) -> None:
-    """Run a tick in a process of its own, which may run out of disk or be killed at a call of ours."""
+def _tick_in_own_process(
+    settings: Settings, largest_file: int | None = None, last_call: int | None = None
+) -> None:
+    """Run a tick in a process that may run out of disk space or be killed at one of our functions."""
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     if largest_file is not None:
@@ -154,9 +157,9 @@ def _tick_apart(settings: Settings, largest_file: int | None = None, last_call: 
 
 
 def _die_at(last_call: int) -> None:
-    """Kill this process when it makes the call of that number of a function of ours.
+    """Kill this process at call number ``last_call`` of a function of ours.
 
-    Of each function the first calls count, lest most kills fall into the same few loops.
+    Only the first calls of each function count, so that most kills are not in the same few loops.
     """
     calls: Counter[CodeType] = Counter()
     counted = 0
@@ -193,49 +196,49 @@ class Soak:
         with _quiet():
             forkserver.ensure_running()
 
-    def run(self, days: float, say: Callable[[str], None], *, is_calm: bool = False) -> Tally:
+    def run(self, days: float, progress: Progress, *, is_calm: bool = False) -> Tally:
         """Run ``days`` of ticks and then two good ones; return the tally."""
         stop = threading.Event()
-        if not self._first(say):
+        if not self._first(progress):
             self.tally.broken.append("the first tick failed")
             return self.tally
         reader = threading.Thread(target=self._read_on, args=(stop,))
         reader.start()
         try:
-            self._lapse(days, say, self._calm_mark if is_calm else self._mark_of(int(days * 4)))
+            self._lapse(days, progress, self._calm_mark if is_calm else self._mark_of(int(days * 4)))
         finally:
             stop.set()
             reader.join()
         return self.tally
 
-    def _first(self, say: Callable[[str], None]) -> bool:
+    def _first(self, progress: Progress) -> bool:
         succeeded = self._tick_at(self.begin, None)
-        self._look_back(self.begin, ran=True)
-        self._note_sizes(self.begin)
-        say(f"{self.begin:%Y-%m-%d %H:%M}  first tick, {_memory_mb():.0f} MB")
+        self._compare_with_before(self.begin, ran=True)
+        self._record_sizes(self.begin)
+        progress(f"{self.begin:%Y-%m-%d %H:%M}  first tick, {_memory_mb():.0f} MB")
         return succeeded
 
-    def _lapse(self, days: float, say: Callable[[str], None], do: Callable[[int, datetime], bool]) -> None:
+    def _lapse(self, days: float, progress: Progress, do: Callable[[int, datetime], bool]) -> None:
         marks = int(days * 4)
         for number in range(1, marks + 1):
             now = self.begin + number * MARK
-            self._look_back(now, ran=do(number, now))
+            self._compare_with_before(now, ran=do(number, now))
             if now - self.begin in NOTED_AFTER:
-                self._note_sizes(now)
+                self._record_sizes(now)
             if number % 8 == 0:
-                say(f"{now:%Y-%m-%d %H:%M}  {self.tally.issued} forecasts, {_memory_mb():.0f} MB")
+                progress(f"{now:%Y-%m-%d %H:%M}  {self.tally.issued} forecasts, {_memory_mb():.0f} MB")
         end = self.begin + marks * MARK
         for now in (end + MARK, end + 2 * MARK):
             if not self._tick_at(now, None):
                 self.tally.broken.append(f"a good tick at {now} failed")
-            self._look_back(now, ran=True)
+            self._compare_with_before(now, ran=True)
         self._close(end + 2 * MARK)
 
     def _calm_mark(self, _number: int, now: datetime) -> bool:
         return self._tick_at(now, None)
 
     def _mark_of(self, marks: int) -> Callable[[int, datetime], bool]:
-        """Return what does a mark, the days on which a dataset stands still or nothing runs drawn."""
+        """Return the function that runs a mark; draw the days without new data and those without runs."""
         frozen_from = self.chance.randrange(1, max(2, marks // 3))
         frozen_to = frozen_from + FROZEN_FOR // MARK
         away_from = self.chance.randrange(max(2, marks // 2), max(3, marks * 3 // 4))
@@ -256,7 +259,7 @@ class Soak:
         return do
 
     def _mark(self, now: datetime, fault: Fault) -> bool:
-        """Do one mark, something of the machine's first; return whether a whole run was made."""
+        """Run one mark, with a fault of the machine first; return whether the run was complete."""
         kind = self._machine_fault()
         if kind is None:
             self._tick_at(now, fault)
@@ -279,7 +282,7 @@ class Soak:
         elif kind == "weights damaged, training fails":
             self._damage(kind)
             with patch(
-                "co2_assets.forecasting.network.network.training.train_together",
+                "co2_assets.forecasting.network.training.train_together",
                 side_effect=MemoryError("no memory left"),
             ):
                 self._tick_at(now, fault)
@@ -320,7 +323,7 @@ class Soak:
 
     def _start_apart(self, now: datetime, *limits: int | None) -> Any:
         settings = replace(self.settings, as_of=now)
-        process = self.processes.Process(target=_tick_apart, args=(settings, *limits))
+        process = self.processes.Process(target=_tick_in_own_process, args=(settings, *limits))
         process.start()
         self.tally.ticks += 1
         return process
@@ -335,8 +338,8 @@ class Soak:
     def _count(self, name: str) -> None:
         self.tally.faults[name] += 1
 
-    def _look_back(self, now: datetime, *, ran: bool) -> None:
-        """Hold what is stored now against what was stored before."""
+    def _compare_with_before(self, now: datetime, *, ran: bool) -> None:
+        """Compare what is stored now with what was stored before."""
         snapshot = snapshots.current(self.folder.snapshots)
         if snapshot is None:
             self.tally.broken.append(f"{now}: nothing is published")
@@ -365,10 +368,10 @@ class Soak:
         if self.last_issued is not None:
             self.tally.longest_gap = max(self.tally.longest_gap, now - self.last_issued)
 
-    def _note_sizes(self, now: datetime) -> None:
+    def _record_sizes(self, now: datetime) -> None:
         gc.collect()
-        # What is free already but kept by the C library's allocator is no growth of ours. Only GNU's
-        # can be told to give it back.
+        # Memory that is free but kept by the allocator of the C library does not count. Only the GNU
+        # library can be asked to release it.
         with suppress(AttributeError):
             ctypes.CDLL(None).malloc_trim(0)
         database = self.folder.database.stat().st_size / 2**20
@@ -387,10 +390,10 @@ class Soak:
         if known:
             self.tally.broken.append(f"{now}: no forecast, though {known} hours of the last day are known")
         else:
-            self.tally.nothing_to_go_on += 1
+            self.tally.marks_without_data += 1
 
     def _close(self, now: datetime) -> None:
-        self._note_sizes(now)
+        self._record_sizes(now)
         self.tally.faults.update(self.service_faults.met)
         with self.warehouse.open_transaction() as transaction:
             for table in TABLES:
@@ -402,7 +405,7 @@ class Soak:
             self.tally.broken.append("rows were lost or doubled, or a reader met an error")
 
     def _missing(self, dataset: Dataset, now: datetime) -> int:
-        """Return how many rows of the recording that keep the contract are not stored as recorded."""
+        """Return how many valid rows of the recording are not stored as they were recorded."""
         start = now - HISTORY_DAYS * DAY
         with connect(parse_source(self.settings.source), lambda: now) as source:
             recorded, _ = split_rows(dataset, source.client.fetch(dataset, start, now), now=now)
@@ -419,12 +422,12 @@ class Soak:
         return len(missing)
 
     def _read_on(self, stop: threading.Event) -> None:
-        """Ask for the newest forecast as a page does, until told to stop."""
+        """Read the newest forecast again and again, as a page does, until ``stop`` is set."""
         while not stop.wait(0.1):
             self.tally.reader_polls += 1
             try:
                 self._read_once()
-            except Exception as error:  # noqa: BLE001 -- any error at all is what is counted
+            except Exception as error:  # noqa: BLE001 -- errors of any kind are counted
                 self.tally.reader_errors += 1
                 self.tally.broken.append(f"a reader met {type(error).__name__}: {error}")
 
@@ -436,7 +439,7 @@ class Soak:
             try:
                 rows = snapshots.query(snapshot, "SELECT * FROM current_forecast ORDER BY lead_hours")
             except SnapshotUnreadable:
-                # It may have been removed since it was asked for; then there is a newer one.
+                # A snapshot may be removed after it was found; then there is a newer one.
                 if attempt == 2:
                     raise
             else:
@@ -447,16 +450,16 @@ class Soak:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Let processes that are started meanwhile say nothing: they are killed in mid-sentence."""
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
+    """Discard standard error of processes started meanwhile, because they are killed while they log."""
+    standard_error = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
 
 
 def _both(first: Fault, second: Fault) -> Fault:
@@ -472,17 +475,17 @@ def soak(
     begin: datetime,
     days: float,
     seed: int,
-    say: Callable[[str], None],
+    progress: Progress,
     *,
     is_calm: bool = False,
 ) -> Tally:
-    """Run a time-lapse on a home of its own, removed afterwards, and return its tally."""
+    """Run a time-lapse in a temporary home and return its tally."""
     home = Path(tempfile.mkdtemp(prefix="co2-soak-"))
     try:
         settings = Settings(
             home=home, source=f"archive:{archive}", as_of=begin, history_days=HISTORY_DAYS, seed=seed
         )
-        return Soak(settings, seed).run(days, say, is_calm=is_calm)
+        return Soak(settings, seed).run(days, progress, is_calm=is_calm)
     finally:
         shutil.rmtree(home)
 

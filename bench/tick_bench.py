@@ -1,8 +1,8 @@
 """Seconds and memory of a first run and of the next one: ``python -m bench.tick_bench``.
 
-Runs `co2 tick` on recorded data in an empty home, then once more six hours later, then again at the
-same instant, each as a process of its own, start-up included. The ratio of the first two is what a
-six-hour run costs beside setting up from nothing.
+Runs `co2 tick` on recorded data in an empty home, then six hours later, then again at the same instant.
+Each run is a new process, and its start-up is included. The first two numbers compare the set-up of a new
+home with a usual six-hour run.
 """
 
 import argparse
@@ -19,7 +19,7 @@ AIMS = {"first run": (240, 2500), "six hours later": (20, 2500), "repeated": (20
 
 
 def tick(source: str, as_of: str, home: Path) -> tuple[float, float]:
-    """Return the wall seconds and peak megabytes of one `co2 tick`; exits when it fails."""
+    """Return the wall-clock seconds and peak megabytes of one `co2 tick`; exits if it fails."""
     command = [sys.executable, "-m", "co2_assets", "tick", "--source", source]
     started = time.perf_counter()
     process = subprocess.Popen(  # noqa: S603
@@ -28,15 +28,15 @@ def tick(source: str, as_of: str, home: Path) -> tuple[float, float]:
         stderr=subprocess.PIPE,
     )
     assert process.stderr is not None  # noqa: S101
-    said = process.stderr.read().decode()
+    messages = process.stderr.read().decode()
     _, status, usage = os.wait4(process.pid, 0)
     if os.waitstatus_to_exitcode(status):
-        sys.exit(f"co2 tick failed:\n{said}")
+        sys.exit(f"co2 tick failed:\n{messages}")
     return time.perf_counter() - started, usage.ru_maxrss / 2**10
 
 
 def main() -> None:
-    """Print one line for each run, beside its aim."""
+    """Print one line for each run, with its aim."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--source", default=f"archive:{ARCHIVE}", help="where the data come from")
     arguments = parser.parse_args()

@@ -37,7 +37,7 @@ PRELOADED = [
     "co2_assets.definitions",
     "co2_assets.pipeline.housekeeping",
     "co2_assets.pipeline.live_forecast",
-    "co2_assets.forecasting.network.network.training",
+    "co2_assets.forecasting.network.training",
     "co2_assets.forecasting.score.backtest",
 ]
 # A run takes the writer's turn some eighty times: to fetch, to store, to check, to look up.
@@ -144,7 +144,7 @@ def test_without_weights_and_training_a_named_rule_forecasts_and_the_next_run_tr
     for weights in folder(home).models.glob("*.safetensors"):
         weights.write_bytes(b"noise" * 1000)
     with patch(
-        "co2_assets.forecasting.network.network.training.train_together",
+        "co2_assets.forecasting.network.training.train_together",
         side_effect=MemoryError("no memory left"),
     ):
         assert tick(at(home, NOW))
