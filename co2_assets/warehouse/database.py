@@ -1,6 +1,7 @@
 """The DuckDB file that runs write: opened for as long as a transaction lasts and no longer."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ from co2_assets.warehouse.errors import (
     WarehouseGone,
     WrongSource,
 )
-from co2_assets.warehouse.lock import exclusive, waits
+from co2_assets.warehouse.lock import POLL_INTERVAL_S, exclusive
 from co2_assets.warehouse.migrations import SCHEMA, Schema
 from co2_assets.warehouse.paths import SourceFolder
 from co2_assets.warehouse.sql import Parameters, query_frame, text_literal
@@ -165,8 +166,8 @@ class Warehouse:
             raise
 
     def _attach_when_free(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-        """Attach the file; a foreign program, the DuckDB shell say, may hold it without our lock."""
-        pauses = waits(self.lock_timeout_s)
+        """Attach the file; a program that knows nothing of our lock (the DuckDB shell) may have it open."""
+        deadline = time.monotonic() + self.lock_timeout_s
         while True:
             try:
                 connection.execute(f"ATTACH {text_literal(path)} AS warehouse")
@@ -174,11 +175,12 @@ class Warehouse:
                 held = _HELD_ELSEWHERE.search(str(error))
                 if not held:
                     raise
-                if next(pauses, error) is error:
+                if time.monotonic() >= deadline:
                     raise WarehouseBusy(
                         f"{path} is open in process {held[1] or '(unknown)'} and was not free within "
                         f"{self.lock_timeout_s:g} s; close that program and try again"
                     ) from error
+                time.sleep(POLL_INTERVAL_S)
             else:
                 return
 

@@ -1,79 +1,58 @@
-"""One holder at a time, over processes and threads: an advisory lock on a file of its own.
+"""A lock file that one thread of one process holds at a time.
 
-The kernel drops the lock when its holder ends, however it ends, so a killed run leaves none.
+The lock is the kernel's (`filelock.FileLock`): it ends when its holder ends, so a killed run leaves none.
 """
 
-import fcntl
 import os
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from co2_assets.warehouse.errors import WarehouseBusy
 
-FIRST_WAIT_S = 0.002
-LONGEST_WAIT_S = 0.1
-
-_holders: dict[Path, int] = {}
+# How often a waiter tries again.
+POLL_INTERVAL_S = 0.02
 
 
 @contextmanager
 def exclusive(path: Path, timeout_s: float) -> Iterator[None]:
     """Hold the lock file ``path`` (made when missing), waiting at most ``timeout_s`` seconds.
 
-    The file holds the holder's process id while it is held. Raises WarehouseBusy on time-out, and
-    RuntimeError when this very thread holds it, which no waiting would end.
+    The file keeps the process id of its last holder. Raises WarehouseBusy on time-out, and
+    RuntimeError when this thread already holds the lock: it would wait for itself. Where the file
+    system has no kernel locks, OSError: a lock that outlives a killed run would stop every later run.
     """
     path = path.resolve()
-    if _holders.get(path) == threading.get_ident():
+    # A process has one lock object for a path, and each of its threads holds it or not. Without the
+    # check filelock would let the thread that holds the lock take it a second time.
+    lock = FileLock(
+        path,
+        is_singleton=True,
+        poll_interval=POLL_INTERVAL_S,
+        fallback_to_soft=False,
+        preserve_lock_file=True,
+        on_acquired=_write_process_id,
+    )
+    if lock.is_locked:
         raise RuntimeError(
             f"this thread already holds {path}: read and write through the transaction that is open"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A description of its own for each holder: flock then keeps threads apart as well.
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        _wait(descriptor, path, timeout_s)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-        _holders[path] = threading.get_ident()
-        try:
-            yield
-        finally:
-            del _holders[path]
-            os.ftruncate(descriptor, 0)
-    finally:
-        os.close(descriptor)
-
-
-def waits(timeout_s: float) -> Iterator[None]:
-    """Sleep a little longer at each step; end once ``timeout_s`` seconds have gone by."""
-    deadline = time.monotonic() + timeout_s
-    wait_s = FIRST_WAIT_S
-    while (left_s := deadline - time.monotonic()) > 0:
-        time.sleep(min(wait_s, left_s))
-        wait_s = min(wait_s * 1.5, LONGEST_WAIT_S)
+        lock.acquire(timeout=timeout_s)
+    except Timeout as error:
+        holder = path.read_text(encoding="utf-8", errors="replace")
+        raise WarehouseBusy(
+            f"{path.with_suffix('')} is in use by {f'process {holder}' if holder else 'another process'} "
+            f"and was not free within {timeout_s:g} s; wait for that run to end, or stop it, and try again"
+        ) from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
-def _wait(descriptor: int, path: Path, timeout_s: float) -> None:
-    if _taken(descriptor):
-        return
-    for _ in waits(timeout_s):
-        if _taken(descriptor):
-            return
-    holder = os.pread(descriptor, 32, 0).decode(errors="replace")
-    raise WarehouseBusy(
-        f"{path.with_suffix('')} is in use by {f'process {holder}' if holder else 'another process'} "
-        f"and was not free within {timeout_s:g} s; wait for that run to end, or stop it, and try again"
-    )
-
-
-def _taken(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _write_process_id(descriptor: int) -> None:
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
