@@ -1,19 +1,25 @@
-"""The areas that are forecast: a row here is all it takes to add one."""
+"""The areas that are forecast. To add one, add a row to `AREAS`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from co2_assets.contracts.datasets import CO2_EMISSION, DATASETS, POWER_SYSTEM_RIGHT_NOW, PRICE_AREAS
+from co2_assets.contracts.datasets import (
+    CO2_EMISSION,
+    DANISH_PRICE_AREAS,
+    DATASETS,
+    POWER_SYSTEM_RIGHT_NOW,
+    PRICE_AREAS,
+)
 
 
 @dataclass(frozen=True)
 class Area:
     """An area to forecast.
 
-    ``name`` is its ``price_area`` in the tables, ``title`` what people call it. ``measured_in`` is the
-    raw table that its carbon intensity is measured in. Wind and solar forecasts are summed over the
-    bidding zones ``wind_solar``; the prognosis is the mean over zones with the given weights;
-    ``prices`` are the zones whose day-ahead prices are looked at.
+    ``name`` is its ``price_area`` in the tables, ``title`` its name on the pages. ``measured_in`` is
+    the raw table with its measured carbon intensity. Its wind and solar forecast is the sum over the
+    price areas ``wind_solar``, its prognosis the weighted mean over the price areas ``prognosis``.
+    The model reads the day-ahead prices of the price areas ``prices``.
     """
 
     name: str
@@ -24,8 +30,8 @@ class Area:
     prices: tuple[str, ...] = PRICE_AREAS
 
 
-# Western Denmark consumes about three fifths of Danish power, hence the weights.
-DENMARK = Area("DK", "Denmark", POWER_SYSTEM_RIGHT_NOW.name, ("DK1", "DK2"), {"DK1": 0.6, "DK2": 0.4})
+# The weights: Western Denmark consumes about three fifths of Danish power.
+DENMARK = Area("DK", "Denmark", POWER_SYSTEM_RIGHT_NOW.name, DANISH_PRICE_AREAS, {"DK1": 0.6, "DK2": 0.4})
 AREAS: Mapping[str, Area] = {
     area.name: area
     for area in (
@@ -34,7 +40,7 @@ AREAS: Mapping[str, Area] = {
         Area("DK2", "Eastern Denmark", CO2_EMISSION.name, ("DK2",), {"DK2": 1.0}),
     )
 }
-# The datasets that carbon intensity is measured in: each area's is in one of them.
+# The datasets with measured carbon intensity: that of each area is in one of them.
 MEASUREMENTS = tuple(
     dataset for dataset in DATASETS if dataset.name in {area.measured_in for area in AREAS.values()}
 )

@@ -4,7 +4,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from co2_assets.contracts.datasets import POWER_COLUMNS
+from co2_assets.contracts.columns import POWER_COLUMNS
 
 
 class ForecastKind(StrEnum):

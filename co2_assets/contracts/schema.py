@@ -1,8 +1,12 @@
-"""The words in which tables and the service's datasets are declared."""
+"""The types with which tables and the service's datasets are declared."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
+
+# The key column of the versions of a row that the service overwrites: when each version was published.
+VINTAGE: Final = "published_at_utc"
 
 
 class Kind(StrEnum):
@@ -20,9 +24,9 @@ class Column:
     """One column of a table.
 
     ``minimum`` and ``maximum`` bound what is physically plausible, in ``unit``; a value outside is
-    quarantined. ``service_name`` is what the service calls the column, where it comes from there.
-    ``optional`` columns may be missing from an answer: recorded sources give them, the live
-    service does not. ``stuck_after`` is how long one value may last before it counts as stuck.
+    quarantined. ``service_name`` is the service's name of the column; None where it does not come
+    from the service. ``optional`` columns may be missing from a response: recorded sources have
+    them, the live service does not. A value that stays the same for ``stuck_after`` counts as stuck.
     """
 
     name: str
@@ -39,7 +43,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A warehouse table: its name, columns in order, the key that no two rows share, and meaning."""
+    """A warehouse table. ``columns`` are in order; no two rows have the same values in ``key``."""
 
     name: str
     description: str
@@ -57,14 +61,19 @@ class Table:
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
+    @property
+    def keeps_vintages(self) -> bool:
+        """Whether every version of a row is kept, each with the time when it was published."""
+        return VINTAGE in self.key
+
 
 @dataclass(frozen=True)
 class Endpoint:
     """One dataset of the service: where a table's rows come from.
 
-    ``time_field`` is the service's UTC time column, by which windows are cut; ``fields`` maps the
-    service's names to the table's. ``first`` (inclusive) and ``end`` (exclusive) bound what the
-    dataset holds, where it was begun or frozen. ``areas`` is the ``PriceArea`` filter.
+    ``time_field`` is the service's UTC time column, which windows refer to; ``fields`` maps the
+    service's column names to the table's. The dataset has rows from ``first`` (inclusive) to ``end``
+    (exclusive), naive UTC; None where there is no limit. ``areas`` is the ``PriceArea`` filter.
     """
 
     dataset: str
@@ -77,13 +86,13 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A raw table with its endpoints and its habits.
+    """A raw table, its endpoints, and how it is fetched.
 
-    ``endpoints`` is in time order and without overlap. ``step`` is the time between rows of one
-    series. ``overlap`` is how far back each fetch reads again, for values that come late or are
-    revised; ``reach`` is how far past now the rows go. ``live_chunk`` is the longest window asked
-    for in one request. ``time_column`` is the table's time column. ``late_after`` is how far behind
-    now the newest row may be before the dataset counts as late.
+    ``endpoints`` are in time order and do not overlap. ``step`` is the time between rows of one
+    series. Each fetch reads ``overlap`` again before the newest row, for values that come late or
+    are revised. Rows go up to ``reach`` after now (exclusive). ``live_chunk`` is the longest window
+    of one request. ``time_column`` is the table's time column. The dataset counts as late when its
+    newest row is more than ``late_after`` before now.
     """
 
     table: Table
@@ -99,3 +108,8 @@ class Dataset:
     @property
     def name(self) -> str:
         return self.table.name
+
+    @property
+    def keeps_vintages(self) -> bool:
+        """Whether every version of a row is kept: `Table.keeps_vintages` of its table."""
+        return self.table.keeps_vintages

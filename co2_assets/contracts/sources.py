@@ -1,11 +1,11 @@
-"""Where data come from: the label that every database, snapshot, page and answer carries."""
+"""The kinds of data source. Every database, snapshot, page and API response names its own."""
 
 from enum import StrEnum
 from typing import Final
 
 
 class SourceKind(StrEnum):
-    """A kind of source; ``AUTO`` is a wish, resolved to one of the others before a run."""
+    """A kind of source. ``AUTO`` is resolved to ``LIVE`` or ``SIMULATOR`` before a run."""
 
     LIVE = "live"
     ARCHIVE = "archive"
@@ -13,5 +13,5 @@ class SourceKind(StrEnum):
     AUTO = "auto"
 
 
-# The kinds that data are kept of, each in a database of its own.
+# The kinds whose data are stored, each in its own database.
 SOURCE_LABELS: Final = (SourceKind.LIVE, SourceKind.ARCHIVE, SourceKind.SIMULATOR)

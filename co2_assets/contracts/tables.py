@@ -1,10 +1,13 @@
-"""The warehouse's own tables and views; the raw ones are declared in `co2_assets.contracts`.
+"""The tables that the pipeline derives. The raw ones are declared in `co2_assets.contracts.datasets`.
 
-Every forecast row holds what the baselines said at the same instant, so that a score never has to
-ask afterwards what was known then.
+Every forecast row holds the forecasts of the baselines at the same instant, so that scoring does not
+have to find out later what was known then.
 """
 
-from co2_assets.contracts.datasets import DATASETS, POWER_COLUMNS, PRICE_AREA, PRICE_AREAS
+from typing import Final
+
+from co2_assets.contracts.columns import POWER_COLUMNS, PRICE_AREA
+from co2_assets.contracts.datasets import DATASETS, PRICE_AREAS
 from co2_assets.contracts.forecast_spec import (
     LAG_HOURS,
     QUANTILE_COLUMNS,
@@ -13,6 +16,12 @@ from co2_assets.contracts.forecast_spec import (
     price_column,
 )
 from co2_assets.contracts.schema import Column, Kind, Table
+
+# Values of `model_table.decision`.
+PROMOTED: Final = "promoted"
+REJECTED: Final = "rejected"
+# `new_data_log.outcome` of a fetch whose rows were stored; the others are named by `ServiceError.outcome`.
+FETCH_OK: Final = "ok"
 
 
 def _time(name: str, description: str, *, nullable: bool = False) -> Column:
@@ -50,7 +59,7 @@ AGGREGATED_DATA = Table(
 
 ENGINEERED_FEATURES = Table(
     "engineered_features",
-    "What was known of each hour once it was over: the model's view of the past.",
+    "What was known about each hour once it was over: the model's view of the past.",
     (
         PRICE_AREA,
         _time("hour_utc", "Start of the hour."),
@@ -81,8 +90,8 @@ ENGINEERED_FEATURES = Table(
 
 MODEL_TABLE = Table(
     "model_table",
-    "Every model trained, what it is, how it did and whether it was promoted, with the reason. A model of "
-    "several areas has a row for each, with its measures there.",
+    "Every trained model: what it is, its scores, and whether it was promoted and why. A model of several "
+    "areas has a row for each area, with its scores there.",
     (
         PRICE_AREA,
         _text("model_version", "Name of the model: area, training time, seed, hash.", nullable=False),
@@ -100,21 +109,21 @@ MODEL_TABLE = Table(
         _text("training_curve", "Losses by network and epoch, as JSON."),
         _text("weights_file", "File name of the weights, in the model folder."),
         _text("weights_sha256", "SHA-256 of the weights file."),
-        _text("decision", "promoted or rejected.", nullable=False),
+        _text("decision", f"{PROMOTED} or {REJECTED}.", nullable=False),
         _text("reason", "Why it was promoted or rejected."),
-        _text("compared_with", "The champion it was measured against."),
-        _time("compared_from_utc", "Start of the window of comparison.", nullable=True),
-        _time("compared_to_utc", "End of the window of comparison.", nullable=True),
-        _co2("challenger_mae_g_per_kwh", "Its own MAE on that window, leads 1-6."),
-        _co2("champion_mae_g_per_kwh", "The champion's MAE on that window, leads 1-6."),
-        _text("trigger", "What asked for the training."),
+        _text("compared_with", "The champion that it was compared with."),
+        _time("compared_from_utc", "Start of the compared hours.", nullable=True),
+        _time("compared_to_utc", "End of the compared hours, exclusive.", nullable=True),
+        _co2("challenger_mae_g_per_kwh", "Its own MAE on these hours, leads 1-6."),
+        _co2("champion_mae_g_per_kwh", "The champion's MAE on these hours, leads 1-6."),
+        _text("trigger", "Why it was trained."),
     ),
     ("price_area", "model_version"),
 )
 
 MODEL_TRAINING_SETS = Table(
     "model_training_sets",
-    "The windows each model was fitted, stopped and tested on, by area.",
+    "The parts of the data that each model was trained, validated and tested on, by area.",
     (
         PRICE_AREA,
         _text("model_version", "The model.", nullable=False),
@@ -128,16 +137,16 @@ MODEL_TRAINING_SETS = Table(
 
 PREDICTIONS = Table(
     "predictions",
-    "Every forecast issued, with what the baselines said at the same instant. Never rewritten.",
+    "Every issued forecast, with the forecasts of the baselines at the same instant. Never rewritten.",
     (
         PRICE_AREA,
         _time("issue_time_utc", "The hour at whose start the forecast was issued."),
         _time("target_hour_utc", "Start of the hour forecast."),
-        _text("model_version", "The model that made it.", nullable=False),
+        _text("model_version", "The model that issued it.", nullable=False),
         _count("lead_hours", "1 is the hour that starts at the issue time.", "h"),
         _text(
             "kind",
-            "live; hindcast, issued later, as of then; or backfill, the same by a model of then.",
+            "live; hindcast: issued later with what was known then; backfill: the same, by a model of then.",
             nullable=False,
         ),
         *(
@@ -147,15 +156,15 @@ PREDICTIONS = Table(
         _co2("persistence_g_per_kwh", "Baseline: the last actual known at issue."),
         _co2("same_hour_yesterday_g_per_kwh", "Baseline: the last actual of that hour of day."),
         _co2("energinet_prognosis_g_per_kwh", "Baseline: the prognosis known at issue."),
-        _text("degraded_causes", "Why the bands are wider, as a JSON list; [] when nothing is amiss."),
-        _time("as_of_utc", "Nothing knowable after this instant was used."),
+        _text("degraded_causes", "Why the bands are wider, as a JSON list; [] when they are not."),
+        _time("as_of_utc", "Nothing that became known after this instant was used."),
     ),
     ("price_area", "issue_time_utc", "target_hour_utc", "model_version"),
 )
 
 MODEL_EVALUATIONS = Table(
     "model_evaluations",
-    "How forecasts did against what came true, by lead and over ranges of leads.",
+    "Scores of the forecasts against the measurements, by lead and over ranges of leads.",
     (
         _text("evaluation_id", "Area, model, kind and end of the window.", nullable=False),
         PRICE_AREA,
@@ -177,40 +186,40 @@ MODEL_EVALUATIONS = Table(
         _co2("persistence_mae_g_per_kwh", "MAE of persistence on the same hours."),
         _number("persistence_accuracy_percent", "100 - MAPE of persistence on the same hours.", "%"),
         _number("skill_persistence", "1 - MAE / MAE of persistence."),
-        _count("n_prognosis", "Forecast values that had a prognosis beside them."),
+        _count("n_prognosis", "Forecast values for which there was a prognosis."),
         _co2("prognosis_mae_g_per_kwh", "MAE of Energinet's prognosis where it was known."),
         _number("skill_prognosis", "1 - MAE / MAE of the prognosis, on the same values."),
         _co2("pinball_loss_g_per_kwh", "Mean pinball loss over the seven quantiles."),
-        _number("coverage_50_percent", "Truth inside the 25-75 % band.", "%"),
-        _number("coverage_80_percent", "Truth inside the 10-90 % band.", "%"),
-        _number("coverage_90_percent", "Truth inside the 5-95 % band.", "%"),
+        _number("coverage_50_percent", "Share of measurements inside the 25-75 % band.", "%"),
+        _number("coverage_80_percent", "Share of measurements inside the 10-90 % band.", "%"),
+        _number("coverage_90_percent", "Share of measurements inside the 5-95 % band.", "%"),
     ),
     ("evaluation_id", "lead_from_hours", "lead_to_hours"),
 )
 
 NEW_DATA_LOG = Table(
     "new_data_log",
-    "One row per fetch: what was asked for and what became of it.",
+    "One row per fetch: the requested window and the outcome.",
     (
         _text("dataset", "The raw table.", nullable=False),
         _time("fetched_at_utc", "When, by the pipeline's clock."),
-        _time("window_from_utc", "Start of the window asked for."),
-        _time("window_to_utc", "End of the window asked for, exclusive."),
+        _time("window_from_utc", "Start of the requested window."),
+        _time("window_to_utc", "End of the requested window, exclusive."),
         _text("purpose", "recent, or history.", nullable=False),
-        _text("outcome", "ok, or the name of what went wrong.", nullable=False),
-        _count("rows_received", "Rows in the answer."),
+        _text("outcome", f"{FETCH_OK}, or the name of what went wrong.", nullable=False),
+        _count("rows_received", "Rows in the response."),
         _count("rows_new", "Rows that were not there before."),
-        _count("rows_changed", "Rows whose values were revised."),
+        _count("rows_changed", "Rows whose values changed."),
         _count("rows_quarantined", "Values that broke their contract."),
         _number("duration_s", "Time the request took.", "s"),
-        _text("message", "The error and its remedy, when there was one."),
+        _text("message", "The error and its remedy; null when there was no error."),
     ),
     ("dataset", "fetched_at_utc", "window_from_utc", "window_to_utc"),
 )
 
 QUARANTINED_VALUES = Table(
     "quarantined_values",
-    "Values that broke their contract, kept apart with the reason.",
+    "Values that broke their contract and were quarantined, with the reason.",
     (
         _text("dataset", "The raw table the row was meant for.", nullable=False),
         _text("row_key", "The row's key.", nullable=False),
@@ -219,7 +228,7 @@ QUARANTINED_VALUES = Table(
         _text("reason", "What is wrong with it."),
         _time("quarantined_at_utc", "When it was first seen, by the pipeline's clock."),
         _text("row_json", "The whole row as received."),
-        _time("released_at_utc", "When a person let it into its table after all.", nullable=True),
+        _time("released_at_utc", "When a person released it into its table.", nullable=True),
     ),
     ("dataset", "row_key", "column_name", "value"),
 )

@@ -1,7 +1,7 @@
-"""Time: UTC inside, Danish clock time where a rule or a reader needs it.
+"""UTC times, and Danish times where a rule of the market or a reader needs them.
 
-``hours`` are whole hours and ``seconds`` whole seconds since 1970-01-01 00:00 UTC, as integers or
-arrays of them. Datetimes are naive UTC.
+``hours`` are whole hours since 1970-01-01 00:00 UTC and ``seconds`` whole seconds, as an integer or
+an integer array. Datetimes are naive UTC.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -17,22 +17,27 @@ Hours = NDArray[np.int64]
 Times = NDArray[np.datetime64]
 
 
+def wall_clock() -> datetime:
+    """Return the machine's time as naive UTC, to the microsecond."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
 def utc_now() -> datetime:
-    """Return the wall clock as naive UTC, to the second."""
-    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    """Return the machine's time as naive UTC, without the fraction of a second."""
+    return wall_clock().replace(microsecond=0)
 
 
 def danish_from_utc(times_utc: Times) -> Times:
-    """Return naive Danish wall-clock times for naive UTC ones (an hour repeats each autumn)."""
+    """Return the naive Danish times of naive UTC times; one Danish hour repeats each autumn."""
     local = pd.DatetimeIndex(times_utc).tz_localize("UTC").tz_convert(COPENHAGEN).tz_localize(None)
     return local.to_numpy().astype("datetime64[us]")
 
 
 def daily_publication(times_utc: Times, *, days_before: int, hour: float) -> Times:
-    """Return when something published once a day becomes known, for each delivery time.
+    """Return, for each delivery time, when a value that is published once a day becomes known.
 
-    ``hour`` is Danish wall-clock time, ``days_before`` the Danish day of delivery. Naive UTC in and
-    out. ``hour`` must not fall in 02:00-03:00, which clock changes repeat and skip.
+    It is published at ``hour``, Danish time, ``days_before`` days before the Danish day of delivery.
+    ``hour`` must not be between 2 and 3: clock changes skip or repeat that hour. Times are naive UTC.
     """
     days = danish_from_utc(times_utc).astype("datetime64[D]")
     unique, position = np.unique(days, return_inverse=True)
@@ -69,10 +74,10 @@ def times_of(hours: Hours) -> pd.DatetimeIndex:
 
 
 def day_before_at(hours: Hours, clock_hours: float) -> Hours:
-    """Seconds since 1970 of a Danish clock time on the day before each hour's Danish day.
+    """Seconds since 1970 of a Danish time of day, on the day before the Danish day of each hour.
 
-    ``clock_hours`` is the Danish time of day in hours, outside the small hours in which clocks
-    change, so that it names one instant.
+    ``clock_hours`` is that time of day in hours. It must not be between 2 and 3: clock changes skip
+    or repeat that hour.
     """
     days = danish_days(hours)
     unique, inverse = np.unique(days, return_inverse=True)
@@ -84,7 +89,7 @@ def day_before_at(hours: Hours, clock_hours: float) -> Hours:
 
 
 def danish_times(hours: Hours) -> pd.DatetimeIndex:
-    """Danish times, with their zone, of hours since 1970."""
+    """Danish times (with their time zone) of hours since 1970."""
     return times_of(hours).tz_localize("UTC").tz_convert(COPENHAGEN)
 
 

@@ -1,19 +1,20 @@
-"""Which rows keep their contract."""
+"""Rows of a raw dataset held against its contract."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pandas as pd
 
-from co2_assets.contracts.schema import Dataset, Kind
+from co2_assets.contracts.schema import VINTAGE, Dataset, Kind
 
 
 @dataclass(frozen=True)
 class BadRow:
-    """One value that breaks its contract: what is written to quarantine instead of the table.
+    """One value that breaks its contract. It is quarantined; its row is not written to the table.
 
-    ``row_json`` is the whole row as received, so that it can be released. ``is_stuck`` says that the value
-    by itself was plausible: earlier rows of the same run may have been taken for good ones.
+    ``row_json`` is the whole row as received, so that it can be released. ``is_stuck`` says that the
+    value is plausible by itself and was rejected because it did not change: rows with the same value
+    that came earlier may have been accepted.
     """
 
     dataset: str
@@ -28,13 +29,13 @@ class BadRow:
 def split_rows(
     dataset: Dataset, rows: pd.DataFrame, *, now: datetime | None = None
 ) -> tuple[pd.DataFrame, list[BadRow]]:
-    """Part rows that keep the contract from those that do not.
+    """Separate the rows that keep their contract from those that break it.
 
-    ``rows`` has the table's columns (``fetched_at_utc`` excepted), any order, any index. A row with
-    a null or repeated key, an implausible or stuck value, a time as far past ``now`` (where given)
-    as the dataset never reaches, or nothing but nulls is bad; a null value alone is not, gaps are real.
-    Returns the good rows, key order, one per key (the last of equals), and
-    one BadRow for each broken value.
+    ``rows`` has the table's columns (but ``fetched_at_utc``), in any order, with any index. A row is
+    bad when its key is null, when a value is out of bounds or stuck, when all its values are null, or
+    when its time is at or after ``now`` plus the dataset's ``reach``. ``now`` is naive UTC; without
+    it times are not checked. One null value among others is no fault: gaps are real. Returns the good
+    rows, sorted by key, one for each key (the last one given), and one BadRow for each bad value.
     """
     table = dataset.table
     key = list(table.key)
@@ -56,7 +57,7 @@ def split_rows(
         reject(rows[name].isna(), name, "the key is missing")
     if now is not None:
         end = now + dataset.reach
-        ahead = f"not before {end:%Y-%m-%d %H:%M} UTC, and received at {now:%Y-%m-%d %H:%M}: in the future"
+        ahead = f"at or after {end:%Y-%m-%d %H:%M} UTC, received at {now:%Y-%m-%d %H:%M}: in the future"
         reject(rows[dataset.time_column] >= end, dataset.time_column, ahead)
     values = [c for c in table.columns if c.name not in key and c.name in rows and c.kind is Kind.DOUBLE]
     for column in values:
@@ -80,8 +81,8 @@ def split_rows(
 
 
 def _is_stuck(dataset: Dataset, rows: pd.DataFrame, column: str, after: timedelta) -> "pd.Series[bool]":
-    """Return whether each row's value stays the same, without a gap, for ``after`` or longer."""
-    series = [name for name in dataset.table.key if name not in (dataset.time_column, "published_at_utc")]
+    """Return for each row whether its value stayed the same, without a gap, for ``after`` or longer."""
+    series = [name for name in dataset.table.key if name not in (dataset.time_column, VINTAGE)]
     ordered = rows.sort_values([*series, dataset.time_column], kind="stable")
     times = ordered[dataset.time_column]
     goes_on = (

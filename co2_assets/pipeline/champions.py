@@ -11,11 +11,11 @@ from pathlib import Path
 import pandas as pd
 
 from co2_assets.contracts.areas import AREAS
-from co2_assets.contracts.tables import MODEL_TABLE, MODEL_TRAINING_SETS
+from co2_assets.contracts.tables import MODEL_TABLE, MODEL_TRAINING_SETS, PROMOTED
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.network.model_file import ModelFileError, load_model, save_model
 from co2_assets.forecasting.network.trained_model import TrainedModel
-from co2_assets.forecasting.score.comparison import PROMOTED, Verdict
+from co2_assets.forecasting.score.comparison import Verdict
 from co2_assets.pipeline.forecast_inputs import read_areas
 from co2_assets.pipeline.hourly import BEGINNING
 from co2_assets.pipeline.run import Run

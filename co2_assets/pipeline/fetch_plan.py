@@ -8,6 +8,7 @@ import pandas as pd
 
 from co2_assets.contracts import DATASETS, Dataset
 from co2_assets.contracts.sources import SourceKind
+from co2_assets.contracts.tables import FETCH_OK
 from co2_assets.energidataservice.sources import FIRST_DAYS, earliest_of
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
@@ -40,7 +41,8 @@ def history_left(
             earliest=earliest_of(snapshot.source),
         )
         history = log[log["purpose"] == "history"].sort_values("fetched_at_utc")
-        failed = history.iloc[-1:].query("outcome != 'ok'")["fetched_at_utc"]
+        newest = history.iloc[-1:]
+        failed = newest.loc[newest["outcome"] != FETCH_OK, "fetched_at_utc"]
         if (now - failed < patience).any():
             continue
         left += sum(window.purpose == "history" for window in windows)
@@ -93,7 +95,7 @@ def covered_by(dataset: Dataset, log: pd.DataFrame, now: datetime) -> list[Inter
     that was empty `EMPTY_ANSWERS_BELIEVED` times is covered as well.
     """
     intervals: list[Interval] = []
-    for row in log[log["outcome"] == "ok"].to_dict("records"):
+    for row in log[log["outcome"] == FETCH_OK].to_dict("records"):
         # Only later runs fetch it again: at the same instant the answer would be the same.
         is_doubtful = row["fetched_at_utc"] < now and row.get("rows_quarantined", 0) > 0
         may_change_for = READ_AGAIN_FOR if is_doubtful else dataset.overlap
@@ -134,7 +136,7 @@ def plan(
     if earliest is not None:
         begin = max(begin, earliest)
     end = now + dataset.reach
-    newest_ok = log.loc[(log["outcome"] == "ok") & (log["purpose"] == "recent"), "fetched_at_utc"].max()
+    newest_ok = log.loc[(log["outcome"] == FETCH_OK) & (log["purpose"] == "recent"), "fetched_at_utc"].max()
     # A fetch with a time after now was made before the clock was set back: it has not seen the future.
     fetched_at = log["fetched_at_utc"].where(log["fetched_at_utc"] <= now, now)
     covered = covered_by(dataset, log.assign(fetched_at_utc=fetched_at), now)

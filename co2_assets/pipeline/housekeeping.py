@@ -11,8 +11,8 @@ from datetime import timedelta
 
 from co2_assets.contracts import DATASETS, Dataset
 from co2_assets.contracts.areas import MEASUREMENTS
+from co2_assets.contracts.tables import REJECTED
 from co2_assets.forecasting.network.model_file import version_of
-from co2_assets.forecasting.score.comparison import REJECTED
 from co2_assets.pipeline.run import Run
 from co2_assets.warehouse.recovery import compact
 
@@ -40,11 +40,7 @@ class Tidied:
 def tidy(run: Run) -> Tidied:
     """Remove what is no longer needed from the warehouse and the model folder."""
     minutes = sum(_remove_old_minutes(run, dataset) for dataset in MEASUREMENTS)
-    vintages = sum(
-        _remove_unseen_vintages(run, dataset)
-        for dataset in DATASETS
-        if dataset.table.key[-1] == "published_at_utc"
-    )
+    vintages = sum(_remove_unseen_vintages(run, dataset) for dataset in DATASETS if dataset.keeps_vintages)
     files = _remove_rejected_models(run)
     return Tidied(minutes, vintages, files, compact(run.warehouse))
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from co2_assets.contracts import Dataset, split_rows
+from co2_assets.contracts import VINTAGE, Dataset, split_rows
 from co2_assets.contracts.areas import MEASUREMENTS
-from co2_assets.contracts.tables import NEW_DATA_LOG
+from co2_assets.contracts.tables import FETCH_OK, NEW_DATA_LOG
 from co2_assets.energidataservice.errors import ServiceError
 from co2_assets.pipeline.fetch_plan import FetchWindow, plan
 from co2_assets.pipeline.progress import Progress
 from co2_assets.pipeline.quarantine import quarantine_rows, remove_stuck
 from co2_assets.pipeline.run import Run
 from co2_assets.warehouse.database import Transaction
-from co2_assets.warehouse.transaction import VINTAGE, store_rows
+from co2_assets.warehouse.transaction import store_rows
 
 
 @dataclass
@@ -117,7 +117,7 @@ def _fetch_window(run: Run, dataset: Dataset, window: FetchWindow, report: Fetch
             window,
             started,
             transaction,
-            outcome="ok",
+            outcome=FETCH_OK,
             rows_received=len(rows),
             rows_new=count.new,
             rows_changed=count.changed,

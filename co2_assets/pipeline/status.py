@@ -9,6 +9,7 @@ import pandas as pd
 from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.forecast_spec import OVERDUE_AFTER
 from co2_assets.contracts.sources import SourceKind
+from co2_assets.contracts.tables import FETCH_OK
 from co2_assets.contracts.time import utc_now
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
@@ -161,8 +162,9 @@ def read_status(snapshot: Snapshot, settings: Settings, area_name: str = DENMARK
             """
             SELECT dataset, fetched_at_utc, outcome, message FROM new_data_log
             QUALIFY row_number() OVER (PARTITION BY dataset ORDER BY fetched_at_utc DESC) = 1
-                AND outcome <> 'ok'
+                AND outcome <> ?
             """,
+            [FETCH_OK],
         ),
         quarantined=int(
             snapshots.query(

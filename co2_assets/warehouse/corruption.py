@@ -1,4 +1,4 @@
-"""What a damaged file looks like, held apart from a machine that lacks room, memory or leave."""
+"""Telling errors of a damaged file from those of a machine without space, memory or permission."""
 
 import re
 from pathlib import Path
@@ -7,13 +7,13 @@ import duckdb
 
 from co2_assets.warehouse.sql import quoted
 
-# How DuckDB 2.0 words what only a damaged file gives; it has no error class of its own for it.
+# Messages of DuckDB 2.0 that only a damaged file causes; there is no error class for them.
 _DAMAGE = re.compile(
     r"Corrupt|not a valid DuckDB database|Could not read enough bytes|Failed to deserialize|"
     r"replaying WAL",
     re.IGNORECASE,
 )
-# How it words what a whole file gives where the machine is at its end; the second line is the system's.
+# Messages that an undamaged file causes where the machine lacks something; some are the system's.
 _MACHINE = re.compile(
     r"Could not (?:write|truncate|sync|fsync|remove|move)|Cannot open|Could not set lock|Out of Memory|"
     r"No space left|File too large|quota exceeded|Read-only file system|Permission denied|"
@@ -23,9 +23,9 @@ _MACHINE = re.compile(
 
 
 def read_everything(connection: duckdb.DuckDBPyConnection) -> None:
-    """Read all rows of the current database, so that DuckDB holds every block against its checksum.
+    """Read all rows of the current database, so that DuckDB compares every block with its checksum.
 
-    0.1 s for 300,000 rows. Raises what DuckDB raises; see `is_of_the_file`.
+    Takes 0.1 s for 300,000 rows. Raises what DuckDB raises; see `is_fault_of_file`.
     """
     tables = connection.execute(
         "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()"
@@ -34,29 +34,29 @@ def read_everything(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"SELECT bit_xor(hash(t)) FROM {quoted(name)} t").fetchall()
 
 
-def is_of_the_file(error: Exception) -> bool:
-    """Whether what came of only reading a file, no more, is the file's fault and not the machine's.
+def is_fault_of_file(error: Exception) -> bool:
+    """Whether an error met while only reading a file is the fault of the file, not of the machine.
 
-    Whole blocks in the wrong place have good checksums, and DuckDB takes them for whatever they look
-    like: the error may then be of any class, and say anything.
+    A whole block in the wrong place has a valid checksum, and DuckDB interprets its content all the
+    same. The error may then be of any class and have any message.
     """
     return not _MACHINE.search(str(error))
 
 
 def is_damage(error: duckdb.Error) -> bool:
-    """Whether an error of any statement, which may be at fault itself, is that of a damaged file.
+    """Whether an error of any statement, also of a wrong one, is that of a damaged file.
 
-    A fatal or an internal error is never that of a statement, nor is a failed checkpoint.
+    A wrong statement never causes a fatal or internal error, or a failed checkpoint.
     """
     if _DAMAGE.search(str(error)):
         return True
     is_deep = isinstance(error, duckdb.FatalException | duckdb.InternalException)
-    return (is_deep or "Checkpoint failed" in str(error)) and is_of_the_file(error)
+    return (is_deep or "Checkpoint failed" in str(error)) and is_fault_of_file(error)
 
 
 def damage_note(path: Path) -> Path:
-    """Where a use that met damage leaves word of it, for the run that mends it.
+    """Path of the note that a use leaves when it meets damage, for the run that restores the file.
 
-    Not all damage shows when the rows are read: some blocks are looked at by writes only.
+    Reading the rows does not find all damage: DuckDB reads some blocks only when it writes.
     """
     return path.with_name(path.name + ".damage")

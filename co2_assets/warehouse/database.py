@@ -1,4 +1,4 @@
-"""The DuckDB file that runs write: opened for as long as a transaction lasts and no longer."""
+"""The DuckDB file that runs write. It is open only as long as a transaction lasts."""
 
 import re
 import time
@@ -45,12 +45,12 @@ _HELD_ELSEWHERE = re.compile(r"Could not set lock on file.*?(?:\(PID (\d+)\)|$)"
 class Warehouse:
     """One DuckDB file of one kind of source (``live``, ``archive`` or ``simulator``).
 
-    In a folder that never held data the file is made, empty tables and all, by whatever uses it
-    first, a read included. One that was there and is gone is not: only `recovery.restore_if_damaged` may put
-    another in its place, for an empty one would be published over what was issued. Every use takes
-    its turn, over processes and threads, by a lock file beside it, and waits at most
-    ``lock_timeout_s`` seconds for it. Every use may raise WarehouseBusy, WrongSource, NewerSchema,
-    WarehouseCorrupt or WarehouseGone.
+    In a folder that never held data the first use creates the file with empty tables, even a read.
+    A file that existed and is gone is not created again: only `recovery.restore_if_damaged` replaces
+    it, for an empty file would be published in place of the issued forecasts. A lock file beside it
+    admits one use at a time, of all threads and processes; each waits at most ``lock_timeout_s``
+    seconds. Every use may raise WarehouseBusy, WrongSource, NewerSchema, WarehouseCorrupt or
+    WarehouseGone.
     """
 
     def __init__(
@@ -67,40 +67,40 @@ class Warehouse:
 
     @contextmanager
     def open_transaction(self) -> Iterator[Transaction]:
-        """Give a transaction: committed when the block ends, rolled back when it raises."""
+        """Yield a transaction. It is committed when the block ends and rolled back when it raises."""
         with self.session() as connection:
             connection.execute("BEGIN")
-            # Should the block raise, the session closes without a COMMIT, which rolls back.
+            # If the block raises, the session closes without a COMMIT, which rolls back.
             yield Transaction(connection)
             connection.execute("COMMIT")
 
     def read(self, sql: str, parameters: Parameters = ()) -> pd.DataFrame:
-        """Run one query on a connection of its own; frames as `frames.query_frame` gives them."""
+        """Run one query on a connection of its own; the frame is that of `sql.query_frame`."""
         with self.session() as connection:
             connection.execute("BEGIN TRANSACTION READ ONLY")
             return query_frame(connection, sql, parameters)
 
     @contextmanager
     def session(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give the one connection to the file, made and migrated as needed; closed afterwards."""
+        """Yield the one connection to the file, which is created or migrated where needed."""
         with self.locked(), self.opened() as connection:
             yield connection
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the file's lock: for those who use `opened` or put another file in its place."""
+        """Hold the lock of the file: for callers that use `opened` or replace the file."""
         with exclusive(self.path.with_name(self.path.name + ".lock"), self.lock_timeout_s):
             yield
 
     @contextmanager
     def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give the connection of `session` to who already has the `locked`."""
+        """Yield the connection of `session`, for callers that hold the lock."""
         try:
             if not self.path.exists():
                 if self._was_there or SourceFolder(self.path.parent, self.source).holds_data:
                     raise WarehouseGone(
-                        f"{self.path} is gone: somebody moved or deleted it; the next run restores what the "
-                        "last snapshot holds (`co2 tick`)"
+                        f"{self.path} is gone: somebody moved or deleted it; the next run "
+                        "restores what the newest snapshot holds (`co2 tick`)"
                     )
                 self.make_empty()
             with self.attached(self.path) as connection:
@@ -109,26 +109,26 @@ class Warehouse:
                 yield connection
         except duckdb.Error as error:
             if is_damage(error):
-                # Where the disk has no room for the note, the next run meets the damage again.
+                # Where the note cannot be written (a full disk), the next run meets the damage again.
                 with suppress(OSError):
                     damage_note(self.path).write_text(f"{error}\n", encoding="utf-8")
                 raise WarehouseCorrupt(
                     f"{self.path} cannot be read ({error}); the next run sets it aside and restores what "
-                    "the last snapshot holds"
+                    "the newest snapshot holds"
                 ) from error
             raise
 
     def make_empty(self) -> None:
-        """Make the file, with empty tables: for who has the `locked` and knows that nothing is lost."""
-        # A log left by a database that was taken away would be replayed into the new one.
+        """Create the file with empty tables, for callers that hold the lock and know that nothing is lost."""
+        # DuckDB would replay the log of a database that was moved away into the new one.
         log_of(self.path).unlink(missing_ok=True)
         self.build_beside(lambda _empty: None).replace(self.path)
 
     def build_beside(self, fill: Callable[[duckdb.DuckDBPyConnection], None]) -> Path:
         """Make a warehouse beside the present one, let ``fill`` write into it, and return its path.
 
-        For who has the `locked`, and renames it into place: under another name until it is whole, so
-        that a kill while it is made leaves no half a file.
+        For callers that hold the lock. They rename it into place, so a kill while it is
+        written never leaves half a file under the real name.
         """
         unfinished = self.path.with_name(self.path.name + ".unfinished")
         for stale in (unfinished, log_of(unfinished)):
@@ -140,27 +140,27 @@ class Warehouse:
 
     @contextmanager
     def attached(self, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give the connection with the file at ``path`` as its database, let go of afterwards.
+        """Yield a connection with the file at ``path`` attached as its database; detach it afterwards.
 
-        For who has the `locked`; whatever the file is, nothing of it is looked at or changed here.
-        The instance of DuckDB stays, for making one takes 40 ms and attaching a file one; it goes
-        where anything failed, and with it what was not committed.
+        For callers that hold the lock. The content of the file is neither checked nor
+        changed here. The DuckDB instance is kept: making one takes 40 ms, attaching a file 1 ms. After
+        a failure it is closed, and what was not committed is lost.
         """
         if self._instance is None:
-            # A query is about tables, never about what Python variables happen to be called.
+            # A name in a query is that of a table, never that of a Python variable.
             self._instance = duckdb.connect(":memory:", config={"python_enable_replacements": False})
         instance = self._instance
         try:
             self._attach_when_free(instance, path)
-            # Closed before the file is let go of: what was not committed by then is rolled back.
+            # The cursor closes before the file is detached: what was not committed is rolled back.
             with instance.cursor() as connection:
-                # Whatever carries a zone is turned into naive UTC, not into the machine's time.
+                # Times with a zone become naive UTC, not the machine's local time.
                 connection.execute("SET TimeZone = 'UTC'")
                 connection.execute("USE warehouse")
                 yield connection
             instance.execute("DETACH warehouse")
         except BaseException:
-            # Let go of it first: after a fatal error closing it may fail too.
+            # Forget it first: after a fatal error close() may fail too.
             self._instance = None
             instance.close()
             raise
@@ -186,5 +186,5 @@ class Warehouse:
 
 
 def log_of(path: Path) -> Path:
-    """DuckDB's write-ahead log of the database at ``path``."""
+    """Path of DuckDB's write-ahead log for the database at ``path``."""
     return path.with_name(path.name + ".wal")

@@ -1,6 +1,5 @@
-"""What can go wrong with the warehouse, each with its remedy in the message."""
-
-# ruff: noqa: N818 -- they are named after the state found, as it is said in prose.
+"""What can go wrong with the warehouse. Each message says what to do about it."""
+# ruff: noqa: N818 -- the names say what is wrong; they are read in logs and reports
 
 
 class WarehouseError(Exception):
@@ -8,11 +7,11 @@ class WarehouseError(Exception):
 
 
 class WarehouseBusy(WarehouseError):
-    """Another process, or another thread, kept the file for longer than we wait."""
+    """Another process or thread held the file for longer than the time-out."""
 
 
 class WrongSource(WarehouseError):
-    """The file holds data of another source than the one asked for."""
+    """The file holds data of another source than the requested one."""
 
 
 class NewerSchema(WarehouseError):
@@ -20,11 +19,11 @@ class NewerSchema(WarehouseError):
 
 
 class WarehouseCorrupt(WarehouseError):
-    """The file is damaged, or is no warehouse."""
+    """The file is damaged, or it is not a warehouse."""
 
 
 class WarehouseGone(WarehouseError):
-    """The file was there once and is not any more."""
+    """The file existed once and is gone."""
 
 
 class SnapshotUnreadable(WarehouseError):
@@ -32,4 +31,4 @@ class SnapshotUnreadable(WarehouseError):
 
 
 class BadRows(WarehouseError, ValueError):
-    """The rows given do not fit the table; nothing of them was written."""
+    """The given rows do not fit the table; none of them was written."""

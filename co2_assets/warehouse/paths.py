@@ -1,6 +1,6 @@
-"""Where things lie on disk: one home folder, and in it one folder per kind of source.
+"""Paths on disk: one home folder, and in it one folder for each kind of source.
 
-What comes from the simulator or an archive never shares a database with the live service.
+Data of the simulator or of an archive are never in the same database as those of the live service.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from co2_assets.contracts.sources import SOURCE_LABELS
 
-# In the name of a database that was set aside: what follows is when.
+# In the name of a database that was set aside; the time follows.
 DAMAGED = ".damaged-"
 
 
@@ -21,12 +21,12 @@ class SourceFolder:
 
     @property
     def database(self) -> Path:
-        """The DuckDB file that runs write; nothing else opens it."""
+        """The DuckDB file that runs write; only runs open it."""
         return self.root / "warehouse.duckdb"
 
     @property
     def holds_data(self) -> bool:
-        """Whether anything was ever stored here, be it only a snapshot or a damaged database."""
+        """Whether anything was ever stored here: a database, a snapshot or a damaged database."""
         return self.database.exists() or self.snapshots.exists() or bool(self.set_aside)
 
     @property
@@ -42,18 +42,18 @@ class SourceFolder:
 
     @property
     def models(self) -> Path:
-        """Folder of weights and their sidecars."""
+        """Folder of the models' weights and their metadata files."""
         return self.root / "models"
 
     @property
     def requests(self) -> Path:
-        """When each dataset was last asked for, so that the pace survives a restart."""
+        """File with the time of each dataset's last request: the rate limit also holds after a restart."""
         return self.root / "last_requests.json"
 
 
 @dataclass(frozen=True)
 class Home:
-    """The folder that holds all state: ``--home``, ``CO2_HOME``, or ``data``."""
+    """The folder with all state: ``--home``, ``CO2_HOME``, or ``data``."""
 
     root: Path
 
@@ -70,11 +70,11 @@ class Home:
 
     @property
     def active_source_file(self) -> Path:
-        """Holds the label of the source that was last published: what the pages show."""
+        """File with the label of the source that the pages show: the one published last."""
         return self.root / "active_source"
 
     def set_active_source(self, label: str) -> None:
-        """Let the pages show ``label``; swapped in whole, for they may look at any time."""
+        """Let the pages show ``label``. The file is replaced in one step: they may read it at any time."""
         if self.active_source() == label:
             return
         unfinished = self.active_source_file.with_suffix(".unfinished")

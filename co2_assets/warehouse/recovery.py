@@ -1,4 +1,4 @@
-"""A warehouse that cannot be read is set aside, and another is made from the newest snapshot."""
+"""Replacing a damaged or missing warehouse by a new one made from the newest snapshot."""
 
 import logging
 from datetime import datetime
@@ -6,32 +6,33 @@ from pathlib import Path
 
 import duckdb
 
-from co2_assets.contracts.tables import NEW_DATA_LOG
+from co2_assets.contracts.tables import FETCH_OK, NEW_DATA_LOG
 from co2_assets.warehouse import snapshots
-from co2_assets.warehouse.corruption import damage_note, is_of_the_file, read_everything
+from co2_assets.warehouse.corruption import damage_note, is_fault_of_file, read_everything
 from co2_assets.warehouse.database import Warehouse, log_of
 from co2_assets.warehouse.errors import WarehouseCorrupt
 from co2_assets.warehouse.paths import DAMAGED, SourceFolder
 from co2_assets.warehouse.snapshots import Snapshot
 from co2_assets.warehouse.sql import quoted, text_literal
 
-# What a fetch's outcome becomes when its rows were lost: its window is asked for again.
+# The outcome of a fetch whose rows were lost with the warehouse: its window is fetched again.
 LOST = "lost"
 
-# A file smaller than this is not worth the writing.
+# A file in which less than this is empty is not rewritten.
 LEAST_COMPACTED_BYTES = 8 * 2**20
 
 _log = logging.getLogger(__name__)
 
 
 def restore_if_damaged(warehouse: Warehouse, snapshot_folder: Path, *, now: datetime) -> str | None:
-    """Read every row of ``warehouse``; where that fails or failed a run, or the file is gone, restore it.
+    """Read every row of ``warehouse``; restore it where that fails, where an earlier run noted damage,
+    or where the file is gone.
 
-    In a home that never held data an empty one is made. The damaged file is renamed, never deleted,
-    and a text beside it says why. All tables but the raw minutes come from the newest snapshot that
-    can be read; the minutes count as not fetched. Returns what was done as a sentence with its
-    remedy, None where all is well. Raises WarehouseBusy, WrongSource and NewerSchema (of a snapshot
-    too); a kill at any point leaves a file to be healed.
+    In a home that never held data an empty warehouse is created. A damaged file is renamed, never
+    deleted, and a text file beside it gives the reason. All tables but the raw minutes come from the
+    newest readable snapshot; the minutes count as not fetched. Returns a sentence with what was done
+    and what remains to do, None where nothing was wrong. Raises WarehouseBusy, WrongSource and
+    NewerSchema (of a snapshot too). After a kill at any point the next call finishes the work.
     """
     with warehouse.locked():
         if warehouse.path.exists():
@@ -45,15 +46,15 @@ def restore_if_damaged(warehouse: Warehouse, snapshot_folder: Path, *, now: date
 
 
 def compact(warehouse: Warehouse) -> int:
-    """Write the file anew where more than half of it is empty; return by how many bytes it shrank.
+    """Rewrite the file where more than half of it is empty; return by how many bytes it shrank.
 
-    DuckDB gives nothing back by itself. A kill at any point leaves the file before or the one after.
+    DuckDB itself never shrinks a file. A kill at any point leaves the old file or the new one, whole.
     """
     with warehouse.locked():
         with warehouse.opened() as connection:
             row = connection.execute("SELECT block_size * used_blocks FROM pragma_database_size()").fetchone()
             versions = connection.execute("SELECT * FROM schema_version").fetchall()
-            made = connection.execute("SELECT * FROM warehouse_info").fetchall()
+            info = connection.execute("SELECT * FROM warehouse_info").fetchall()
         before = warehouse.path.stat().st_size
         used = row[0] if row else before
         if before - used <= max(used, LEAST_COMPACTED_BYTES):
@@ -61,7 +62,7 @@ def compact(warehouse: Warehouse) -> int:
 
         def fill(connection: duckdb.DuckDBPyConnection) -> None:
             copy_rows(connection, warehouse, warehouse.path)
-            for table, rows in (("schema_version", versions), ("warehouse_info", made)):
+            for table, rows in (("schema_version", versions), ("warehouse_info", info)):
                 connection.execute(f"DELETE FROM {table}")
                 connection.executemany(f"INSERT INTO {table} VALUES (?, ?)", rows)
 
@@ -78,18 +79,18 @@ def copy_rows(
 ) -> None:
     """Copy the rows of the database ``origin`` into the empty warehouse of ``connection``.
 
-    ``leave_out`` names tables not to copy. A column that ``origin`` does not have is null.
+    The tables ``leave_out`` are not copied. A column that ``origin`` does not have is null.
     """
     connection.execute(f"ATTACH {text_literal(origin)} AS origin (READ_ONLY)")
     connection.execute("BEGIN")
     for table in warehouse.schema.tables:
         if table.name in leave_out:
             continue
-        there = connection.execute(
+        in_origin = connection.execute(
             "SELECT column_name FROM duckdb_columns() WHERE database_name = 'origin' AND table_name = ?",
             [table.name],
         ).fetchall()
-        columns = ", ".join(quoted(name) for (name,) in there if name in table.column_names)
+        columns = ", ".join(quoted(name) for (name,) in in_origin if name in table.column_names)
         if columns:
             name = quoted(table.name)
             connection.execute(f"INSERT INTO {name} BY NAME SELECT {columns} FROM origin.main.{name}")
@@ -98,43 +99,43 @@ def copy_rows(
 
 
 def _problem(warehouse: Warehouse) -> str | None:
-    """Say in a line what is wrong with the file that is there, or return None.
+    """Return in one line what is wrong with the present file, or None.
 
-    Nothing is written, not even a migration, so that whatever fails is the fault of the file.
+    Nothing is written, not even a migration, so any failure is the fault of the file.
     """
     note = damage_note(warehouse.path)
     if note.exists():
         return _first_line(note.read_text(encoding="utf-8"))
     try:
         with warehouse.attached(warehouse.path) as connection:
-            # Before what it says of itself: a damaged file may name a source or a version that it is not of.
+            # First: a damaged file may also name a wrong source or version.
             read_everything(connection)
             warehouse.schema.check(connection, warehouse.source, warehouse.path)
     except WarehouseCorrupt as error:
         return _first_line(error)
     except duckdb.Error as error:
-        if not is_of_the_file(error):
+        if not is_fault_of_file(error):
             raise
         return _first_line(error)
     return None
 
 
 def _first_line(text: object) -> str:
-    return next(iter(str(text).strip().splitlines()), "it does not say why")
+    return next(iter(str(text).strip().splitlines()), "no reason was given")
 
 
 def _restore(warehouse: Warehouse, snapshot_folder: Path, problem: str, now: datetime) -> str:
-    origin, unfinished = _made_from_newest(warehouse, snapshot_folder)
+    origin, unfinished = _build_from_newest(warehouse, snapshot_folder)
     text = f"{warehouse.path} could not be read ({problem})."
     aside = None
     if warehouse.path.exists():
         aside = _free_name(warehouse.path, now)
-        text += f" It was set aside as {aside.name}: delete that file once nothing more is wanted of it."
+        text += f" It was set aside as {aside.name}: delete that file when you no longer need it."
     text += (
         f" All tables but the raw minutes were restored from snapshot {origin.version} of "
         f"{origin.as_of_utc:%Y-%m-%d %H:%M} UTC; the minutes are fetched again."
         if origin
-        else " No snapshot could be read either, so an empty one takes its place and is filled again."
+        else " No snapshot could be read either, so an empty warehouse takes its place and is filled again."
     )
     if aside is not None:
         aside.with_name(aside.name + ".txt").write_text(text + "\n", encoding="utf-8")
@@ -147,19 +148,18 @@ def _restore(warehouse: Warehouse, snapshot_folder: Path, problem: str, now: dat
     return text
 
 
-def _made_from_newest(warehouse: Warehouse, folder: Path) -> tuple[Snapshot | None, Path]:
-    """Make a warehouse from the newest snapshot that can be read whole; empty when none can.
+def _build_from_newest(warehouse: Warehouse, folder: Path) -> tuple[Snapshot | None, Path]:
+    """Make a warehouse from the newest snapshot that can be read whole; an empty one where none can.
 
-    Raises NewerSchema where that one has columns that would be lost.
+    Raises NewerSchema where that snapshot was written by a newer version: its new columns would be lost.
     """
     for snapshot in snapshots.readable(folder):
 
         def fill(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot = snapshot) -> None:
             copy_rows(connection, warehouse, snapshot.path, leave_out=snapshots.NOT_PUBLISHED)
             connection.execute(
-                f"UPDATE {NEW_DATA_LOG.name} SET outcome = ? "
-                "WHERE list_contains(?, dataset) AND outcome = 'ok'",
-                [LOST, sorted(snapshots.NOT_PUBLISHED)],
+                f"UPDATE {NEW_DATA_LOG.name} SET outcome = ? WHERE list_contains(?, dataset) AND outcome = ?",
+                [LOST, sorted(snapshots.NOT_PUBLISHED), FETCH_OK],
             )
 
         if snapshot.source != warehouse.source:
@@ -168,15 +168,15 @@ def _made_from_newest(warehouse: Warehouse, folder: Path) -> tuple[Snapshot | No
         try:
             return snapshot, warehouse.build_beside(fill)
         except duckdb.Error as error:
-            # On a full disk an older snapshot, or none at all, would fit and lose what this one holds.
-            if not is_of_the_file(error):
+            # A full disk is no reason to pass over it: an older snapshot may fit, but would lose newer rows.
+            if not is_fault_of_file(error):
                 raise
             _log.warning("passing over %s: %s", snapshot.path.name, error)
     return None, warehouse.build_beside(lambda _empty: None)
 
 
 def _free_name(path: Path, now: datetime) -> Path:
-    """Return a name that says when, and that nothing has."""
+    """Return a new name with the time in it."""
     stem = f"{path.name}{DAMAGED}{now:%Y%m%dT%H%M%SZ}"
     number = 1
     while (aside := path.with_name(stem if number == 1 else f"{stem}-{number}")).exists():

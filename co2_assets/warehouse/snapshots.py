@@ -1,8 +1,8 @@
-"""Read-only copies of the warehouse: what pages and answers are made from.
+"""Snapshots: read-only copies of the warehouse, which the pages and the API read.
 
 A snapshot is a file that never changes, under a name that is never used again. ``current.json``
-points to the newest and is swapped whole, so a reader waits for nobody and a crash at any point
-leaves the one before in force.
+points to the newest and is replaced in one step, so readers never wait, and a crash at any point
+leaves the previous snapshot current.
 """
 
 import json
@@ -22,7 +22,7 @@ import duckdb
 import pandas as pd
 
 from co2_assets.contracts.areas import MEASUREMENTS
-from co2_assets.warehouse.corruption import is_of_the_file, read_everything
+from co2_assets.warehouse.corruption import is_fault_of_file, read_everything
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.errors import SnapshotUnreadable
 from co2_assets.warehouse.migrations import Schema, table_ddl
@@ -32,17 +32,17 @@ from co2_assets.warehouse.views import FRESHNESS_VIEW, SNAPSHOT_VIEWS
 POINTER = "current.json"
 _UNFINISHED = ".unfinished"
 _VERSION = re.compile(r"\d{8}-[0-9a-f]{8}")
-# By minutes, and large; what matters of it is in the freshness table and the hourly means.
+# Large tables by the minute. Readers need only their freshness and their hourly means.
 NOT_PUBLISHED = frozenset(dataset.name for dataset in MEASUREMENTS)
 
 _log = logging.getLogger(__name__)
-# Readers that ask at the same time wait for one look at a file, instead of each looking.
-_looking = Lock()
+# Readers that ask for a new file at the same time wait until one of them has checked it.
+_check_lock = Lock()
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A published file. ``version`` grows with each publication and is never used again."""
+    """A published file. ``version`` is unique and sorts by publication; times are naive UTC."""
 
     version: str
     path: Path
@@ -56,21 +56,22 @@ def publish(
 ) -> Snapshot:
     """Copy what readers need of ``warehouse`` to a new file in ``folder`` and make it current.
 
-    The copy has every table but the raw minutes, every view (``current_forecast`` without what was
-    issued after ``as_of_utc``), the state of each dataset as the table ``dataset_freshness``, and
+    The copy has every table but the raw minutes, every view (``current_forecast`` without forecasts
+    issued after ``as_of_utc``), the freshness of each dataset as the table ``dataset_freshness``, and
     ``snapshot_info``, one row (``version``, ``source``, ``as_of_utc``, ``published_at_utc``,
-    ``schema_version``). The newest ``keep`` snapshots stay; a reader that has an older one open
-    keeps it. ``folder`` belongs to this warehouse alone. Raises what `Warehouse` raises; whatever
-    happens, what was current before stays whole.
+    ``schema_version``). The newest ``keep`` snapshots stay; a reader that has an older one open can
+    go on reading it. ``folder`` must be used by this warehouse only. Times are naive UTC. Raises what
+    `Warehouse` raises, and ValueError for ``keep`` below 1; after any error the previous snapshot is
+    still current and whole.
     """
     if keep < 1:
-        raise ValueError(f"keep is {keep}, and the current snapshot has to stay")
-    # The warehouse's lock also keeps two publications apart.
+        raise ValueError(f"keep is {keep}, but the current snapshot has to stay")
+    # The lock of the warehouse also prevents two publications at the same time.
     with warehouse.session() as connection:
         folder.mkdir(parents=True, exist_ok=True)
-        # What a crash left behind.
-        for left in folder.glob(f"*{_UNFINISHED}*"):
-            left.unlink()
+        # Files that a crash left behind.
+        for leftover in folder.glob(f"*{_UNFINISHED}*"):
+            leftover.unlink()
         version = _next_version(folder)
         snapshot = Snapshot(version, _path(folder, version), warehouse.source, as_of_utc, published_at_utc)
         unfinished = snapshot.path.with_name(snapshot.path.name + _UNFINISHED)
@@ -85,9 +86,9 @@ def publish(
 def current(folder: Path) -> Snapshot | None:
     """Return the snapshot to read now; None when none is published.
 
-    Where the pointer is damaged, or points to nothing or to a damaged file, it is the newest file
-    that can be read; where none can, what is pointed to, and `opened` says what is amiss. Each file
-    is read whole once in a process, and again should it change.
+    Where the pointer is damaged, or points to a missing or damaged file, it is the newest readable
+    snapshot; where none is readable, the one pointed to, and `opened` raises what is wrong with it.
+    A process reads each file whole once, and again if it changes.
     """
     try:
         pointed_to = _pointed_to(folder)
@@ -96,7 +97,7 @@ def current(folder: Path) -> Snapshot | None:
     except (ValueError, KeyError, TypeError) as error:
         _log.warning("%s cannot be read (%s): taking the newest snapshot", folder / POINTER, error)
     else:
-        if _told_by(pointed_to.path) is not None:
+        if _snapshot_at(pointed_to.path) is not None:
             return pointed_to
         if pointed_to.path.exists():
             return _newest_readable(folder) or pointed_to
@@ -106,24 +107,25 @@ def current(folder: Path) -> Snapshot | None:
 
 @contextmanager
 def opened(snapshot: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a connection that reads ``snapshot`` and can touch no other file.
+    """Yield a connection that reads ``snapshot`` and cannot access any other file.
 
-    For one thread. Raises SnapshotUnreadable when the file is gone or damaged: ask `current` again.
+    It is for one thread. Raises SnapshotUnreadable when the file is gone or damaged: call `current`
+    again.
     """
     with _attached(snapshot.path) as connection:
         yield connection
 
 
 def query(snapshot: Snapshot, sql: str, parameters: Parameters = ()) -> pd.DataFrame:
-    """Run one query on ``snapshot``; frames as `frames.query_frame` gives them."""
+    """Run one query on ``snapshot``; the frame is that of `sql.query_frame`."""
     with opened(snapshot) as connection:
         return query_frame(connection, sql, parameters)
 
 
 @contextmanager
 def _attached(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    # A second connect() to a path gives a process the file it opened first, even where another has
-    # taken its place; an instance of our own has no such memory.
+    # duckdb.connect(path) gives a process the file that it opened first, even after another file took
+    # that path. An in-memory instance that attaches the path does not remember the old file.
     connection = duckdb.connect(":memory:", config={"threads": 1, "python_enable_replacements": False})
     try:
         try:
@@ -142,10 +144,10 @@ def _attached(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _build(connection: duckdb.DuckDBPyConnection, schema: Schema, snapshot: Snapshot, path: Path) -> None:
-    """Write the file, its rows in the order of the key."""
+    """Write the file, with its rows in the order of the key."""
     warehouse = connection.execute("SELECT current_database()").fetchone()
     if warehouse is None:
-        raise RuntimeError("DuckDB names no current database")
+        raise RuntimeError("DuckDB does not name the current database")
     origin = quoted(warehouse[0])
     connection.execute(f"ATTACH {text_literal(path)} AS snapshot")
     connection.execute("USE snapshot")
@@ -178,11 +180,11 @@ def _build(connection: duckdb.DuckDBPyConnection, schema: Schema, snapshot: Snap
 
 
 def _pointed_to(folder: Path) -> Snapshot:
-    """Read the pointer; FileNotFoundError, ValueError, KeyError or TypeError when it is no good."""
+    """Read the pointer; FileNotFoundError, ValueError, KeyError or TypeError where it cannot be read."""
     content = json.loads((folder / POINTER).read_text(encoding="utf-8"))
     version = content["version"]
     if not _VERSION.fullmatch(version):
-        raise ValueError(f"{version!r} is no version")
+        raise ValueError(f"{version!r} is not a version")
     return Snapshot(
         version,
         _path(folder, version),
@@ -206,7 +208,7 @@ def _point_to(snapshot: Snapshot) -> None:
 
 
 def _put_in_place(unfinished: Path, path: Path) -> None:
-    """Rename, with content and name on the disk before we go on."""
+    """Rename, and return only when content and name are on the disk."""
     _sync(unfinished)
     os.replace(unfinished, path)
     _sync(path.parent)
@@ -233,7 +235,7 @@ def newest_first(folder: Path) -> list[Path]:
 def _next_version(folder: Path) -> str:
     files = newest_first(folder)
     number = int(files[0].stem.split("-")[0]) + 1 if files else 1
-    # The number starts over when the folder is emptied; the random part is still another.
+    # The number starts again when the folder is emptied; the random part keeps the name unique.
     return f"{number:08d}-{secrets.token_hex(4)}"
 
 
@@ -242,9 +244,9 @@ def _newest_readable(folder: Path) -> Snapshot | None:
 
 
 def readable(folder: Path) -> Iterator[Snapshot]:
-    """Give the snapshots of which every row can be read, the newest first; the others are passed over."""
+    """Yield the snapshots that can be read whole, the newest first."""
     for path in newest_first(folder):
-        if (snapshot := _told_by(path)) is not None:
+        if (snapshot := _snapshot_at(path)) is not None:
             yield snapshot
 
 
@@ -253,11 +255,11 @@ def schema_version(snapshot: Snapshot) -> int:
     return int(query(snapshot, "SELECT schema_version FROM snapshot_info")["schema_version"].iloc[0])
 
 
-def _told_by(path: Path) -> Snapshot | None:
-    """Return what the file at ``path`` says it is; None, with a warning, when it cannot be read whole."""
+def _snapshot_at(path: Path) -> Snapshot | None:
+    """Return the snapshot in the file at ``path``; None, with a warning, where it cannot be read whole."""
     try:
         state = path.stat()
-        with _looking:
+        with _check_lock:
             return _read_whole(path, (state.st_ino, state.st_size, state.st_mtime_ns))
     except FileNotFoundError:
         return None
@@ -266,12 +268,12 @@ def _told_by(path: Path) -> Snapshot | None:
         return None
 
 
-# A process meets four files a day; those of two weeks, at under a kilobyte each.
+# Four snapshots are published a day: this keeps those of two weeks, each under a kilobyte.
 @lru_cache(maxsize=64)
 def _read_whole(path: Path, _identity: tuple[int, int, int]) -> Snapshot | None:
-    """`_told_by`, remembered for as long as the file stays as it is.
+    """`_snapshot_at`, cached for as long as the file does not change.
 
-    What is the machine's fault, not the file's, is raised, and so not remembered.
+    An error that is the fault of the machine is raised, so that it is not cached.
     """
     try:
         with _attached(path) as connection:
@@ -280,7 +282,7 @@ def _read_whole(path: Path, _identity: tuple[int, int, int]) -> Snapshot | None:
                 "SELECT source, as_of_utc, published_at_utc FROM snapshot_info"
             ).fetchone()
     except (SnapshotUnreadable, duckdb.Error) as error:
-        if not is_of_the_file(error):
+        if not is_fault_of_file(error):
             raise
         _log.warning("passing over %s, which is damaged: %s", path.name, error)
         return None

@@ -1,4 +1,4 @@
-"""Writing rows into tables: by column name, by key, and never twice."""
+"""Writing rows into tables: by column name, and one row for each key."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import duckdb
 import pandas as pd
 
-from co2_assets.contracts import FETCHED_AT, Dataset, Table
+from co2_assets.contracts import FETCHED_AT, VINTAGE, Dataset, Table
 from co2_assets.warehouse.errors import BadRows
 from co2_assets.warehouse.sql import Parameters, query_frame, quoted
 
 
 @dataclass(frozen=True)
 class WriteCount:
-    """What became of the rows given: ``new``, ``changed`` and ``unchanged`` add up to them all."""
+    """How many of the given rows were new, changed a stored row, or changed nothing; each counts once."""
 
     new: int = 0
     changed: int = 0
@@ -22,29 +22,29 @@ class WriteCount:
 
 
 class Transaction:
-    """Reads and writes of one transaction, good until its block ends.
+    """Reads and writes of one transaction. It can be used until the block that opened it ends.
 
     The rows of every write are a DataFrame with all of the table's columns, in any order, and no
     others. Every write raises BadRows, and writes nothing, when a column is missing or unknown, a
-    key is null or repeated, a value is null that may not be, or a value does not fit its type.
-    Values are the columns outside the key, ``fetched_at_utc`` excepted: to have been fetched again
-    is no change.
+    key is null or repeated, a value that must not be null is null, or a value does not fit its type.
+    "Values" below are the columns outside the key, without ``fetched_at_utc``: a row that was only
+    fetched again is unchanged.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
 
     def read(self, sql: str, parameters: Parameters = ()) -> pd.DataFrame:
-        """Run one query; sees what this transaction has written."""
+        """Run one query; it sees what this transaction has written."""
         return query_frame(self._connection, sql, parameters)
 
-    def upsert(self, table: Table, rows: pd.DataFrame, *, null_is_news: bool = True) -> WriteCount:
-        """Add rows whose key is not there and overwrite those whose values differ.
+    def upsert(self, table: Table, rows: pd.DataFrame, *, overwrite_with_null: bool = True) -> WriteCount:
+        """Add the rows whose key is new, and overwrite the stored rows whose values differ.
 
-        A row whose values are all the same is left as it is, ``fetched_at_utc`` included. Unless
-        ``null_is_news``, a null takes nothing away: the value that is there stays.
+        A stored row with the same values stays as it is, with its ``fetched_at_utc``. Without
+        ``overwrite_with_null`` a stored value is kept where the given one is null.
         """
-        given = "given.{0}" if null_is_news else "coalesce(given.{0}, kept.{0})"
+        given = "given.{0}" if overwrite_with_null else "coalesce(given.{0}, kept.{0})"
         with self._staged(table, rows) as staged:
             changed = self._count(
                 f"UPDATE {quoted(table.name)} AS kept SET {_each(_others(table), f'{{0}} = {given}')} "
@@ -55,29 +55,28 @@ class Transaction:
         return WriteCount(new, changed, len(rows) - new - changed)
 
     def insert_missing(self, table: Table, rows: pd.DataFrame) -> WriteCount:
-        """Add rows whose key is not there; rows that are there stay as they are, whatever is given."""
+        """Add the rows whose key is new. Stored rows stay as they are, even where the given values differ."""
         with self._staged(table, rows) as staged:
             new = self._insert_absent(table, staged)
         return WriteCount(new, 0, len(rows) - new)
 
-    def append_vintages(
-        self, table: Table, rows: pd.DataFrame, vintage: str = "published_at_utc"
-    ) -> WriteCount:
-        """Add versions of rows that the service overwrites; for tables whose key ends in ``vintage``.
+    def append_vintages(self, table: Table, rows: pd.DataFrame) -> WriteCount:
+        """Add versions of rows that the service overwrites.
 
-        The rest of the key names what is told of; a row is kept only if its values differ from the
-        newest version of the same at or before its own. ``new`` counts first versions, ``changed``
-        revisions. What is stored is never rewritten. ValueError for a table without vintages.
+        The key without VINTAGE identifies a row; VINTAGE tells its versions apart. A given version is
+        stored only if its values differ from those of the version before it. ``new`` counts first
+        versions, ``changed`` revisions. What is stored is never rewritten. ValueError for a table
+        that keeps no vintages.
         """
-        if table.key[-1] != vintage:
-            raise ValueError(f"the key of {table.name} ends in {table.key[-1]}, not in {vintage}")
-        same = ", ".join(map(quoted, table.key[:-1]))
+        if not table.keeps_vintages:
+            raise ValueError(f"{table.name} keeps no vintages: no {VINTAGE} among {', '.join(table.key)}")
+        same = ", ".join(quoted(name) for name in table.key if name != VINTAGE)
         values = _each(_values(table), "{0} := {0}")
         columns = ", ".join(map(quoted, table.column_names))
         name = quoted(table.name)
         with self._staged(table, rows) as staged:
-            # Each version is held against the one just before it, stored or given: where that one
-            # was not kept, it was because it equals its own predecessor.
+            # Each version is compared with the one just before it, stored or given. If that one is not
+            # stored, it equals the version before itself, so the comparison is still right.
             self._connection.execute(
                 f"CREATE TEMP TABLE kept_versions AS "
                 f"WITH versions AS ("
@@ -85,12 +84,12 @@ class Transaction:
                 f"  FROM {staged} ANTI JOIN {name} USING ({_list(table.key)}) "
                 f"  UNION ALL "
                 f"  SELECT {columns}, false FROM {name} SEMI JOIN {staged} USING ({same})"
-                f"), beside AS ("
-                f"  SELECT *, struct_pack({values}) AS told, lag(told) OVER before AS told_before, "
-                f"  row_number() OVER before = 1 AS is_first FROM versions "
-                f"  WINDOW before AS (PARTITION BY {same} ORDER BY {quoted(vintage)})"
-                f") SELECT {columns}, is_first FROM beside "
-                f"WHERE is_given AND (is_first OR told IS DISTINCT FROM told_before)"
+                f"), compared AS ("
+                f"  SELECT *, struct_pack({values}) AS present, lag(present) OVER earlier AS previous, "
+                f"  row_number() OVER earlier = 1 AS is_first FROM versions "
+                f"  WINDOW earlier AS (PARTITION BY {same} ORDER BY {quoted(VINTAGE)})"
+                f") SELECT {columns}, is_first FROM compared "
+                f"WHERE is_given AND (is_first OR present IS DISTINCT FROM previous)"
             )
             new = self._count("SELECT count(*) FROM kept_versions WHERE is_first")
             kept = self._count(f"INSERT INTO {name} BY NAME SELECT {columns} FROM kept_versions")
@@ -98,7 +97,7 @@ class Transaction:
         return WriteCount(new, kept - new, len(rows) - kept)
 
     def remove(self, table: Table, condition: str, parameters: Parameters = ()) -> int:
-        """Remove the rows that fulfil ``condition``, SQL of our own; return how many."""
+        """Remove the rows for which ``condition``, an SQL expression, is true; return how many."""
         return self._count(f"DELETE FROM {quoted(table.name)} WHERE {condition}", parameters)
 
     def _insert_absent(self, table: Table, staged: str) -> int:
@@ -118,8 +117,8 @@ class Transaction:
         """Give the name of a temporary table that holds ``rows``, checked, in the table's types."""
         _check(table, rows)
         names = [quoted(name) for name in table.column_names]
-        # The types are said: an all-null column of pandas has none that DuckDB could guess. A cast
-        # that fails would end the transaction; one that gives null shows in the counts.
+        # Explicit casts: pandas has no type for an all-null column. TRY_CAST, because a failed CAST
+        # would end the transaction; what TRY_CAST turns into null shows in the counts.
         casts = ", ".join(
             f"TRY_CAST({quoted(column.name)} AS {column.kind.value}) AS {quoted(column.name)}"
             for column in table.columns
@@ -135,7 +134,7 @@ class Transaction:
         )
         self._connection.unregister("given_frame")
         unfit = [
-            f"{before - after} values of {column.name} are no {column.kind.value}"
+            f"{before - after} values of {column.name} are not of type {column.kind.value}"
             for column, before, after in zip(table.columns, given, cast, strict=True)
             if before != after
         ]
@@ -146,7 +145,7 @@ class Transaction:
 
 
 def _check(table: Table, rows: pd.DataFrame) -> None:
-    """Raise BadRows, naming everything that is amiss with ``rows``."""
+    """Raise BadRows, which names every fault of ``rows``."""
     given = list(rows.columns)
     faults = []
     if missing := [name for name in table.column_names if name not in given]:
@@ -154,7 +153,7 @@ def _check(table: Table, rows: pd.DataFrame) -> None:
     if unknown := [str(name) for name in given if name not in table.column_names]:
         faults.append(f"unknown columns: {', '.join(unknown)}")
     if not rows.columns.is_unique:
-        faults.append("columns of the same name")
+        faults.append("two columns have the same name")
     if not faults:
         required = [c.name for c in table.columns if not c.nullable or c.name in table.key]
         faults += [f"{name} is null in {n} rows" for name in required if (n := int(rows[name].isna().sum()))]
@@ -185,12 +184,9 @@ def _each(names: list[str] | tuple[str, ...], form: str, between: str = ", ") ->
     return between.join(form.format(quoted(name)) for name in names)
 
 
-VINTAGE = "published_at_utc"
-
-
 def store_rows(dataset: Dataset, rows: pd.DataFrame, transaction: Transaction) -> WriteCount:
-    """Write rows of a raw table as its habits ask for: vintages are added, other rows brought up to date."""
-    if VINTAGE in dataset.table.key:
+    """Write rows of a raw table: add vintages where it keeps them, else update the stored rows."""
+    if dataset.keeps_vintages:
         return transaction.append_vintages(dataset.table, rows)
-    # The service revises values; a null for one it gave before is a fault, not a revision.
-    return transaction.upsert(dataset.table, rows, null_is_news=False)
+    # The service revises values. A null in place of an earlier value is a fault, not a revision.
+    return transaction.upsert(dataset.table, rows, overwrite_with_null=False)

@@ -1,17 +1,19 @@
-"""The views over the tables: outcomes, champions, the current forecast, how far each dataset has come."""
+"""The views over the tables: outcomes, champions, the current forecast, the freshness of each dataset."""
 
 from co2_assets.contracts.datasets import DATASETS
+from co2_assets.contracts.forecast_spec import ForecastKind
+from co2_assets.contracts.tables import FETCH_OK, PROMOTED
 
-# Which view says how far each raw dataset has come.
+# The view with the newest row and the last fetch of each raw dataset.
 FRESHNESS_VIEW = "dataset_freshness"
 
-# Of promoted models the newest comes first; of two trained at the same instant (a replay stands
-# still), the one that was measured against the other.
-NEWEST_CHAMPION_FIRST = """
+# Order of promoted models: the newest first. Two may have been trained at the same instant, for the clock
+# of a replay stands still: then the one that was compared with the other comes first.
+NEWEST_CHAMPION_FIRST = f"""
     trained_at_utc DESC,
     model_version IN (
         SELECT compared_with FROM model_table
-        WHERE decision = 'promoted' AND compared_with IS NOT NULL
+        WHERE decision = '{PROMOTED}' AND compared_with IS NOT NULL
     ),
     model_version DESC
 """
@@ -31,30 +33,30 @@ def _current_forecast(condition: str) -> str:
     """
 
 
-# Views over the tables, in the order they must be made.
+# Views over the tables, in the order in which they must be created.
 VIEWS: dict[str, str] = {
-    # Outcomes are joined to forecasts here and nowhere stored, so no forecast is ever rewritten.
+    # Measurements are joined to forecasts here and stored nowhere: a forecast is never rewritten.
     "prediction_outcomes": """
         SELECT p.*, a.co2_g_per_kwh AS actual_g_per_kwh
         FROM predictions p
         LEFT JOIN aggregated_data a
           ON a.price_area = p.price_area AND a.hour_utc = p.target_hour_utc
     """,
-    # The champion of each area: the last one promoted.
+    # The champion of each area is the model promoted last.
     "champions": f"""
-        SELECT * FROM model_table WHERE decision = 'promoted'
+        SELECT * FROM model_table WHERE decision = '{PROMOTED}'
         QUALIFY row_number() OVER (PARTITION BY price_area ORDER BY {NEWEST_CHAMPION_FIRST}) = 1
     """,
-    # The newest live forecast of each area; where two models issued at the same hour, the
-    # champion's, else the later trained one's.
-    "current_forecast": _current_forecast("p.kind = 'live'"),
-    # Of each raw table: its newest time, its number of rows and when it was last fetched well.
+    # The newest live forecast of each area. Where two models issued one at the same hour, it is the
+    # champion's; where neither is the champion, that of the model trained last.
+    "current_forecast": _current_forecast(f"p.kind = '{ForecastKind.LIVE}'"),
+    # Of each raw table: its newest time, its number of rows, and when a fetch last succeeded.
     FRESHNESS_VIEW: " UNION ALL ".join(
         f"""
         SELECT '{dataset.name}' AS dataset, max({dataset.time_column}) AS newest_utc,
             count(*) AS row_count, (
                 SELECT max(fetched_at_utc) FROM new_data_log
-                WHERE dataset = '{dataset.name}' AND outcome = 'ok'
+                WHERE dataset = '{dataset.name}' AND outcome = '{FETCH_OK}'
             ) AS last_ok_fetch_utc
         FROM {dataset.name}
         """
@@ -62,10 +64,10 @@ VIEWS: dict[str, str] = {
     ),
 }
 
-# Views that are others in a snapshot, for it knows when it is of and the warehouse does not. What a
-# clock that ran ahead issued stays in `predictions`, and hides nothing that was issued since.
+# Views that differ in a snapshot, which knows its own time as the warehouse does not. A forecast that
+# was issued while the clock was ahead stays in `predictions`, but does not hide a later one.
 SNAPSHOT_VIEWS: dict[str, str] = {
     "current_forecast": _current_forecast(
-        "p.kind = 'live' AND p.issue_time_utc <= (SELECT as_of_utc FROM snapshot_info)"
+        f"p.kind = '{ForecastKind.LIVE}' AND p.issue_time_utc <= (SELECT as_of_utc FROM snapshot_info)"
     ),
 }

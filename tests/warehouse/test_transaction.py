@@ -160,9 +160,12 @@ def test_vintages_are_for_tables_that_have_them(warehouse: Warehouse) -> None:
         (pd.concat([prices({T0: 1.0})] * 2), "1 rows repeat the key"),
         (prices({T0: 1.0}).assign(price_area=None), "price_area is null in 1 rows"),
         (prices({T0: 1.0}).assign(fetched_at_utc=None), "fetched_at_utc is null in 1 rows"),
-        (prices({T0: 1.0}).assign(price_eur_per_mwh="dear"), "1 values of price_eur_per_mwh are no DOUBLE"),
+        (
+            prices({T0: 1.0}).assign(price_eur_per_mwh="dear"),
+            "1 values of price_eur_per_mwh are not of type DOUBLE",
+        ),
         (prices({T0: 1.0}).assign(time_utc=pd.Timestamp(T0, tz="UTC")), "time_utc has a time zone"),
-        (pd.concat([prices({T0: 1.0}), prices({T0: 1.0})], axis=1), "columns of the same name"),
+        (pd.concat([prices({T0: 1.0}), prices({T0: 1.0})], axis=1), "two columns have the same name"),
     ],
 )
 def test_rows_that_do_not_fit_are_refused_by_name(

@@ -7,11 +7,10 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from co2_assets.contracts.forecast_spec import CO2, HEADLINE_LEADS, HORIZON_HOURS, MEDIAN_COLUMN
+from co2_assets.contracts.tables import PROMOTED, REJECTED
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.issue.forecast import issue_forecasts
 from co2_assets.forecasting.network.trained_model import TrainedModel
-
-PROMOTED, REJECTED = "promoted", "rejected"
 
 # Time between the issues that two models are compared on.
 COMPARED_EVERY = timedelta(hours=3)

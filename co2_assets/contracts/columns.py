@@ -1,0 +1,93 @@
+"""Columns that several tables share, and the limits of plausible values.
+
+Facts about the service: Energinet, EnergiDataService (https://www.energidataservice.dk, CC BY 4.0).
+"""
+
+from datetime import timedelta
+
+from co2_assets.contracts.schema import Column, Kind
+
+# In g/kWh. In 2023-2024 the carbon intensity of electricity consumed in Denmark was 11 to 334.
+# The prognosis was once recorded stuck at 711, 756 and 1304 to 1329: those values are faults.
+CO2_MAXIMUM = 600.0
+# In MW: the installed capacity plus a margin. Production above it is a meter fault: 5417 MW were
+# recorded for decentral production, of which about 2,200 MW are installed.
+CENTRAL_MAXIMUM = 6000.0
+DECENTRAL_MAXIMUM = 3000.0
+WIND_MAXIMUM = 10000.0
+SOLAR_MAXIMUM = 12000.0
+# Small negative production is real: a plant consumes power itself.
+PRODUCTION_MINIMUM = -200.0
+EXCHANGE_MAXIMUM = 12000.0
+
+PRICE_AREA = Column(
+    "price_area",
+    Kind.TEXT,
+    "Price area: DK1 is western Denmark, DK2 eastern; DK stands for both.",
+    nullable=False,
+)
+
+
+def power_column(
+    name: str, service_name: str, description: str, maximum: float, minimum: float = PRODUCTION_MINIMUM
+) -> Column:
+    """A column of power in MW, between ``minimum`` and ``maximum``."""
+    return Column(
+        name,
+        Kind.DOUBLE,
+        description,
+        "MW",
+        minimum=minimum,
+        maximum=maximum,
+        service_name=service_name,
+    )
+
+
+# In the recording of 2023-2024 a real measured value stayed the same for at most 2 hours, and one of
+# the prognosis, which has whole grams, for at most 7. The stuck prognosis lasted 7 to 24 hours.
+MEASURED_STUCK_AFTER = timedelta(hours=6)
+PROGNOSIS_STUCK_AFTER = timedelta(hours=12)
+
+
+def co2_column(description: str, stuck_after: timedelta) -> Column:
+    """The column of carbon intensity; one value that lasts for ``stuck_after`` is a fault."""
+    return Column(
+        "co2_g_per_kwh",
+        Kind.DOUBLE,
+        description,
+        "g/kWh",
+        minimum=0.0,
+        maximum=CO2_MAXIMUM,
+        service_name="CO2Emission",
+        stuck_after=stuck_after,
+    )
+
+
+POWER_COLUMNS = (
+    power_column(
+        "production_ge_100_mw",
+        "ProductionGe100MW",
+        "Production of central plants (100 MW and more).",
+        CENTRAL_MAXIMUM,
+    ),
+    power_column(
+        "production_lt_100_mw",
+        "ProductionLt100MW",
+        "Production of decentral plants (under 100 MW).",
+        DECENTRAL_MAXIMUM,
+    ),
+    power_column("solar_mw", "SolarPower", "Solar production.", SOLAR_MAXIMUM),
+    power_column("offshore_wind_mw", "OffshoreWindPower", "Offshore wind production.", WIND_MAXIMUM),
+    power_column("onshore_wind_mw", "OnshoreWindPower", "Onshore wind production.", WIND_MAXIMUM),
+    power_column(
+        "net_exchange_mw",
+        "Exchange_Sum",
+        "Net exchange with neighbouring countries; positive is import.",
+        EXCHANGE_MAXIMUM,
+        -EXCHANGE_MAXIMUM,
+    ),
+)
+
+FETCHED_AT = Column(
+    "fetched_at_utc", Kind.TIMESTAMP, "When this row was last fetched.", "UTC", nullable=False
+)
