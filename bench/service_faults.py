@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from co2_assets.energidataservice.client import LARGEST_ANSWER_BYTES
+from co2_assets.energidataservice.client import LARGEST_RESPONSE_BYTES
 from co2_assets.energidataservice.emulator.catalog import SERVED
 from co2_assets.energidataservice.emulator.service import Fault
 
@@ -116,7 +116,7 @@ class _Flood(httpx.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         yield b'{"total":1200000,"records":['
         row = b'{"Minutes1UTC":"2024-01-01T00:00:00","CO2Emission":90.0,"SolarPower":1.0},' * 10_000
-        for _ in range(LARGEST_ANSWER_BYTES // len(row) + 2):
+        for _ in range(LARGEST_RESPONSE_BYTES // len(row) + 2):
             yield row
 
 

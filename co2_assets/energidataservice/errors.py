@@ -1,5 +1,5 @@
-"""What can go wrong between us and the service, each with a name and a remedy."""
-# ruff: noqa: N818 - the names say what happened; they are read in logs and reports
+"""What can go wrong between us and the service. Each error has a name and a remedy."""
+# ruff: noqa: N818 - the names say what is wrong; they are read in logs and reports
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class RequestedWindow:
-    """What was asked for: the service's dataset and the window (UTC, end exclusive)."""
+    """A requested window: the service's dataset, start and end (naive UTC, end exclusive)."""
 
     dataset: str
     start: datetime
@@ -19,11 +19,11 @@ class RequestedWindow:
 
 
 class ServiceError(Exception):
-    """An answer that could not be used. Never turned into an empty table.
+    """A request without a usable response. It never becomes an empty table.
 
-    ``outcome`` is the short name for logs; ``retryable`` says whether the same request may work in
-    a moment; ``status`` is the HTTP status where there was an answer; ``retry_after`` is how long
-    the service asked us to wait.
+    ``outcome`` is the short name in `new_data_log` and in logs. ``retryable``: the same request may
+    succeed a little later. ``status`` is the HTTP status where there was a response. ``retry_after``
+    is the time that the service asked us to wait.
     """
 
     outcome: ClassVar[str] = "failed"
@@ -32,34 +32,24 @@ class ServiceError(Exception):
 
     def __init__(
         self,
-        asked: RequestedWindow,
+        window: RequestedWindow,
         problem: str,
         *,
         status: int | None = None,
         remedy: str | None = None,
         retry_after: timedelta | None = None,
     ) -> None:
-        self.asked = asked
+        self.window = window
         self.problem = problem
         self.status = status
         self.remedy = remedy or self.default_remedy
         self.retry_after = retry_after
         answer = f" (HTTP {status})" if status is not None else ""
-        super().__init__(f"{asked}: {problem}{answer}. {self.remedy}")
-
-    @property
-    def dataset(self) -> str:
-        """The service's name of the dataset asked for."""
-        return self.asked.dataset
-
-    @property
-    def window(self) -> tuple[datetime, datetime]:
-        """The window asked for: UTC, end exclusive."""
-        return self.asked.start, self.asked.end
+        super().__init__(f"{window}: {problem}{answer}. {self.remedy}")
 
 
 class Unreachable(ServiceError):
-    """No connection, or it broke off."""
+    """There was no connection, or it broke off."""
 
     outcome = "unreachable"
     retryable = True
@@ -67,11 +57,11 @@ class Unreachable(ServiceError):
 
 
 class TimedOut(ServiceError):
-    """No answer, or not the whole of it, within the time allowed."""
+    """There was no complete response within the time limit."""
 
     outcome = "timed_out"
     retryable = True
-    default_remedy = "The service is slow; the next run asks again, a shorter window helps."
+    default_remedy = "The service is slow; the next run asks again, and a shorter window helps."
 
 
 class RateLimited(ServiceError):
@@ -94,11 +84,11 @@ class ServerFault(ServiceError):
 
 
 class Refused(ServiceError):
-    """The service, or a proxy before it, will not answer us (401, 403)."""
+    """The service, or a proxy in front of it, refuses to answer us (401, 403)."""
 
     outcome = "refused"
     default_remedy = (
-        "The address may be blocked for asking too often, or a proxy may forbid it: "
+        "The address may be blocked for too many requests, or a proxy may forbid it: "
         "wait an hour, check the proxy, or use --source simulator meanwhile."
     )
 
@@ -111,12 +101,10 @@ class NotFound(ServiceError):
 
 
 class BadRequest(ServiceError):
-    """The service did not understand the request (400 and its like)."""
+    """The service did not understand the request (400 and other 4xx)."""
 
     outcome = "bad_request"
-    default_remedy = (
-        "A column or parameter was changed by the service: compare it with contracts/datasets.py."
-    )
+    default_remedy = "The service changed a column or a parameter: compare it with contracts/datasets.py."
 
 
 class SchemaChanged(ServiceError):
@@ -126,23 +114,23 @@ class SchemaChanged(ServiceError):
     default_remedy = "Compare the dataset's columns at www.energidataservice.dk with contracts/datasets.py."
 
 
-class EmptyAnswer(ServiceError):
-    """A good answer without a single row."""
+class EmptyResponse(ServiceError):
+    """A good response without a row."""
 
     outcome = "empty"
     default_remedy = "The service has nothing for this window: choose another, or wait for it to publish."
 
 
-class BadAnswer(ServiceError):
-    """An answer that is not what the service gives: HTML, no records, too large, cut short by count."""
+class BadResponse(ServiceError):
+    """A response that is not the service's: HTML, without records, too large, or with rows missing."""
 
     outcome = "bad_answer"
-    default_remedy = "A proxy, a login page or a fault stands between: open the address in a browser."
+    default_remedy = "A proxy or a login page may have answered instead: open the address in a browser."
 
 
-class TruncatedAnswer(BadAnswer):
-    """JSON that breaks off."""
+class TruncatedResponse(BadResponse):
+    """Incomplete JSON."""
 
     outcome = "truncated"
     retryable = True
-    default_remedy = "The connection broke off; the next run asks again, a shorter window helps."
+    default_remedy = "The connection broke off; the next run asks again, and a shorter window helps."

@@ -1,4 +1,4 @@
-"""When each dataset may be asked for again, so that the service is never asked too often."""
+"""The rate limit: when each dataset may be requested again."""
 
 import json
 import os
@@ -8,19 +8,20 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-# A wait that the service asks for is believed up to this long: a mistaken header must not end the
-# fetching for ever.
+# A longer wait that the service asks for counts as this long: a wrong header must not stop fetching for
+# ever.
 LONGEST_BAN = timedelta(days=1)
+# In the file, after the name of a dataset: the service asked not to request it before this time.
 _NOT_BEFORE = ", not before"
 
 
-class Pace:
-    """At most one request per dataset and ``interval``, none while the service asks to wait, across restarts.
+class RateLimit:
+    """At most one request per dataset and ``interval``, and none while the service asks us to wait.
 
-    Times are real ones (``wall``, naive UTC), not those of the pipeline's clock: a replay of last
-    year asks the service today. ``file`` keeps them (JSON, dataset to ISO time); without it they
-    last as long as the object. A file that cannot be read counts as none: the worst that follows
-    is one request too early.
+    Times are those of the machine (``wall``, naive UTC), not of the pipeline's clock: also a replay of
+    last year sends its requests today. ``file`` (JSON, from dataset to ISO time) keeps them over a
+    restart; without it they last as long as this object. A file that cannot be read counts as empty:
+    the worst consequence is one request too early.
     """
 
     def __init__(self, interval: timedelta, file: Path | None, wall: Callable[[], datetime]) -> None:
@@ -30,31 +31,31 @@ class Pace:
         self._last: dict[str, datetime] = {}
 
     def wait_for(self, dataset: str) -> timedelta:
-        """Return how long to wait before ``dataset`` may be asked for; zero when it may be now."""
+        """Return the time to wait before ``dataset`` may be requested; zero when it may be now."""
         if not self._interval:
             return timedelta(0)
         self._read()
         last = self._last.get(dataset)
         if last is None:
             return timedelta(0)
-        # A time in the future means the machine's clock was set back: one whole interval is enough.
+        # A time in the future means that the machine's clock was set back: one interval is enough.
         return max(timedelta(0), min(self._interval, last + self._interval - self._wall()))
 
     def ban_on(self, dataset: str) -> timedelta:
-        """Return for how much longer the service asked not to be asked for ``dataset``."""
+        """Return for how much longer the service wants no requests for ``dataset``."""
         self._read()
         until = self._last.get(dataset + _NOT_BEFORE)
-        # As above: no ban is longer than the longest that is ever noted.
+        # At most LONGEST_BAN also when the machine's clock was set back.
         return timedelta(0) if until is None else min(LONGEST_BAN, max(timedelta(0), until - self._wall()))
 
     def ban(self, dataset: str, wait: timedelta) -> None:
-        """Note that the service asked to wait so long before it is asked for ``dataset`` again."""
+        """Note that the service asked us to wait for ``wait`` before the next request for ``dataset``."""
         if self._interval:
             self._last[dataset + _NOT_BEFORE] = self._wall() + min(wait, LONGEST_BAN)
             self._write()
 
     def mark(self, dataset: str) -> None:
-        """Note that ``dataset`` is asked for now. Written before the request, so a killed run counts."""
+        """Note a request for ``dataset``. Called before the request, so that a killed run counts too."""
         if self._interval:
             self._last[dataset] = self._wall()
             self._write()

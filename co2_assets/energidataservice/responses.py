@@ -1,19 +1,29 @@
-"""From the bytes of an answer to a table: nothing is guessed, whatever does not fit is an error."""
+"""From an HTTP response of the service to a data frame. Whatever does not fit is an error."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
+import httpx
 import numpy as np
 import pandas as pd
 
 from co2_assets.contracts import Column, Kind
 from co2_assets.energidataservice.errors import (
-    BadAnswer,
-    EmptyAnswer,
+    BadRequest,
+    BadResponse,
+    EmptyResponse,
+    NotFound,
+    RateLimited,
+    Refused,
     RequestedWindow,
     SchemaChanged,
-    TruncatedAnswer,
+    ServerFault,
+    ServiceError,
+    TimedOut,
+    TruncatedResponse,
 )
 
 # The service stores measurements of two decimals as 32-bit floats and prints them with six
@@ -27,61 +37,101 @@ _TYPES: dict[Kind, frozenset[type]] = {
 }
 
 
-def records_of(body: bytes, asked: RequestedWindow) -> list[dict[str, Any]]:
-    """Return the records of an answer, whole.
+_ERRORS: dict[int, tuple[type[ServiceError], str]] = {
+    401: (Refused, "the service refuses to answer"),
+    403: (Refused, "the service refuses to answer"),
+    404: (NotFound, "the service knows no such dataset"),
+    408: (TimedOut, "the service gave up waiting"),
+    429: (RateLimited, "the service asks us to wait"),
+}
 
-    Raises TruncatedAnswer for JSON that breaks off, BadAnswer for anything else that is not the
-    service's envelope or holds fewer records than its ``total``, EmptyAnswer for no records.
+
+def require_ok(response: httpx.Response, window: RequestedWindow, wall: Callable[[], datetime]) -> None:
+    """Raise the ServiceError of any status but 200; ``wall()`` is the machine's time, naive UTC."""
+    status = response.status_code
+    if status == httpx.codes.OK:
+        return
+    if status in _ERRORS:
+        kind, problem = _ERRORS[status]
+    elif status >= 500:
+        kind, problem = ServerFault, "the service failed"
+    elif status >= 400:
+        kind, problem = BadRequest, "the service does not understand the request"
+    else:
+        kind, problem = BadResponse, "the service answers something other than data"
+    raise kind(window, problem, status=status, retry_after=_retry_after(response, wall))
+
+
+def _retry_after(response: httpx.Response, wall: Callable[[], datetime]) -> timedelta | None:
+    """Read ``Retry-After``: seconds, or an HTTP date (RFC 9110, section 10.2.3)."""
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        # More than nine digits count as 30 years: Python refuses to parse thousands of digits.
+        return timedelta(seconds=10**9 if len(text) > 9 else int(text))
+    try:
+        date: datetime = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    # HTTP dates are UTC, also where the zone is missing.
+    utc = date.astimezone(UTC) if date.tzinfo else date
+    return max(timedelta(0), utc.replace(tzinfo=None) - wall())
+
+
+def records_of(body: bytes, window: RequestedWindow) -> list[dict[str, Any]]:
+    """Return all records of a response.
+
+    Raises TruncatedResponse for incomplete JSON, BadResponse where the body is not the service's JSON
+    object or has fewer records than its ``total``, and EmptyResponse where there are no records.
     """
     try:
-        envelope = json.loads(body, parse_constant=_no_constant)
+        envelope = json.loads(body, parse_constant=_reject_constant)
     except (ValueError, RecursionError) as error:
         if body.lstrip()[:1] == b"{":
-            raise TruncatedAnswer(
-                asked, f"the answer is JSON that breaks off or is broken ({error})", status=200
+            raise TruncatedResponse(
+                window, f"the answer is JSON that breaks off or is broken ({error})", status=200
             ) from error
         head = body[:60].decode("utf-8", "replace")
-        raise BadAnswer(asked, f"the answer is not JSON but begins {head!r}", status=200) from error
+        raise BadResponse(window, f"the answer is not JSON but begins {head!r}", status=200) from error
     records = envelope.get("records") if isinstance(envelope, dict) else None
     if not isinstance(records, list):
-        raise BadAnswer(asked, "the answer holds no list of records", status=200)
+        raise BadResponse(window, "the answer holds no list of records", status=200)
     total = envelope.get("total")
     if isinstance(total, int) and total > len(records):
-        raise BadAnswer(
-            asked,
+        raise BadResponse(
+            window,
             f"the answer holds {len(records)} of {total} rows",
             status=200,
             remedy="The service cut the answer short: ask for a shorter window.",
         )
     if not records:
-        raise EmptyAnswer(asked, "the answer holds no rows", status=200)
+        raise EmptyResponse(window, "the answer holds no rows", status=200)
     return records
 
 
 def frame_of(
-    records: list[dict[str, Any]], columns: Mapping[str, Column], asked: RequestedWindow
+    records: list[dict[str, Any]], columns: Mapping[str, Column], window: RequestedWindow
 ) -> pd.DataFrame:
-    """Return the records as a frame with the columns that ``columns`` maps the service's names to.
+    """Return the records as a frame with ``columns``, which are given by the service's names.
 
-    Times become naive UTC ``datetime64[us]``, numbers float64 (see DECIMALS), texts ``str``. Rows
-    stay as many and in the order they came; further columns are left out. SchemaChanged names
-    every column that is missing or of another type.
+    Times become naive UTC ``datetime64[us]``, numbers float64 (see DECIMALS), texts ``str``. There is
+    one row for each record, in their order. Other columns of the service are left out. Raises
+    SchemaChanged, which names every column that is missing or of another type.
     """
     if set(map(type, records)) != {dict}:
-        raise BadAnswer(asked, "a record is not an object", status=200)
+        raise BadResponse(window, "a record is not an object", status=200)
     missing = [name for name in columns if any(name not in record for record in records)]
     if missing:
-        there = ", ".join(sorted(records[0]))
+        present = ", ".join(sorted(records[0]))
         raise SchemaChanged(
-            asked, f"missing from the answer: {', '.join(missing)}; it holds {there}", status=200
+            window, f"missing from the answer: {', '.join(missing)}; it holds {present}", status=200
         )
     frame: dict[str, Any] = {}
     wrong: list[str] = []
     for name, column in columns.items():
         values = [record[name] for record in records]
-        strangers = set(map(type, values)) - _TYPES[column.kind]
-        if strangers:
-            wrong.append(f"{name} holds {', '.join(sorted(t.__name__ for t in strangers))}")
+        other_types = set(map(type, values)) - _TYPES[column.kind]
+        if other_types:
+            wrong.append(f"{name} holds {', '.join(sorted(t.__name__ for t in other_types))}")
         elif column.kind is Kind.DOUBLE:
             frame[column.name] = _numbers(values)
         elif column.kind is Kind.TEXT:
@@ -93,19 +143,19 @@ def frame_of(
             else:
                 frame[column.name] = times
     if wrong:
-        raise SchemaChanged(asked, "; ".join(wrong), status=200)
+        raise SchemaChanged(window, "; ".join(wrong), status=200)
     return pd.DataFrame(frame)
 
 
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
+def _reject_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _numbers(values: list[Any]) -> Any:
     try:
         numbers = np.array(values, dtype=np.float64)
     except OverflowError:
-        # A whole number beyond a float's range: infinite, which no contract accepts.
+        # An integer too large for a float becomes infinite, which every contract rejects.
         numbers = np.array([_as_float(value) for value in values])
     return np.round(numbers, DECIMALS)
 

@@ -1,4 +1,4 @@
-"""Where the data come from: the live service, a recording, or the simulator."""
+"""The sources of data: the live service, a recording, and the simulator."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,24 +11,25 @@ import httpx
 
 from co2_assets.contracts import Dataset
 from co2_assets.contracts.sources import SourceKind
-from co2_assets.energidataservice.client import LIVE_INTERVAL, EnergiDataService, wall_clock
+from co2_assets.contracts.time import wall_clock
+from co2_assets.energidataservice.client import LIVE_INTERVAL, EnergiDataService
 from co2_assets.energidataservice.emulator.catalog import Grid
 from co2_assets.energidataservice.emulator.recording import ArchiveError, RecordedGrid
 from co2_assets.energidataservice.emulator.service import EmulatedService, Fault
 from co2_assets.energidataservice.emulator.simulated_weather import EPOCH
 from co2_assets.energidataservice.emulator.simulator import DEFAULT_SEED, SimulatedGrid
 
-# What a first run fetches of a source that has years: enough to be useful at once.
+# Days that a first run fetches of a source with years of data: enough to train and to forecast.
 FIRST_DAYS = 60
 
 
 class SourceError(ValueError):
-    """A source that is not there; the message says which there are, or what is missing."""
+    """There is no such source; the message names those there are, or what is missing."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """``kind`` is auto, live, archive or simulator; ``folder`` is the recording's."""
+    """A chosen source. ``folder`` is that of the recording, None for other kinds."""
 
     kind: SourceKind
     folder: Path | None = None
@@ -39,12 +40,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Connection:
-    """A source opened. Close it, or use it as a context manager.
+    """An open source, to be used as a context manager.
 
-    ``label`` is live, archive or simulator: whose data these are. ``first_days`` is how much of the
-    newest to fetch on a first run (None: everything). ``unlimited`` sources may be asked as often
-    as one likes. ``earliest`` is the first instant and ``latest`` the last that the source holds,
-    where they are known: naive UTC. ``datasets`` are the service's that it has (None: all).
+    ``label`` is live, archive or simulator. A first run fetches the newest ``first_days`` days (None:
+    everything). An ``unlimited`` source has no rate limit. ``earliest`` and ``latest`` are the first
+    and the last instant of its data, naive UTC, where they are known. ``datasets`` are those of the
+    service that it has (None: all).
     """
 
     label: SourceKind
@@ -56,7 +57,7 @@ class Connection:
     datasets: frozenset[str] | None = None
 
     def has(self, dataset: Dataset) -> bool:
-        """Whether the source has rows of ``dataset`` to give."""
+        """Whether the source has ``dataset``."""
         return self.datasets is None or any(e.dataset in self.datasets for e in dataset.endpoints)
 
     def __enter__(self) -> Self:
@@ -69,7 +70,7 @@ class Connection:
 
 
 def earliest_of(kind: str) -> datetime | None:
-    """The first instant that a source of this kind holds, naive UTC, where it is known without opening it."""
+    """First instant of the data of this kind of source, naive UTC; None where it is not known in advance."""
     return EPOCH + timedelta(days=1) if kind == SourceKind.SIMULATOR else None
 
 
@@ -89,7 +90,7 @@ def parse_source(text: str) -> Source:
 
 
 def live_is_reachable(transport: httpx.BaseTransport | None = None) -> bool:
-    """Ask the live service once, within five seconds, whether it answers: what ``auto`` turns on."""
+    """Whether the live service answers within five seconds; where not, ``auto`` is the simulator."""
     with EnergiDataService(now=wall_clock, transport=transport) as client:
         return client.reachable()
 
@@ -98,18 +99,18 @@ def connect(
     source: Source,
     now: Callable[[], datetime],
     *,
-    pace_file: Path | None = None,
+    rate_limit_file: Path | None = None,
     seed: int = DEFAULT_SEED,
     fault: Fault | None = None,
 ) -> Connection:
     """Open a source as of the pipeline's clock ``now``.
 
-    ``pace_file`` keeps the times of live requests. ``seed`` chooses the simulated grid. ``fault``
-    is given to the emulator (recording and simulator). SourceError for ``auto``, which the caller resolves
-    by `live_is_reachable`, and for a recording that cannot be read.
+    ``rate_limit_file`` keeps the times of live requests. ``seed`` selects the simulated grid.
+    ``fault`` is passed to the emulator (recording and simulator). Raises SourceError for ``auto``, which
+    the caller must resolve with `live_is_reachable`, and for a recording that cannot be read.
     """
     if source.kind == SourceKind.LIVE:
-        client = EnergiDataService(now=now, min_interval=LIVE_INTERVAL, pace_file=pace_file)
+        client = EnergiDataService(now=now, min_interval=LIVE_INTERVAL, rate_limit_file=rate_limit_file)
         return Connection(SourceKind.LIVE, client, FIRST_DAYS, unlimited=False)
     if source.kind == SourceKind.SIMULATOR:
         client = _emulated(SimulatedGrid(seed), now, fault)
@@ -149,7 +150,7 @@ def _recording(source: Source) -> RecordedGrid:
 
 
 def _emulated(grid: Grid, now: Callable[[], datetime], fault: Fault | None) -> EnergiDataService:
-    # Retrying an emulated fault need not keep anyone waiting.
+    # No real wait before an emulated request is repeated.
     return EnergiDataService(
         now=now,
         transport=EmulatedService(grid, now, fault),

@@ -113,7 +113,7 @@ def open_run(settings: Settings) -> Iterator[Run]:
         service = connect(
             parse_source(resolve_source(settings)),
             lambda: clock[0],
-            pace_file=home.source(SourceKind.LIVE).requests,
+            rate_limit_file=home.source(SourceKind.LIVE).requests,
         )
     except SourceError as error:
         raise SettingsError(str(error)) from error

@@ -1,4 +1,4 @@
-"""A client whose service and machine a test plays."""
+"""A client with a scripted service and a simulated machine."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +18,9 @@ def machine() -> Machine:
 
 @pytest.fixture
 def make_client(machine: Machine) -> Callable[..., EnergiDataService]:
-    """Return a maker of clients on a Service, paced as the live one unless told otherwise."""
+    """Return a function that makes clients of a Service, with the live rate limit unless options say else."""
 
-    def make(service: Service, pace_file: Path | None = None, **options: Any) -> EnergiDataService:
+    def make(service: Service, rate_limit_file: Path | None = None, **options: Any) -> EnergiDataService:
         settings: dict[str, Any] = {
             "now": lambda: NOON,
             "wall": machine.wall,
@@ -29,7 +29,7 @@ def make_client(machine: Machine) -> Callable[..., EnergiDataService]:
             "jitter": lambda: 0.5,
         }
         return EnergiDataService(
-            transport=httpx.MockTransport(service), pace_file=pace_file, **(settings | options)
+            transport=httpx.MockTransport(service), rate_limit_file=rate_limit_file, **(settings | options)
         )
 
     return make

@@ -20,17 +20,18 @@ from co2_assets.contracts import (
 from co2_assets.energidataservice import client as client_module
 from co2_assets.energidataservice.client import EnergiDataService
 from co2_assets.energidataservice.errors import (
-    BadAnswer,
     BadRequest,
-    EmptyAnswer,
+    BadResponse,
+    EmptyResponse,
     NotFound,
     RateLimited,
     Refused,
+    RequestedWindow,
     SchemaChanged,
     ServerFault,
     ServiceError,
     TimedOut,
-    TruncatedAnswer,
+    TruncatedResponse,
     Unreachable,
 )
 from tests.support.scripted_service import (
@@ -101,8 +102,8 @@ def test_a_window_over_the_change_of_price_datasets_asks_both(make_client: Maker
     day = timedelta(days=1)
     with make_client(service) as client:
         frame = client.fetch(DAY_AHEAD_PRICES, PRICE_DATASETS_SWITCH - day, PRICE_DATASETS_SWITCH + day)
-    asked = [(r.url.path, r.url.params["start"], r.url.params["end"]) for r in service.requests]
-    assert asked == [
+    requested = [(r.url.path, r.url.params["start"], r.url.params["end"]) for r in service.requests]
+    assert requested == [
         ("/dataset/Elspotprices", "2025-09-29T22:00", "2025-09-30T22:00"),
         ("/dataset/DayAheadPrices", "2025-09-30T22:00", "2025-10-01T22:00"),
     ]
@@ -126,7 +127,7 @@ def test_prices_yet_to_come_may_be_missing_beside_those_that_are_there(make_clie
         assert len(client.fetch(DAY_AHEAD_PRICES, *window)) == 1
     with (
         make_client(Service(old, envelope([])), now=lambda: NOON) as client,
-        pytest.raises(EmptyAnswer, match="DayAheadPrices"),
+        pytest.raises(EmptyResponse, match="DayAheadPrices"),
     ):
         client.fetch(DAY_AHEAD_PRICES, *window)
 
@@ -192,17 +193,17 @@ FINAL_FAULTS: list[tuple[httpx.Response, type[ServiceError], str]] = [
     (httpx.Response(404), NotFound, "not_found"),
     (httpx.Response(400, json={"message": "no"}), BadRequest, "bad_request"),
     (httpx.Response(422), BadRequest, "bad_request"),
-    (httpx.Response(302, headers={"Location": "http://login"}), BadAnswer, "bad_answer"),
-    (httpx.Response(204), BadAnswer, "bad_answer"),
-    (raw("<html><body>Maintenance</body></html>"), BadAnswer, "bad_answer"),
-    (raw(""), BadAnswer, "bad_answer"),
-    (raw("[]"), BadAnswer, "bad_answer"),
-    (raw("{}"), BadAnswer, "bad_answer"),
-    (raw('{"records": {}}'), BadAnswer, "bad_answer"),
-    (raw('{"records": null}'), BadAnswer, "bad_answer"),
-    (raw('{"records": [1, 2]}'), BadAnswer, "bad_answer"),
-    (envelope([power_row()] * 2, total=3), BadAnswer, "bad_answer"),
-    (envelope([]), EmptyAnswer, "empty"),
+    (httpx.Response(302, headers={"Location": "http://login"}), BadResponse, "bad_answer"),
+    (httpx.Response(204), BadResponse, "bad_answer"),
+    (raw("<html><body>Maintenance</body></html>"), BadResponse, "bad_answer"),
+    (raw(""), BadResponse, "bad_answer"),
+    (raw("[]"), BadResponse, "bad_answer"),
+    (raw("{}"), BadResponse, "bad_answer"),
+    (raw('{"records": {}}'), BadResponse, "bad_answer"),
+    (raw('{"records": null}'), BadResponse, "bad_answer"),
+    (raw('{"records": [1, 2]}'), BadResponse, "bad_answer"),
+    (envelope([power_row()] * 2, total=3), BadResponse, "bad_answer"),
+    (envelope([]), EmptyResponse, "empty"),
     (envelope([power_row(SolarPower="absent")]), SchemaChanged, "schema_changed"),
     (envelope([power_row(), power_row(SolarPower="absent")]), SchemaChanged, "schema_changed"),
     (envelope([power_row(SolarPower="absent", Solar=1.0)]), SchemaChanged, "schema_changed"),
@@ -230,11 +231,8 @@ def test_what_no_repetition_mends_fails_at_once(
     assert "PowerSystemRightNow 2026-03-01T06:00Z to 2026-03-01T12:00Z" in message
     assert f"HTTP {answer.status_code}" in message
     assert error.remedy in message
-    assert (error.dataset, error.window, error.status) == (
-        "PowerSystemRightNow",
-        (START, END),
-        answer.status_code,
-    )
+    assert error.window == RequestedWindow("PowerSystemRightNow", START, END)
+    assert error.status == answer.status_code
 
 
 def test_a_changed_schema_names_every_column_and_what_is_there(make_client: Maker) -> None:
@@ -256,8 +254,8 @@ PASSING_FAULTS: list[tuple[httpx.Response | Exception, type[ServiceError], str]]
     (httpx.ConnectTimeout("slow"), Unreachable, "unreachable"),
     (httpx.ReadTimeout("slow"), TimedOut, "timed_out"),
     (httpx.RemoteProtocolError("peer closed connection"), Unreachable, "unreachable"),
-    (raw(WHOLE[:-20]), TruncatedAnswer, "truncated"),
-    (raw(WHOLE.replace("89.98999", "NaN", 1)), TruncatedAnswer, "truncated"),
+    (raw(WHOLE[:-20]), TruncatedResponse, "truncated"),
+    (raw(WHOLE.replace("89.98999", "NaN", 1)), TruncatedResponse, "truncated"),
 ]
 
 
@@ -319,7 +317,7 @@ def test_a_body_that_drips_or_breaks_off_is_given_up(
 
 
 def test_an_answer_without_end_is_cut_off(make_client: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "LARGEST_ANSWER_BYTES", 1 << 20)
+    monkeypatch.setattr(client_module, "LARGEST_RESPONSE_BYTES", 1 << 20)
     sent = 0
 
     class Endless(httpx.SyncByteStream):
@@ -330,7 +328,7 @@ def test_an_answer_without_end_is_cut_off(make_client: Maker, monkeypatch: pytes
                 yield b" " * (1 << 16)
 
     service = Service(lambda _: httpx.Response(200, stream=Endless()))
-    with pytest.raises(BadAnswer, match="larger than 1 MiB"):
+    with pytest.raises(BadResponse, match="larger than 1 MiB"):
         fetch(make_client(service))
     assert sent <= 2 << 20
     assert len(service.requests) == 1
@@ -361,5 +359,5 @@ def test_the_service_is_probed_once_without_waiting(
         assert client.reachable() is there
     assert len(service.requests) == 1
     assert machine.slept == []
-    asked = service.requests[0].url.path.removeprefix("/dataset/")
-    assert asked not in {endpoint.dataset for dataset in DATASETS for endpoint in dataset.endpoints}
+    dataset_name = service.requests[0].url.path.removeprefix("/dataset/")
+    assert dataset_name not in {endpoint.dataset for dataset in DATASETS for endpoint in dataset.endpoints}

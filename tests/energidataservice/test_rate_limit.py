@@ -44,7 +44,7 @@ def test_datasets_do_not_wait_for_one_another(make_client: Maker, machine: Machi
     assert machine.slept == []
 
 
-def test_the_pace_survives_a_restart(make_client: Maker, machine: Machine, tmp_path: Path) -> None:
+def test_the_rate_limit_survives_a_restart(make_client: Maker, machine: Machine, tmp_path: Path) -> None:
     file = tmp_path / "state" / "last_requests.json"
     fetch(make_client(Service(envelope([power_row()])), file))
     assert [path.name for path in file.parent.iterdir()] == [file.name], "nothing half-written is left"
@@ -80,7 +80,7 @@ def test_a_request_that_never_arrived_does_not_count(make_client: Maker, machine
     assert machine.slept == [2.0]
 
 
-def test_a_retry_keeps_the_pace_too(make_client: Maker, machine: Machine) -> None:
+def test_a_retry_keeps_the_rate_limit_too(make_client: Maker, machine: Machine) -> None:
     with pytest.raises(ServerFault):
         fetch(make_client(Service(httpx.Response(500))))
     assert machine.slept == [2.0, 58.0, 8.0, 52.0]

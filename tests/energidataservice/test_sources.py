@@ -11,7 +11,7 @@ import pytest
 from co2_assets.contracts import CO2_EMISSION_PROGNOSIS, DATASETS, FORECASTS_HOUR, POWER_SYSTEM_RIGHT_NOW
 from co2_assets.contracts.sources import SOURCE_LABELS
 from co2_assets.energidataservice.emulator.recording import FILES
-from co2_assets.energidataservice.errors import EmptyAnswer, Refused
+from co2_assets.energidataservice.errors import EmptyResponse, Refused
 from co2_assets.energidataservice.sources import (
     Source,
     SourceError,
@@ -82,7 +82,7 @@ def test_auto_turns_on_whether_the_service_answers(answer: httpx.Response | Exce
 
 
 def test_a_connection_says_whose_data_these_are(archive_dir: Path, tmp_path: Path) -> None:
-    with connect(Source("live"), lambda: NOW, pace_file=tmp_path / "requests.json") as live:
+    with connect(Source("live"), lambda: NOW, rate_limit_file=tmp_path / "requests.json") as live:
         assert (live.label, live.first_days, live.unlimited, live.earliest) == ("live", 60, False, None)
     with connect(Source("simulator"), lambda: NOW) as simulator:
         assert (simulator.label, simulator.first_days, simulator.unlimited) == ("simulator", 60, True)
@@ -111,7 +111,7 @@ def test_the_archive_is_read_through_the_client(archive_dir: Path) -> None:
 def test_nothing_recorded_is_an_error_and_no_table(archive_dir: Path) -> None:
     with (
         connect(Source("archive", archive_dir), lambda: datetime(2026, 1, 1)) as archive,
-        pytest.raises(EmptyAnswer, match="PowerSystemRightNow 2025"),
+        pytest.raises(EmptyResponse, match="PowerSystemRightNow 2025"),
     ):
         archive.client.fetch(POWER_SYSTEM_RIGHT_NOW, datetime(2025, 1, 1), datetime(2025, 1, 2))
 
