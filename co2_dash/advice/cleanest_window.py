@@ -1,19 +1,19 @@
-"""When to use power: the cleanest stretch of the coming hours, and how sure that is."""
+"""The cleanest time to use power in the coming hours, and how certain that is."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-HOUR = timedelta(hours=1)
-# The 10 % and 90 % quantiles of a normal distribution lie this many standard deviations from its
-# middle.
+from co2_dash.data.danish_time import HOUR
+
+# The 10 % and 90 % quantiles of a normal distribution are this many standard deviations from its mean.
 _Z80 = 1.2815515655446004
 
 
 @dataclass(frozen=True)
 class ForecastHour:
-    """One hour of a forecast: median and the ends of the 80 % band, in g/kWh."""
+    """One hour of a forecast: the median and the ends of the 80 % band, in g/kWh."""
 
     start_utc: datetime
     median: float
@@ -25,8 +25,8 @@ class ForecastHour:
 class Stretch:
     """Mean carbon intensity in g/kWh over ``[start_utc, end_utc)`` with its 80 % band.
 
-    The band takes the hours' errors to move together, which they nearly do; were they independent
-    it would be narrower.
+    The band assumes that the errors of the hours are fully correlated, which is nearly true. With
+    independent errors it would be narrower.
     """
 
     start_utc: datetime
@@ -38,11 +38,11 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Advice:
-    """The cleanest stretch beside starting now.
+    """The cleanest stretch, compared with starting now.
 
-    ``saving_percent`` is of the medians. ``chance_cleaner`` is the probability that the stretch is
-    cleaner than starting now, taking both errors as normal and independent of each other; they
-    usually share a part, so the true chance is nearer to certainty. None where both are the same.
+    ``saving_percent`` compares the medians. ``chance_cleaner`` is the probability that the stretch is
+    cleaner than starting now, if both errors are normal and independent of each other. In fact they
+    are correlated, so the true probability is closer to 1. It is None when both stretches are the same.
     """
 
     best: Stretch
@@ -55,8 +55,8 @@ class Advice:
         return self.best.start_utc == self.now.start_utc
 
 
-class NoWindow(ValueError):  # noqa: N818 -- it names what was asked for, not a failure
-    """The forecast does not cover what was asked for; the message says what it covers."""
+class NoWindow(ValueError):  # noqa: N818 -- an answer to the request, not a failure
+    """No stretch of the requested length fits; the message says what it does not fit into."""
 
 
 def advise(
@@ -64,8 +64,9 @@ def advise(
 ) -> Advice:
     """Return the cleanest stretch of ``duration`` that begins at or after now and ends by ``before_utc``.
 
-    A stretch may begin now or on a full hour, or end on one: the mean of an hourly forecast has its
-    least value at one of these. Of equals the earliest. Raises NoWindow when no stretch fits.
+    Only stretches that begin now, begin on a full hour or end on a full hour are compared, because the
+    mean of an hourly forecast is lowest at one of these. Among equal ones the earliest is returned.
+    Raises NoWindow when no stretch fits.
     """
     covered_until = _covered_until(hours, now_utc)
     latest_start = min(before_utc, covered_until) - duration
@@ -84,7 +85,7 @@ def advise(
 
 
 def mean_over(hours: Sequence[ForecastHour], start_utc: datetime, duration: timedelta) -> Stretch:
-    """Return the mean over ``[start_utc, start_utc + duration)``; the forecast must cover it all."""
+    """Return the mean over ``[start_utc, start_utc + duration)``; the forecast must cover all of it."""
     end_utc = start_utc + duration
     median = low = high = 0.0
     for hour in hours:
@@ -98,7 +99,7 @@ def mean_over(hours: Sequence[ForecastHour], start_utc: datetime, duration: time
 
 
 def _covered_until(hours: Sequence[ForecastHour], now_utc: datetime) -> datetime:
-    """End of the unbroken run of forecast hours that now lies in; ``now_utc`` when in none."""
+    """Return until when the forecast covers every hour from now on; ``now_utc`` if it does not cover now."""
     end = now_utc
     for hour in hours:
         if hour.start_utc <= end < hour.start_utc + HOUR:

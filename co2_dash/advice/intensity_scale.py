@@ -1,4 +1,4 @@
-"""How clean is that? A value's place among the hours of the last 30 days, as word and colour."""
+"""How clean a value is, compared with the hours of the last 30 days: as a word and as a colour."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,21 +6,22 @@ from datetime import timedelta
 
 import numpy as np
 
+from co2_assets.contracts.forecast_spec import CO2
 from co2_dash.data import queries
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 
 SCALE_DAYS = timedelta(days=30)
-# With fewer hours than three days' the fifths mean little: then there is a number and no word.
+# With less than three days of hours the fifths mean little, so there is no scale and no word.
 FEWEST_HOURS = 72
 
 
 @dataclass(frozen=True)
 class Step:
-    """One fifth of the scale: its word, and its colours on light and on dark ground.
+    """One fifth of the scale: its word, and its colours on a light and on a dark background.
 
-    Teal to ochre to brown tells the fifths apart for every kind of colour vision, and by lightness
-    alone at its ends; the word always stands beside the colour.
+    Teal, ochre and brown can be told apart with every kind of colour vision. The word is always shown
+    with the colour.
     """
 
     word: str
@@ -41,9 +42,9 @@ STEPS = (
 
 @dataclass(frozen=True)
 class Scale:
-    """Where the fifths of the last 30 days part, in g/kWh: four ``edges``, ``low`` and ``high``.
+    """The limits of the fifths of the last 30 days, in g/kWh: four ``edges``, ``low`` and ``high``.
 
-    ``n_hours`` is how many measured hours it was made from.
+    It was made from ``n_hours`` measured hours, whose ``values`` are kept.
     """
 
     edges: tuple[float, float, float, float]
@@ -53,21 +54,21 @@ class Scale:
     values: tuple[float, ...]
 
     def step(self, g_per_kwh: float) -> Step:
-        """Return the fifth that a value falls in; an edge belongs to the higher one."""
+        """Return the fifth that contains a value; an edge belongs to the higher fifth."""
         return STEPS[sum(g_per_kwh >= edge for edge in self.edges)]
 
     def percent_cleaner_than(self, g_per_kwh: float) -> float:
-        """Return the share of the hours, in percent, that were higher than the value."""
+        """Return the percentage of the hours whose value was higher."""
         return 100 * sum(value > g_per_kwh for value in self.values) / self.n_hours
 
     def place(self, g_per_kwh: float) -> float:
-        """Return the value's place along five equally wide fifths, 0 to 1."""
+        """Return where the value is on the scale when it is drawn with fifths of equal width, 0 to 1."""
         bounds = (self.low, *self.edges, self.high)
         return float(np.interp(g_per_kwh, bounds, np.linspace(0, 1, 6)))
 
 
 def scale_of(values: Sequence[float]) -> Scale | None:
-    """Return the scale that measured hours make, or None when they are too few or all alike."""
+    """Return the scale of measured hours, or None when they are too few or all equal."""
     if len(values) < FEWEST_HOURS or min(values) == max(values):
         return None
     first, second, third, fourth = (float(q) for q in np.quantile(values, (0.2, 0.4, 0.6, 0.8)))
@@ -76,10 +77,16 @@ def scale_of(values: Sequence[float]) -> Scale | None:
     )
 
 
-def last_month(view: View | None, state: DataState) -> Scale | None:
-    """Return the scale made of the 30 days up to the last measured hour."""
+def measured_last_month(view: View | None, state: DataState) -> list[float]:
+    """Return what was measured in the 30 days up to the last measured hour, in g/kWh, oldest first."""
     end = state.measured_until_utc
     if view is None or end is None:
-        return None
-    values = queries.measured(view, state.price_area, end - SCALE_DAYS, end)["co2_g_per_kwh"].dropna()
-    return scale_of([float(value) for value in values])
+        return []
+    return [
+        float(value) for value in queries.measured(view, state.area.name, end - SCALE_DAYS, end)[CO2].dropna()
+    ]
+
+
+def last_month(view: View | None, state: DataState) -> Scale | None:
+    """Return the scale of the 30 days up to the last measured hour."""
+    return scale_of(measured_last_month(view, state))

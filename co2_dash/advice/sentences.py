@@ -1,20 +1,20 @@
-"""The advice in sentences."""
+"""The advice about the cleanest time, in sentences."""
 
 from co2_dash.advice.cleanest_window import Advice
 from co2_dash.data.notices import UNIT
 
 
 def advice_sentence(advice: Advice, start: str, hours: str, deadline: str) -> str:
-    """Return the cleanest window in one sentence; the parts are already in the reader's words."""
+    """Return when to start; ``start``, ``hours`` and ``deadline`` are texts that go into the sentence."""
     if advice.is_now:
-        return f"Start now: no later start gives {hours} that are cleaner and done before {deadline}."
+        return f"Start now: no later start gives {hours} of cleaner power before {deadline}."
     return f"Start at {start} for the cleanest {hours} before {deadline}."
 
 
 def certainty_sentence(advice: Advice) -> str:
-    """Return how sure the advice is, in words and numbers."""
+    """Return the expected carbon intensity and how certain the advice is."""
     best, now = advice.best, advice.now
-    band = f"80 % sure to lie between {best.low:.0f} and {best.high:.0f} {UNIT} on average"
+    band = f"80 % sure to be between {best.low:.0f} and {best.high:.0f} {UNIT} on average"
     if advice.chance_cleaner is None:
         return f"Expected {best.median:.0f} {UNIT}, {band}."
     tenths = min(9, max(5, round(advice.chance_cleaner * 10)))
@@ -26,7 +26,7 @@ def certainty_sentence(advice: Advice) -> str:
 
 
 def saving_phrase(advice: Advice) -> str:
-    """Return what waiting saves, ``saves about 41 % against starting now``."""
+    """Return how much waiting saves, as ``saves about 41 % compared with starting now``."""
     if advice.is_now or advice.saving_percent < 1:
-        return "waiting saves nothing worth mentioning"
-    return f"saves about {advice.saving_percent:.0f} % against starting now"
+        return "waiting saves almost nothing"
+    return f"saves about {advice.saving_percent:.0f} % compared with starting now"

@@ -60,7 +60,7 @@ async def areas(request: Request) -> Response:
         return Areas(
             areas=[
                 AreaState(
-                    price_area=own.price_area,
+                    price_area=own.area.name,
                     title=own.area.title,
                     measured_until=own.measured_until_utc,
                     issue_time=own.issue_time_utc,
@@ -80,13 +80,13 @@ async def latest(request: Request, price_area: PriceAreaParameter = DENMARK.name
 
     def build(view: View, state: DataState) -> Latest:
         end = measured_until(state)
-        rows = queries.measured(view, state.price_area, end - HOUR, end)
+        rows = queries.measured(view, state.area.name, end - HOUR, end)
         measured = all_shaped(Measurement, rows, hour="hour_utc")[0]
         scale = last_month(view, state)
         value = float(rows["co2_g_per_kwh"].iloc[0])
         coming = forecast_values(coming_hours(view, state).head(1))
         return Latest(
-            price_area=state.price_area,
+            price_area=state.area.name,
             measured=measured,
             word=scale.step(value).word if scale else None,
             cleaner_than_percent=round(scale.percent_cleaner_than(value), 1) if scale else None,
@@ -115,9 +115,9 @@ async def history(
             raise Refusal(422, "The start must lie before the end.")
         if until - since > LONGEST_HISTORY:
             raise Refusal(422, f"At most {LONGEST_HISTORY.days} days can be asked for at once.")
-        rows = queries.measured(view, state.price_area, since, until)
+        rows = queries.measured(view, state.area.name, since, until)
         return History(
-            price_area=state.price_area,
+            price_area=state.area.name,
             hours=all_shaped(PowerMeasurement, rows, hour="hour_utc"),
             origin=origin_of(state),
         )
@@ -130,7 +130,7 @@ async def forecast(request: Request, price_area: PriceAreaParameter = DENMARK.na
     """The current forecast: seven quantiles for each of its hours, those already past included."""
 
     def build(view: View, state: DataState) -> Forecast:
-        rows = queries.current_forecast(view, state.price_area)
+        rows = queries.current_forecast(view, state.area.name)
         return Forecast(**forecast_head(state), hours=forecast_values(rows))
 
     return await answer(request, price_area, "forecast", build)
@@ -174,14 +174,14 @@ async def accuracy(request: Request, price_area: PriceAreaParameter = DENMARK.na
     """How forecasts did: the newest evaluation of each model and kind, by lead, beside the baselines."""
 
     def build(view: View, state: DataState) -> Accuracy:
-        rows = queries.newest_evaluations(view, state.price_area)
+        rows = queries.newest_evaluations(view, state.area.name)
         renamed = {
             "window_from": "window_from_utc",
             "window_to": "window_to_utc",
             "evaluated_at": "evaluated_at_utc",
         }
         return Accuracy(
-            price_area=state.price_area,
+            price_area=state.area.name,
             leads=all_shaped(LeadAccuracy, rows, **renamed),
             origin=origin_of(state),
         )

@@ -34,7 +34,7 @@ async def status(request: Request, price_area: PriceAreaParameter = DENMARK.name
 def _status(view: View | None, state: DataState) -> Status:
     age = state.forecast_age
     return Status(
-        price_area=state.price_area,
+        price_area=state.area.name,
         state=_state(state),
         notices=[f"{notice.title}. {notice.text}" for notice in notices(state)],
         now=state.now_utc,
@@ -65,7 +65,7 @@ def _datasets(view: View, state: DataState) -> list[DatasetState]:
             last_ok_fetch=plain(row["last_ok_fetch_utc"]),
             late=_is_late(row, state),
         )
-        for row in records(freshness_rows(view, state, {}))
+        for row in records(freshness_rows(view, state))
     ]
 
 

@@ -34,9 +34,9 @@ async def last_24h_emissions(request: Request, price_area: PriceAreaParameter = 
 
     def build(view: View, state: DataState) -> History:
         end = measured_until(state)
-        rows = queries.measured(view, state.price_area, end - timedelta(hours=24), end)
+        rows = queries.measured(view, state.area.name, end - timedelta(hours=24), end)
         return History(
-            price_area=state.price_area,
+            price_area=state.area.name,
             hours=all_shaped(PowerMeasurement, rows, hour="hour_utc"),
             origin=origin_of(state),
         )
@@ -65,7 +65,7 @@ async def last_6h_predictions_vs_actual(
         end = measured_until(state)
         start = end - timedelta(hours=6)
         found = {
-            kind: queries.outcomes(view, state.price_area, kind, start, end) for kind in ("live", "hindcast")
+            kind: queries.outcomes(view, state.area.name, kind, start, end) for kind in ("live", "hindcast")
         }
         kind: Kind = "hindcast" if found["live"].empty and len(found["hindcast"]) else "live"
         rows = found[kind]
@@ -73,7 +73,7 @@ async def last_6h_predictions_vs_actual(
             error_g_per_kwh=rows["q50_g_per_kwh"] - rows["actual_g_per_kwh"]
         )
         return Outcomes(
-            price_area=state.price_area,
+            price_area=state.area.name,
             kind=kind,
             hours=all_shaped(Outcome, rows, issue_time="issue_time_utc", hour="target_hour_utc"),
             origin=origin_of(state),
@@ -87,7 +87,7 @@ async def best_model(request: Request, price_area: PriceAreaParameter = DENMARK.
     """The champion: the model that was promoted last, not the one trained last."""
 
     def build(view: View, state: DataState) -> BestModel:
-        champion = queries.champion(view, state.price_area)
+        champion = queries.champion(view, state.area.name)
         if champion is None:
             raise Refusal(503, "No model has been promoted yet.")
         row = {**champion, "origin": origin_of(state)}

@@ -62,7 +62,7 @@ def forecast_head(state: DataState) -> dict[str, Any]:
     if state.issue_time_utc is None or state.model_version is None:
         raise Refusal(503, "No forecast has been issued yet.")
     return {
-        "price_area": state.price_area,
+        "price_area": state.area.name,
         "issue_time": state.issue_time_utc,
         "model_version": state.model_version,
         "stale": state.stale,

@@ -1,1 +1,1 @@
-"""The charts and tables of the pages, each one chart: its data, its picture, its words."""
+"""The charts and tables of the pages: for each its data, its figure and its texts."""

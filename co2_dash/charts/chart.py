@@ -1,4 +1,4 @@
-"""What a chart is, and the look that all charts share."""
+"""What a table of a page is, and what a chart is: a table that is also drawn."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,31 +14,40 @@ Options = Mapping[str, Any]
 Theme = Literal["light", "dark"]
 
 
-@dataclass(frozen=True)
-class Chart:
-    """One chart, or one table where ``figure`` is None.
+@dataclass(frozen=True, kw_only=True)
+class DataTable:
+    """Rows that a page shows as a table and offers as a CSV file.
 
-    ``table`` gives what is shown, a row per mark, under names that tell unit and zone; the same
-    frame is drawn, read as a table and downloaded. ``summary`` says in a sentence what there is to
-    see, for who cannot. ``nothing`` are the words when the frame is empty; they may depend on the
-    state. ``columns`` are the frame's, there even when it has no row; ``first_columns`` of them stand
-    first where it is read, for a phone shows the first three. ``options`` come from a browser:
-    ``table`` takes unknown values for its default. ``follows_clock`` redraws it as time passes, not
-    only on new data.
+    ``rows`` returns the frame for a snapshot, the state of its data and the reader's options. Options
+    come from a browser, so unknown values must be replaced by the defaults. ``columns`` names the
+    columns of the frame, which has them even without a row; the names give unit and time zone.
+    ``shown_first`` are the columns at the left of the table: a phone shows about three. ``empty_text``
+    is shown when there is no row; it may depend on the state.
     """
 
     key: str
     title: str
     explanation: str
-    table: Callable[[View, DataState, Options], pd.DataFrame]
+    rows: Callable[[View, DataState, Options], pd.DataFrame]
     columns: tuple[str, ...]
-    nothing: str | Callable[[DataState], str]
-    first_columns: tuple[str, ...] = ()
-    figure: Callable[[pd.DataFrame, DataState, Options, Theme], Figure] | None = None
-    summary: Callable[[pd.DataFrame], str] | None = None
-    height: int = 360
-    follows_clock: bool = False
+    shown_first: tuple[str, ...]
+    empty_text: str | Callable[[DataState], str]
 
-    def why_nothing(self, state: DataState) -> str:
-        """Return the words that stand where an empty frame would."""
-        return self.nothing if isinstance(self.nothing, str) else self.nothing(state)
+    def why_empty(self, state: DataState) -> str:
+        """Return the text that is shown when there is no row."""
+        return self.empty_text if isinstance(self.empty_text, str) else self.empty_text(state)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart(DataTable):
+    """A table that is also drawn.
+
+    ``figure`` draws the rows. ``summary`` says in a sentence what the figure shows, for readers who
+    cannot see it. Both are called only with at least one row. ``height`` is in pixels. A chart that
+    ``follows_clock`` is drawn again as time passes, not only when there are new data.
+    """
+
+    figure: Callable[[pd.DataFrame, DataState, Options, Theme], Figure]
+    summary: Callable[[pd.DataFrame], str]
+    height: int = 340
+    follows_clock: bool = False

@@ -1,29 +1,21 @@
-"""The coming 24 hours: median and bands, with the last 24 measured hours leading into them."""
-
-from datetime import timedelta
+"""The chart of the forecast: median and bands of the coming hours, after the last measured hours."""
 
 import pandas as pd
 
-from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS
+from co2_assets.contracts.forecast_spec import CO2, HORIZON_HOURS, MEDIAN_COLUMN, QUANTILE_COLUMNS
 from co2_dash.advice.coming_hours import HEADLINE_HOURS, full_hour
 from co2_dash.charts.chart import Chart, Figure, Options, Theme
-from co2_dash.charts.style import INKS, Ink, broken_line, layout, numbers, time_line, vertical_mark
+from co2_dash.charts.style import INKS, Ink, band_texts, broken_line, numbers, time_line, vertical_mark
 from co2_dash.charts.time_axis import DanishAxis, hour_texts
 from co2_dash.data import queries
-from co2_dash.data.danish_time import clock, iso_danish
+from co2_dash.data.danish_time import HOUR, clock, iso_danish
 from co2_dash.data.notices import UNIT
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 
-HOUR = timedelta(hours=1)
-PAST_HOURS = 24
+# As many hours are shown before now as are forecast.
+PAST_HOURS = HORIZON_HOURS
 MEASURED, PROGNOSIS = "measured_g_per_kwh", "energinet_prognosis_g_per_kwh"
-# Widest first, so that the narrower lie on top.
-BANDS = (
-    ("90 %", "q05_g_per_kwh", "q95_g_per_kwh"),
-    ("80 %", "q10_g_per_kwh", "q90_g_per_kwh"),
-    ("50 %", "q25_g_per_kwh", "q75_g_per_kwh"),
-)
 COLUMNS = (
     "hour_utc",
     "hour_danish",
@@ -34,21 +26,18 @@ COLUMNS = (
     "issue_time_utc",
     "model_version",
 )
-MIDDLE = timedelta(minutes=30)
 
 
-def table(view: View, state: DataState, _options: Options) -> pd.DataFrame:
-    """Return a row for every hour of the last 24 and as far as the forecast reaches.
+def forecast_rows(view: View, state: DataState, _options: Options) -> pd.DataFrame:
+    """Return a row for every hour of the last `PAST_HOURS` and up to the end of the forecast.
 
     What was not measured or not forecast is null.
     """
-    forecast = queries.current_forecast(view, state.price_area).rename(
-        columns={"target_hour_utc": "hour_utc"}
-    )
+    forecast = queries.current_forecast(view, state.area.name).rename(columns={"target_hour_utc": "hour_utc"})
     now = full_hour(state.now_utc)
     start = now - PAST_HOURS * HOUR
-    measured = queries.measured(view, state.price_area, start, state.now_utc)
-    measured = measured[["hour_utc", "co2_g_per_kwh"]].rename(columns={"co2_g_per_kwh": MEASURED})
+    measured = queries.measured(view, state.area.name, start, state.now_utc)
+    measured = measured[["hour_utc", CO2]].rename(columns={CO2: MEASURED})
     if forecast.empty and measured.empty:
         return pd.DataFrame(columns=list(COLUMNS))
     ends = [hour.max() for hour in (measured["hour_utc"], forecast["hour_utc"]) if len(hour)]
@@ -58,51 +47,45 @@ def table(view: View, state: DataState, _options: Options) -> pd.DataFrame:
     rows = hours.merge(measured, on="hour_utc", how="left").merge(
         forecast[[name for name in COLUMNS if name in forecast]], on="hour_utc", how="left"
     )
-    if rows[[MEASURED, "q50_g_per_kwh"]].isna().all(axis=None):
+    if rows[[MEASURED, MEDIAN_COLUMN]].isna().all(axis=None):
         return pd.DataFrame(columns=list(COLUMNS))
     rows["lead_hours"] = rows["lead_hours"].astype("Int64")
     rows.insert(1, "hour_danish", [iso_danish(hour.to_pydatetime()) for hour in rows["hour_utc"]])
     return rows
 
 
-def summary(rows: pd.DataFrame) -> str:
-    """Return the forecast in a sentence: where it begins, its least and its greatest hour."""
-    ahead = rows.dropna(subset=["q50_g_per_kwh"])
+def forecast_summary(rows: pd.DataFrame) -> str:
+    """Return the number of hours, and the lowest and the highest forecast hour, in a sentence."""
+    ahead = rows.dropna(subset=[MEDIAN_COLUMN])
     if ahead.empty:
         return "Chart of measured carbon intensity; there is no forecast."
-    least, most = ahead.iloc[ahead["q50_g_per_kwh"].argmin()], ahead.iloc[ahead["q50_g_per_kwh"].argmax()]
+    lowest, highest = ahead.iloc[ahead[MEDIAN_COLUMN].argmin()], ahead.iloc[ahead[MEDIAN_COLUMN].argmax()]
     return (
         f"Chart of carbon intensity: measured for {rows[MEASURED].count()} hours, forecast for "
-        f"{len(ahead)} hours. The forecast is lowest at {clock(least['hour_utc'].to_pydatetime())} "
-        f"({least['q50_g_per_kwh']:.0f} {UNIT}) and highest at {clock(most['hour_utc'].to_pydatetime())} "
-        f"({most['q50_g_per_kwh']:.0f} {UNIT})."
+        f"{len(ahead)} hours. The forecast is lowest at {clock(lowest['hour_utc'].to_pydatetime())} "
+        f"({lowest[MEDIAN_COLUMN]:.0f} {UNIT}) and highest at {clock(highest['hour_utc'].to_pydatetime())} "
+        f"({highest[MEDIAN_COLUMN]:.0f} {UNIT})."
     )
 
 
-def figure(rows: pd.DataFrame, state: DataState, _options: Options, theme: Theme) -> Figure:
-    """Return the chart: an hour's value stands at the middle of the hour."""
+def forecast_figure(rows: pd.DataFrame, state: DataState, _options: Options, theme: Theme) -> Figure:
+    """Return lines for measured, forecast and Energinet's prognosis, over the bands of the forecast."""
     ink = INKS[theme]
-    first = rows["hour_utc"].iloc[0].to_pydatetime()
-    axis = DanishAxis(first, rows["hour_utc"].iloc[-1].to_pydatetime() + HOUR)
-    shown = rows.assign(x=axis.places(rows["hour_utc"] + MIDDLE), when=_when(rows, state))
+    axis = DanishAxis.over(rows["hour_utc"])
+    shown = rows.assign(x=axis.middles(rows["hour_utc"]), hover=_hover_texts(rows, state))
     measured = shown.dropna(subset=[MEASURED])
-    ahead = shown.dropna(subset=["q50_g_per_kwh"])
-    either = shown["q50_g_per_kwh"].fillna(shown[MEASURED])
+    ahead = shown.dropna(subset=[MEDIAN_COLUMN])
+    heights = shown[MEDIAN_COLUMN].fillna(shown[MEASURED])
     traces = _bands(ahead, ink)
     if len(measured) and len(ahead):
-        traces.append(_join(measured.iloc[-1], ahead, ink))
+        traces.append(_connection(measured.iloc[-1], ahead, ink))
     traces.append(
         _line(shown, PROGNOSIS, "Energinet’s prognosis", {"color": ink.other, "width": 1.5, "dash": "dot"})
     )
-    traces.append(_line(ahead, "q50_g_per_kwh", "Forecast", {"color": ink.forecast, "width": 3}))
+    traces.append(_line(ahead, MEDIAN_COLUMN, "Forecast", {"color": ink.forecast, "width": 3}))
     traces.append(_line(shown, MEASURED, "Measured", {"color": ink.measured, "width": 2.5}))
-    traces.append(time_line(list(shown["x"]), numbers(either), list(shown["when"])))
-    base = layout(
-        ink,
-        y_title=f"{UNIT}, Danish time ({axis.zone})",
-        key="forecast",
-        xaxis=axis.axis(hoverformat="%a %-d %b"),
-    )
+    traces.append(time_line(list(shown["x"]), numbers(heights), list(shown["hover"])))
+    base = axis.layout(ink, unit=UNIT, key="forecast")
     if len(ahead):
         _mark_headline(base, state, ahead, axis, ink)
     line, label = vertical_mark(axis.place(state.now_utc), "now", ink, y=0.06)
@@ -111,8 +94,8 @@ def figure(rows: pd.DataFrame, state: DataState, _options: Options, theme: Theme
     return {"data": traces, "layout": base}
 
 
-def _when(rows: pd.DataFrame, state: DataState) -> list[str]:
-    """Return the hover's times; an hour that is over and has no measurement says so."""
+def _hover_texts(rows: pd.DataFrame, state: DataState) -> list[str]:
+    """Return the times for the hover text; those of a past hour say if it was not measured."""
     ahead = rows["hour_utc"] + HOUR > state.now_utc
     return hour_texts(rows["hour_utc"], list(rows[MEASURED].notna() | ahead))
 
@@ -130,9 +113,10 @@ def _line(rows: pd.DataFrame, column: str, name: str, style: Figure) -> Figure:
 
 def _bands(ahead: pd.DataFrame, ink: Ink) -> list[Figure]:
     traces: list[Figure] = []
-    for (name, low, high), colour in zip(BANDS, ink.bands, strict=True):
+    # The widest first, so that the narrower ones are drawn on top of it.
+    widest_first = sorted(queries.BANDS.items(), reverse=True)
+    for (share, (low, high)), colour in zip(widest_first, ink.bands, strict=True):
         edge = {"type": "scatter", "mode": "lines", "x": list(ahead["x"]), "line": {"width": 0}}
-        lows, highs = numbers(ahead[low], 0), numbers(ahead[high], 0)
         traces += [
             {**edge, "y": numbers(ahead[low]), "hoverinfo": "skip"},
             {
@@ -140,32 +124,32 @@ def _bands(ahead: pd.DataFrame, ink: Ink) -> list[Figure]:
                 "y": numbers(ahead[high]),
                 "fill": "tonexty",
                 "fillcolor": colour,
-                "name": f"{name} band",
-                "customdata": [f"{a:.0f} to {b:.0f}" for a, b in zip(lows, highs, strict=True)],
+                "name": f"{share} % band",
+                "customdata": band_texts(ahead[low], ahead[high]),
                 "hovertemplate": "%{customdata}",
             },
         ]
     return traces
 
 
-def _join(last: pd.Series, ahead: pd.DataFrame, ink: Ink) -> Figure:
-    """A thin line from the last measured hour to the first forecast one after it."""
+def _connection(last: pd.Series, ahead: pd.DataFrame, ink: Ink) -> Figure:
+    """Return a thin line from the last measured hour to the first forecast hour after it."""
     after = ahead[ahead["hour_utc"] > last["hour_utc"]]
     near = len(after) and after["hour_utc"].iloc[0] - last["hour_utc"] <= 2 * HOUR
     return {
         "type": "scatter",
         "mode": "lines",
         "x": [last["x"], after["x"].iloc[0]] if near else [],
-        "y": [last[MEASURED], after["q50_g_per_kwh"].iloc[0]] if near else [],
+        "y": [last[MEASURED], after[MEDIAN_COLUMN].iloc[0]] if near else [],
         "line": {"color": ink.forecast, "width": 1.5, "dash": "dot"},
         "hoverinfo": "skip",
     }
 
 
 def _mark_headline(base: Figure, state: DataState, ahead: pd.DataFrame, axis: DanishAxis, ink: Ink) -> None:
-    """Bracket the next six hours, as far as the forecast covers them.
+    """Mark the coming headline hours with a bracket, as far as the forecast covers them.
 
-    No shade: the lightest band would vanish in it.
+    They are not shaded, because the lightest band would not be visible on the shade.
     """
     start = max(full_hour(state.now_utc), ahead["hour_utc"].iloc[0].to_pydatetime())
     end = min(start + HEADLINE_HOURS * HOUR, ahead["hour_utc"].iloc[-1].to_pydatetime() + HOUR)
@@ -186,7 +170,7 @@ def _mark_headline(base: Figure, state: DataState, ahead: pd.DataFrame, axis: Da
         )
     base["annotations"].append(
         {
-            "text": "next 6 h",
+            "text": f"next {HEADLINE_HOURS} h",
             "x": axis.place(start + (end - start) / 2),
             "y": 1,
             "xref": "x",
@@ -199,23 +183,23 @@ def _mark_headline(base: Figure, state: DataState, ahead: pd.DataFrame, axis: Da
     )
 
 
-def _why_nothing(state: DataState) -> str:
+def _why_empty(state: DataState) -> str:
     if state.empty:
         return "No forecast and no measurements yet."
-    return "Nothing was measured in the last 24 hours, and no forecast reaches this far."
+    return f"Nothing was measured in the last {PAST_HOURS} hours, and no forecast reaches this far."
 
 
 FORECAST = Chart(
     key="forecast",
-    title="The last and the coming 24 hours",
-    explanation="The line is the middle of what is expected. The truth should fall inside the narrowest "
-    "band half of the time, inside the middle one 8 times in 10, inside the widest 9 times in 10.",
-    table=table,
+    title=f"The last and the coming {HORIZON_HOURS} hours",
+    explanation="The line is the median of the forecast. The measured value should be inside the narrowest "
+    "band half of the time, inside the middle one 8 times in 10, inside the widest one 9 times in 10.",
+    rows=forecast_rows,
     columns=COLUMNS,
-    first_columns=("hour_danish", MEASURED, "q50_g_per_kwh", "q10_g_per_kwh", "q90_g_per_kwh", PROGNOSIS),
-    figure=figure,
-    summary=summary,
-    nothing=_why_nothing,
+    shown_first=("hour_danish", MEASURED, MEDIAN_COLUMN, *queries.BANDS[80], PROGNOSIS),
+    figure=forecast_figure,
+    summary=forecast_summary,
+    empty_text=_why_empty,
     height=420,
     follows_clock=True,
 )

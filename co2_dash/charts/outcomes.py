@@ -1,29 +1,18 @@
-"""What was forecast against what came true: by hour, by lead, by band and over time."""
-
-from datetime import datetime, timedelta
+"""The chart that compares forecasts with what was measured, hour by hour."""
 
 import pandas as pd
 
-from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS
+from co2_assets.contracts.forecast_spec import CO2, MEDIAN_COLUMN, QUANTILE_COLUMNS
 from co2_dash.charts.chart import Chart, Figure, Options, Theme
-from co2_dash.charts.style import INKS, broken_line, layout, numbers, time_line
+from co2_dash.charts.outcome_choices import NO_OUTCOMES, chosen_lead, chosen_outcomes, zoom_key
+from co2_dash.charts.style import INKS, band_texts, broken_line, numbers, time_line
 from co2_dash.charts.time_axis import DanishAxis, hour_texts
 from co2_dash.data import queries
-from co2_dash.data.danish_time import iso_danish
+from co2_dash.data.danish_time import HOUR, iso_danish
 from co2_dash.data.notices import UNIT
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 
-PERIODS = {"7 d": 7, "30 d": 30, "90 d": 90, "1 y": 365}
-DEFAULT_PERIOD = "30 d"
-ALL_LEADS = "all"
-LONGEST_LEAD = 24
-KINDS = {
-    "live": "Issued live",
-    "hindcast": "Issued later, as of then",
-    "backfill": "Issued later, by a model of then",
-}
-MIDDLE = timedelta(minutes=30)
 COLUMNS = (
     "issue_time_utc",
     "target_hour_utc",
@@ -37,64 +26,39 @@ COLUMNS = (
     "error_g_per_kwh",
     "kind",
 )
-# Fewer scored hours than a day's are no ground for a choice between live and hindcast.
-ENOUGH_HOURS = 24
 
 
-def default_kind(scored: dict[str, int]) -> str:
-    """Return the kind to show first: live forecasts, unless only hindcasts have been scored enough."""
-    if scored.get("live", 0) < ENOUGH_HOURS and scored.get("hindcast", 0) > scored.get("live", 0):
-        return "hindcast"
-    return "live"
+def outcome_rows(view: View, state: DataState, options: Options) -> pd.DataFrame:
+    """Return a row for each forecast value whose hour was measured, with its error in g/kWh.
 
-
-def lead_of(options: Options) -> int | None:
-    """Return the lead asked for in hours, None for all of them and for anything unknown."""
-    text = str(options.get("lead", ALL_LEADS))
-    return int(text) if text.isdecimal() and 1 <= int(text) <= LONGEST_LEAD else None
-
-
-def asked(view: View, state: DataState, options: Options) -> tuple[str, datetime, datetime]:
-    """Return the kind of forecast and the span of target hours asked for."""
-    kind = str(options.get("kind"))
-    if kind not in KINDS:
-        kind = default_kind(queries.scored_hours(view, state.price_area))
-    days = PERIODS.get(str(options.get("period")), PERIODS[DEFAULT_PERIOD])
-    end = state.measured_until_utc or state.now_utc
-    return kind, end - timedelta(days=days), end
-
-
-def outcome_table(view: View, state: DataState, options: Options) -> pd.DataFrame:
-    """Return a row per forecast value that has come true, with its error in g/kWh.
-
-    A measured hour among them that was not forecast has a row without a forecast: the truth is
-    hourly, however seldom a lead comes by.
+    A measured hour between them that was not forecast has a row without a forecast, so that every hour
+    is there also when only one lead is chosen.
     """
-    kind, start, end = asked(view, state, options)
-    rows = queries.outcomes(view, state.price_area, kind, start, end)
-    lead = lead_of(options)
+    kind, start, end = chosen_outcomes(view, state, options)
+    rows = queries.outcomes(view, state.area.name, kind, start, end)
+    lead = chosen_lead(options)
     if lead is not None:
         rows = rows[rows["lead_hours"] == lead]
     if rows.empty:
         return pd.DataFrame(columns=list(COLUMNS))
     first, last = rows["target_hour_utc"].min(), rows["target_hour_utc"].max()
-    truth = queries.measured(view, state.price_area, first, last + timedelta(hours=1))
-    truth = truth.dropna(subset=["co2_g_per_kwh"]).rename(columns={"hour_utc": "target_hour_utc"})
-    rows = rows.merge(truth["target_hour_utc"], on="target_hour_utc", how="right").sort_values(
+    measured = queries.measured(view, state.area.name, first, last + HOUR)
+    measured = measured.dropna(subset=[CO2]).rename(columns={"hour_utc": "target_hour_utc"})
+    rows = rows.merge(measured["target_hour_utc"], on="target_hour_utc", how="right").sort_values(
         ["target_hour_utc", "issue_time_utc", "model_version"], ignore_index=True
     )
-    actual = truth.set_index("target_hour_utc")["co2_g_per_kwh"]
+    actual = measured.set_index("target_hour_utc")[CO2]
     rows["actual_g_per_kwh"] = rows["target_hour_utc"].map(actual)
-    danish = {hour: iso_danish(hour.to_pydatetime()) for hour in truth["target_hour_utc"]}
+    danish = {hour: iso_danish(hour.to_pydatetime()) for hour in measured["target_hour_utc"]}
     rows["target_hour_danish"] = rows["target_hour_utc"].map(danish)
-    rows["error_g_per_kwh"] = rows["q50_g_per_kwh"] - rows["actual_g_per_kwh"]
+    rows["error_g_per_kwh"] = rows[MEDIAN_COLUMN] - rows["actual_g_per_kwh"]
     rows["lead_hours"] = rows["lead_hours"].astype("Int64")
     return rows.assign(kind=kind)[list(COLUMNS)]
 
 
 def outcome_summary(rows: pd.DataFrame) -> str:
-    """Return number and mean error in a sentence."""
-    rows = rows.dropna(subset=["q50_g_per_kwh"])
+    """Return the number of values and their mean error in a sentence."""
+    rows = rows.dropna(subset=[MEDIAN_COLUMN])
     hours = rows["target_hour_utc"].nunique()
     return (
         f"Chart of {len(rows)} forecast values for {hours} hours against what was measured; on average "
@@ -102,13 +66,13 @@ def outcome_summary(rows: pd.DataFrame) -> str:
     )
 
 
-def outcome_figure(rows: pd.DataFrame, _situation: DataState, options: Options, theme: Theme) -> Figure:
-    """Return one lead with its 80 % bands, or every issued forecast as a line, over the hourly truth."""
+def outcome_figure(rows: pd.DataFrame, _state: DataState, options: Options, theme: Theme) -> Figure:
+    """Return one lead with its 80 % bands, or each issued forecast as a line, with the measured hours."""
     ink = INKS[theme]
     known = rows.drop_duplicates("target_hour_utc").set_index("target_hour_utc")["actual_g_per_kwh"]
-    hours = pd.date_range(known.index.min(), known.index.max(), freq="h")
-    axis = DanishAxis(hours[0].to_pydatetime(), hours[-1].to_pydatetime() + timedelta(hours=1))
-    x, y = axis.places(list(hours + MIDDLE)), numbers(known.reindex(hours))
+    hours = pd.Series(pd.date_range(known.index.min(), known.index.max(), freq="h"))
+    axis = DanishAxis.over(hours)
+    x, y = axis.middles(hours), numbers(known.reindex(hours))
     actual = {
         "type": "scatter",
         **broken_line(y, ink.measured),
@@ -117,30 +81,27 @@ def outcome_figure(rows: pd.DataFrame, _situation: DataState, options: Options, 
         "line": {"color": ink.measured, "width": 2},
         "hovertemplate": "%{y:.0f}",
     }
-    times = time_line(x, y, hour_texts(list(hours), [value is not None for value in y]))
-    lead = lead_of(options)
-    forecast = _one_lead(rows, axis, theme) if lead is not None else _every_issue(rows, axis, theme)
-    base = layout(
-        ink,
-        y_title=f"{UNIT}, Danish time ({axis.zone})",
-        key=f"outcomes-{options.get('period')}-{options.get('kind')}",
-        xaxis=axis.axis(hoverformat="%a %-d %b"),
-    )
-    # One lead's points stand on the truth, issued forecasts run beneath it.
-    drawn = [actual, forecast] if lead is not None else [forecast, actual]
-    return {"data": [times, *drawn], "layout": base}
+    times = time_line(x, y, hour_texts(hours, [value is not None for value in y]))
+    one_lead = chosen_lead(options) is not None
+    forecast = (_one_lead if one_lead else _every_issue)(rows, axis, theme)
+    # The points of one lead are drawn above the measured line, the lines of issued forecasts below it.
+    lines = [actual, forecast] if one_lead else [forecast, actual]
+    return {
+        "data": [times, *lines],
+        "layout": axis.layout(ink, unit=UNIT, key=zoom_key("outcomes", options)),
+    }
 
 
 def _one_lead(rows: pd.DataFrame, axis: DanishAxis, theme: Theme) -> Figure:
-    """Points, each with its band: a lead comes by but a few times a day, and nothing is said between."""
+    """Return points with their bands; no line, because one lead has only a few hours of a day."""
     ink = INKS[theme]
-    said = rows.dropna(subset=["q50_g_per_kwh"]).sort_values("target_hour_utc")
-    median, low, high = said["q50_g_per_kwh"], said["q10_g_per_kwh"], said["q90_g_per_kwh"]
+    forecast = rows.dropna(subset=[MEDIAN_COLUMN]).sort_values("target_hour_utc")
+    median, low, high = (forecast[column] for column in (MEDIAN_COLUMN, *queries.BANDS[80]))
     return {
         "type": "scatter",
         "mode": "markers",
         "name": "Forecast with its 80 % band",
-        "x": axis.places(said["target_hour_utc"] + MIDDLE),
+        "x": axis.middles(forecast["target_hour_utc"]),
         "y": numbers(median),
         "marker": {"size": 5, "symbol": "circle", "color": ink.forecast},
         "error_y": {
@@ -152,19 +113,20 @@ def _one_lead(rows: pd.DataFrame, axis: DanishAxis, theme: Theme) -> Figure:
             "thickness": 1,
             "width": 0,
         },
-        "customdata": [f"{a:.0f} to {b:.0f}" for a, b in zip(low, high, strict=True)],
+        "customdata": band_texts(low, high),
         "hovertemplate": "%{y:.0f} (%{customdata})",
     }
 
 
 def _every_issue(rows: pd.DataFrame, axis: DanishAxis, theme: Theme) -> Figure:
+    """Return one trace with a line for each issued forecast."""
     x: list[str | None] = []
     y: list[float | None] = []
-    for _, issued in rows.dropna(subset=["q50_g_per_kwh"]).groupby(
+    for _, issued in rows.dropna(subset=[MEDIAN_COLUMN]).groupby(
         ["issue_time_utc", "model_version"], sort=False
     ):
-        x += [*axis.places(issued["target_hour_utc"] + MIDDLE), None]
-        y += [*numbers(issued["q50_g_per_kwh"]), None]
+        x += [*axis.middles(issued["target_hour_utc"]), None]
+        y += [*numbers(issued[MEDIAN_COLUMN]), None]
     return {
         "type": "scatter",
         "mode": "lines",
@@ -177,23 +139,22 @@ def _every_issue(rows: pd.DataFrame, axis: DanishAxis, theme: Theme) -> Figure:
     }
 
 
-NOTHING = "No forecast of this kind has come true in this period yet."
 OUTCOMES = Chart(
     key="outcomes",
-    title="What was forecast, and what came true",
-    explanation="Choose one lead to see what was said that many hours ahead, with its 80 % band, or all "
-    "to see every forecast as it was issued.",
-    table=outcome_table,
+    title="What was forecast, and what was measured",
+    explanation="Choose one lead to see what was forecast that many hours ahead, with its 80 % band. "
+    "Choose all to see every forecast as it was issued.",
+    rows=outcome_rows,
     columns=COLUMNS,
-    first_columns=(
+    shown_first=(
         "target_hour_danish",
         "actual_g_per_kwh",
-        "q50_g_per_kwh",
+        MEDIAN_COLUMN,
         "error_g_per_kwh",
         "lead_hours",
     ),
     figure=outcome_figure,
     summary=outcome_summary,
-    nothing=NOTHING,
+    empty_text=NO_OUTCOMES,
     height=380,
 )

@@ -1,28 +1,26 @@
-"""How good the forecasts were: by lead, by band and over time, beside the baselines."""
+"""The charts of how good the forecasts were: by lead, by band and over time, with the baselines."""
 
 import pandas as pd
 
+from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, HORIZON_HOURS
 from co2_dash.charts.chart import Chart, Figure, Options, Theme
-from co2_dash.charts.outcomes import NOTHING, asked
-from co2_dash.charts.style import INKS, layout, numbers
+from co2_dash.charts.outcome_choices import NO_OUTCOMES, chosen_outcomes, zoom_key
+from co2_dash.charts.style import HEADLINE_TEXT, INKS, accuracy_axis, axis_title, layout, numbers
 from co2_dash.charts.time_axis import DanishAxis
 from co2_dash.data import queries
 from co2_dash.data.notices import UNIT
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 
-# Under this accuracy a retraining is asked for.
-ACCURACY_LIMIT = 65.0
 
-
-def lead_table(view: View, state: DataState, options: Options) -> pd.DataFrame:
-    """Return mean absolute errors by lead, beside the baselines on the same hours."""
-    kind, start, end = asked(view, state, options)
-    return queries.errors_by_lead(view, state.price_area, kind, start, end).assign(kind=kind)
+def lead_rows(view: View, state: DataState, options: Options) -> pd.DataFrame:
+    """Return mean absolute errors by lead, with those of the baselines on the same hours."""
+    kind, start, end = chosen_outcomes(view, state, options)
+    return queries.errors_by_lead(view, state.area.name, kind, start, end).assign(kind=kind)
 
 
 def lead_summary(rows: pd.DataFrame) -> str:
-    """Return the first and the last lead's errors in a sentence."""
+    """Return the errors of the first and the last lead in a sentence."""
     first, last = rows.iloc[0], rows.iloc[-1]
     return "Chart of the mean error by lead. " + " ".join(
         f"{row['lead_hours']:.0f} h ahead: {row['mae_g_per_kwh']:.0f} {UNIT}, persistence "
@@ -31,20 +29,20 @@ def lead_summary(rows: pd.DataFrame) -> str:
     )
 
 
-def lead_figure(rows: pd.DataFrame, _situation: DataState, options: Options, theme: Theme) -> Figure:
+def lead_figure(rows: pd.DataFrame, _state: DataState, options: Options, theme: Theme) -> Figure:
     """Return lines of mean absolute error over the lead.
 
-    Where Energinet had no prognosis for some of the hours, a line of ours on the others stands
-    beside its own.
+    Where Energinet had no prognosis for some of the hours, another line shows our error on the hours
+    that it had one for.
     """
     ink = INKS[theme]
-    apart = (rows["n_prognosis"] != rows["n_forecasts"]) & (rows["n_prognosis"] > 0)
+    partly = (rows["n_prognosis"] != rows["n_forecasts"]) & (rows["n_prognosis"] > 0)
     series = (
         ("persistence_mae_g_per_kwh", "Persistence", ink.third, "dash"),
         ("prognosis_mae_g_per_kwh", "Energinet", ink.other, "dot"),
         *(
             (("mae_with_prognosis_g_per_kwh", "This forecast, on Energinet’s hours", ink.forecast, "dot"),)
-            if apart.any()
+            if partly.any()
             else ()
         ),
         ("mae_g_per_kwh", "This forecast", ink.forecast, "solid"),
@@ -65,10 +63,10 @@ def lead_figure(rows: pd.DataFrame, _situation: DataState, options: Options, the
     base = layout(
         ink,
         y_title=f"mean error, {UNIT}",
-        key=f"leads-{options.get('period')}-{options.get('kind')}",
+        key=zoom_key("leads", options),
         xaxis={
-            "title": {"text": "hours ahead", "font": {"size": 12, "color": ink.faint}},
-            "tickvals": [1, 3, 6, 9, 12, 15, 18, 21, 24],
+            "title": axis_title("hours ahead", ink),
+            "tickvals": [1, *range(3, HORIZON_HOURS + 1, 3)],
             "fixedrange": True,
             "hoverformat": "d",
             "ticksuffix": "",
@@ -78,76 +76,73 @@ def lead_figure(rows: pd.DataFrame, _situation: DataState, options: Options, the
     return {"data": traces, "layout": base}
 
 
-PROMISED = (
-    ("50 % band", "covered_50_percent", 50),
-    ("80 % band", "covered_80_percent", 80),
-    ("90 % band", "covered_90_percent", 90),
-)
+# By the share of hours, in percent, that should be inside: the column with the share that was.
+COVERED = {share: queries.covered_column(share) for share in queries.BANDS}
 
 
-def calibration_table(view: View, state: DataState, options: Options) -> pd.DataFrame:
-    """Return how often the truth fell in each band, by range of leads."""
-    kind, start, end = asked(view, state, options)
-    return queries.coverage(view, state.price_area, kind, start, end).assign(kind=kind)
+def calibration_rows(view: View, state: DataState, options: Options) -> pd.DataFrame:
+    """Return how often the measured value was inside each band, by range of leads."""
+    kind, start, end = chosen_outcomes(view, state, options)
+    return queries.coverage(view, state.area.name, kind, start, end).assign(kind=kind)
 
 
 def calibration_summary(rows: pd.DataFrame) -> str:
-    """Return the covered shares of the first range of leads in a sentence."""
+    """Return the shares inside the bands, for the first range of leads, in a sentence."""
     first = rows.iloc[0]
-    shares = ", ".join(f"{name}: {first[column]:.0f} %" for name, column, _ in PROMISED)
-    return f"Chart of how often the truth fell in each band. Leads {first['leads']}: {shares}."
+    shares = ", ".join(f"{share} % band: {first[column]:.0f} %" for share, column in COVERED.items())
+    return f"Chart of how often the measured value was inside each band. Leads {first['leads']}: {shares}."
 
 
-def calibration_figure(rows: pd.DataFrame, _situation: DataState, options: Options, theme: Theme) -> Figure:
-    """Return bars of the covered share by band and range of leads, with the promise as a line."""
+def calibration_figure(rows: pd.DataFrame, _state: DataState, options: Options, theme: Theme) -> Figure:
+    """Return bars of the share inside each band by range of leads, with a line at the expected share."""
     ink = INKS[theme]
     traces = [
         {
             "type": "bar",
             "name": f"{row['leads']} ahead",
-            "x": [name for name, _, _ in PROMISED],
-            "y": [round(float(row[column]), 1) for _, column, _ in PROMISED],
+            "x": [f"{share} % band" for share in COVERED],
+            "y": [round(float(row[column]), 1) for column in COVERED.values()],
             "marker": {"color": colour},
             "hovertemplate": "%{y:.0f} %",
         }
         for (_, row), colour in zip(rows.iterrows(), (ink.forecast, ink.third, ink.other), strict=False)
     ]
-    promises = [
+    expected = [
         {
             "type": "line",
             "xref": "x",
             "yref": "y",
             "x0": place - 0.45,
             "x1": place + 0.45,
-            "y0": promised,
-            "y1": promised,
+            "y0": share,
+            "y1": share,
             "line": {"color": ink.measured, "width": 2.5},
         }
-        for place, (_, _, promised) in enumerate(PROMISED)
+        for place, share in enumerate(COVERED)
     ]
     base = layout(
         ink,
-        y_title="% of hours; line: promised",
-        key=f"calibration-{options.get('period')}-{options.get('kind')}",
+        y_title="% of hours; line: expected",
+        key=zoom_key("calibration", options),
         barmode="group",
         bargap=0.25,
         xaxis={"fixedrange": True},
         yaxis={"range": [0, 100], "ticksuffix": " %"},
         dragmode=False,
     )
-    base["shapes"] = promises
+    base["shapes"] = expected
     return {"data": traces, "layout": base}
 
 
-def rolling_table(view: View, state: DataState, options: Options) -> pd.DataFrame:
-    """Return the accuracy of leads 1-6 over seven days, by day, with the models trained that day."""
-    kind, start, end = asked(view, state, options)
-    rows = queries.rolling_accuracy(view, state.price_area, kind, start, end)
-    trained = queries.models(view, state.price_area)
+def rolling_rows(view: View, state: DataState, options: Options) -> pd.DataFrame:
+    """Return the accuracy of the headline leads over 7 days, by day, with the models trained that day."""
+    kind, start, end = chosen_outcomes(view, state, options)
+    rows = queries.rolling_accuracy(view, state.area.name, kind, start, end)
+    trained = queries.models(view, state.area.name)
     by_day: dict[pd.Timestamp, list[str]] = {}
     for model in queries.records(trained):
-        words = f"{model['trained_at_utc']:%H:%M} UTC, {model['decision']}"
-        by_day.setdefault(model["trained_at_utc"].floor("D"), []).append(words)
+        text = f"{model['trained_at_utc']:%H:%M} UTC, {model['decision']}"
+        by_day.setdefault(model["trained_at_utc"].floor("D"), []).append(text)
     days = (rows["day_end_utc"] - pd.Timedelta(microseconds=1)).dt.floor("D")
     rows["retrained"] = ["; ".join(by_day.get(day, [])) for day in days]
     rows["kind"] = kind
@@ -155,18 +150,18 @@ def rolling_table(view: View, state: DataState, options: Options) -> pd.DataFram
 
 
 def rolling_summary(rows: pd.DataFrame) -> str:
-    """Return the newest value and the days under the limit in a sentence."""
+    """Return the newest value and the number of days below the limit in a sentence."""
     last = rows.iloc[-1]
-    under = int((rows["accuracy_percent"] < ACCURACY_LIMIT).sum())
+    below = int((rows["accuracy_percent"] < ACCURACY_THRESHOLD_PERCENT).sum())
     return (
         f"Chart of accuracy over the last 7 days, by day. Newest: {last['accuracy_percent']:.0f} %, "
         f"persistence {last['persistence_accuracy_percent']:.0f} %. "
-        f"Days under {ACCURACY_LIMIT:.0f} %: {under}."
+        f"Days below {ACCURACY_THRESHOLD_PERCENT:.0f} %: {below}."
     )
 
 
-def rolling_figure(rows: pd.DataFrame, _situation: DataState, options: Options, theme: Theme) -> Figure:
-    """Return accuracy by day beside persistence, the limit, and the retrainings as marks."""
+def rolling_figure(rows: pd.DataFrame, _state: DataState, options: Options, theme: Theme) -> Figure:
+    """Return accuracy by day with that of persistence, the limit, and a mark for each retraining."""
     ink = INKS[theme]
     axis = DanishAxis(
         rows["day_end_utc"].iloc[0].to_pydatetime(), rows["day_end_utc"].iloc[-1].to_pydatetime()
@@ -203,13 +198,12 @@ def rolling_figure(rows: pd.DataFrame, _situation: DataState, options: Options, 
                 "hovertemplate": "%{customdata}",
             }
         )
-    least = min(rows["accuracy_percent"].min(), rows["persistence_accuracy_percent"].min(), ACCURACY_LIMIT)
     base = layout(
         ink,
-        y_title="% accuracy over 7 days, leads 1–6",
-        key=f"rolling-{options.get('period')}-{options.get('kind')}",
+        y_title=f"% accuracy over 7 days, leads {HEADLINE_TEXT}",
+        key=zoom_key("rolling", options),
         xaxis=axis.axis(hoverformat="to %a %-d %b %H:%M"),
-        yaxis={"range": [max(-100, least - 5), 100], "ticksuffix": " %"},
+        yaxis=accuracy_axis(rows),
     )
     base["shapes"].append(
         {
@@ -217,17 +211,17 @@ def rolling_figure(rows: pd.DataFrame, _situation: DataState, options: Options, 
             "xref": "paper",
             "x0": 0,
             "x1": 1,
-            "y0": ACCURACY_LIMIT,
-            "y1": ACCURACY_LIMIT,
+            "y0": ACCURACY_THRESHOLD_PERCENT,
+            "y1": ACCURACY_THRESHOLD_PERCENT,
             "line": {"color": ink.other, "width": 1.5, "dash": "dash"},
         }
     )
     base["annotations"].append(
         {
-            "text": f"{ACCURACY_LIMIT:.0f} % limit",
+            "text": f"{ACCURACY_THRESHOLD_PERCENT:.0f} % limit",
             "xref": "paper",
             "x": 1,
-            "y": ACCURACY_LIMIT,
+            "y": ACCURACY_THRESHOLD_PERCENT,
             "xanchor": "right",
             "yanchor": "bottom",
             "showarrow": False,
@@ -240,10 +234,11 @@ def rolling_figure(rows: pd.DataFrame, _situation: DataState, options: Options, 
 LEADS = Chart(
     key="leads",
     title="Error by lead",
-    explanation="Mean absolute error. Persistence says that the last measured value stays; it is scored on "
-    "the same hours as ours. Energinet’s prognosis is taken as it was known when ours was issued, usually "
-    "about a day old; where it had none for some hours, a dotted line gives our error on its hours alone.",
-    table=lead_table,
+    explanation="Mean absolute error. Persistence is the last measured value, kept for all hours; it is "
+    "scored on the same hours as ours. Energinet’s prognosis is the one that was known when ours was issued, "
+    "usually about a day old. Where it is missing for some hours, a dotted line shows our error on the "
+    "other hours.",
+    rows=lead_rows,
     columns=(
         "lead_hours",
         "n_forecasts",
@@ -254,31 +249,31 @@ LEADS = Chart(
         "mae_with_prognosis_g_per_kwh",
         "kind",
     ),
-    first_columns=("lead_hours", "mae_g_per_kwh", "persistence_mae_g_per_kwh", "prognosis_mae_g_per_kwh"),
+    shown_first=("lead_hours", "mae_g_per_kwh", "persistence_mae_g_per_kwh", "prognosis_mae_g_per_kwh"),
     figure=lead_figure,
     summary=lead_summary,
-    nothing=NOTHING,
+    empty_text=NO_OUTCOMES,
     height=340,
 )
 CALIBRATION = Chart(
     key="calibration",
-    title="Are the bands honest?",
-    explanation="How often the truth fell inside the band. A bar under its line: the forecast was too sure "
-    "of itself; above: too careful.",
-    table=calibration_table,
-    columns=("leads", "n_forecasts", *(column for _, column, _ in PROMISED), "kind"),
-    first_columns=("leads", *(column for _, column, _ in PROMISED)),
+    title="Coverage of the bands",
+    explanation="How often the measured value was inside the band. A bar below its line means that the band "
+    "was too narrow; above it, too wide.",
+    rows=calibration_rows,
+    columns=("leads", "n_forecasts", *COVERED.values(), "kind"),
+    shown_first=("leads", *COVERED.values()),
     figure=calibration_figure,
     summary=calibration_summary,
-    nothing=NOTHING,
+    empty_text=NO_OUTCOMES,
     height=340,
 )
 ROLLING = Chart(
     key="rolling",
     title="Accuracy over time",
-    explanation="Accuracy is 100 minus the mean percentage error of the first six hours. Persistence on "
-    "the same hours shows whether the days were hard. Below the limit a retraining is asked for.",
-    table=rolling_table,
+    explanation=f"Accuracy is 100 minus the mean percentage error of leads {HEADLINE_TEXT}. Persistence on "
+    "the same hours shows how difficult the days were. Below the limit a new model is trained.",
+    rows=rolling_rows,
     columns=(
         "day_end_utc",
         "n_forecasts",
@@ -288,9 +283,9 @@ ROLLING = Chart(
         "retrained",
         "kind",
     ),
-    first_columns=("day_end_utc", "accuracy_percent", "persistence_accuracy_percent", "retrained"),
+    shown_first=("day_end_utc", "accuracy_percent", "persistence_accuracy_percent", "retrained"),
     figure=rolling_figure,
     summary=rolling_summary,
-    nothing=NOTHING,
+    empty_text=NO_OUTCOMES,
     height=340,
 )

@@ -1,4 +1,4 @@
-"""The look that all charts share: inks, fonts, lines."""
+"""What all figures share: colours, fonts, layout, lines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, HEADLINE_LEADS
 from co2_dash.charts.chart import Figure, Theme
 
 
 @dataclass(frozen=True)
 class Ink:
-    """The colours of one theme. Lines keep 3:1 and text 4.5:1 against ``ground``."""
+    """The colours of one theme. Against ``ground``, lines have a contrast of 3:1 and text of 4.5:1."""
 
     ground: str
     text: str
@@ -26,8 +27,8 @@ class Ink:
     mark: str
 
 
-# Blue for what is forecast, near-black for what was measured, ochre and violet for what they are
-# held against: apart in hue and in lightness.
+# Blue is forecast, black (white on dark) is measured, ochre and violet are what they are compared with.
+# These differ in hue and in lightness.
 INKS: dict[Theme, Ink] = {
     "light": Ink(
         ground="#ffffff",
@@ -55,11 +56,16 @@ INKS: dict[Theme, Ink] = {
     ),
 }
 
+# The headline leads as text, as "1–6".
+HEADLINE_TEXT = "–".join(str(lead) for lead in HEADLINE_LEADS)
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
 
 
 def layout(ink: Ink, *, y_title: str, key: str, **more: Any) -> Figure:
-    """Return the layout every chart begins with; ``key`` keeps the reader's zoom over redraws."""
+    """Return the layout of a figure; ``more`` changes it.
+
+    ``y_title`` is the unit of the values. Figures with the same ``key`` keep the reader's zoom.
+    """
     axis = {
         "gridcolor": ink.grid,
         "zeroline": False,
@@ -78,9 +84,9 @@ def layout(ink: Ink, *, y_title: str, key: str, **more: Any) -> Figure:
             "bordercolor": ink.grid,
             "font": {"color": ink.text, "family": FONT, "size": 12},
         },
-        # The page has a legend of its own, which wraps as text does.
+        # The page has its own legend, whose lines wrap like text.
         "showlegend": False,
-        # The order of a hover's lines follows the legend's.
+        # The lines of the hover text are in the order of the legend.
         "legend": {"traceorder": "normal"},
         "xaxis": {**axis, "showgrid": False},
         "yaxis": {**axis, "rangemode": "tozero", "fixedrange": True},
@@ -91,7 +97,7 @@ def layout(ink: Ink, *, y_title: str, key: str, **more: Any) -> Figure:
     }
     for name, value in more.items():
         base[name] = {**base[name], **value} if isinstance(base.get(name), dict) else value
-    # The unit stands above the axis, where a phone has room for it, not beside it.
+    # The unit is above the axis, not beside it: a phone has room for it there.
     base["annotations"] = [
         *base["annotations"],
         {
@@ -110,19 +116,19 @@ def layout(ink: Ink, *, y_title: str, key: str, **more: Any) -> Figure:
     return base
 
 
-def unbroken(there: Sequence[bool]) -> list[slice]:
-    """Return where values are there one after another: a slice per run."""
+def unbroken(known: Sequence[bool]) -> list[slice]:
+    """Return a slice for each run of known values."""
     runs, begin = [], 0
-    for is_there, members in groupby(there):
+    for is_known, members in groupby(known):
         end = begin + len(list(members))
-        if is_there:
+        if is_known:
             runs.append(slice(begin, end))
         begin = end
     return runs
 
 
 def broken_line(values: Sequence[float | None], colour: str) -> Figure:
-    """Return what makes a line break where nothing is known, and shows a value that stands alone."""
+    """Return the part of a trace that breaks a line at None, with a point for a value between two of them."""
     lone = {run.start for run in unbroken([v is not None for v in values]) if run.stop - run.start == 1}
     line: Figure = {"mode": "lines", "y": list(values), "connectgaps": False}
     if lone:
@@ -132,10 +138,10 @@ def broken_line(values: Sequence[float | None], colour: str) -> Figure:
 
 
 def time_line(x: Sequence[str], y: Sequence[float | None], texts: Sequence[str]) -> Figure:
-    """Return an unseen trace that puts the times into a unified hover, above all else.
+    """Return an invisible trace that makes the time the first line of the hover text.
 
-    Plotly lists traces in their order, but from the last to the first where areas are stacked or
-    filled to one another: there it belongs behind them all.
+    Plotly lists the traces in their order, so it must be the first trace. Where areas are stacked or
+    filled to each other plotly lists them from the last to the first, so there it must be the last.
     """
     return {
         "type": "scatter",
@@ -149,7 +155,7 @@ def time_line(x: Sequence[str], y: Sequence[float | None], texts: Sequence[str])
 
 
 def vertical_mark(x: str, text: str, ink: Ink, *, y: float = 1.0) -> tuple[Figure, Figure]:
-    """Return the dotted line and the words (at height ``y`` of the plot) that mark an instant."""
+    """Return a dotted vertical line and its label, which is at height ``y`` of the plot (0 to 1)."""
     line = {
         "type": "line",
         "xref": "x",
@@ -176,5 +182,25 @@ def vertical_mark(x: str, text: str, ink: Ink, *, y: float = 1.0) -> tuple[Figur
 
 
 def numbers(values: pd.Series, digits: int = 1) -> list[float | None]:
-    """Return values for a figure, rounded, with None for what is missing."""
+    """Return values for a figure, rounded; None for missing ones."""
     return [None if pd.isna(value) else round(float(value), digits) for value in values]
+
+
+def band_texts(low: pd.Series, high: pd.Series) -> list[str]:
+    """Return a band for the hover text, as ``50 to 70``, for each row."""
+    return [f"{a:.0f} to {b:.0f}" for a, b in zip(low, high, strict=True)]
+
+
+def axis_title(text: str, ink: Ink) -> Figure:
+    """Return the title of an x axis that is not a time axis."""
+    return {"text": text, "font": {"size": 12, "color": ink.faint}}
+
+
+def accuracy_axis(rows: pd.DataFrame) -> Figure:
+    """Return the y axis for accuracies in percent; the threshold is always on it."""
+    lowest = min(
+        rows["accuracy_percent"].min(),
+        rows["persistence_accuracy_percent"].min(),
+        ACCURACY_THRESHOLD_PERCENT,
+    )
+    return {"range": [max(-100, lowest - 5), 100], "ticksuffix": " %"}

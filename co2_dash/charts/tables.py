@@ -3,9 +3,9 @@
 import pandas as pd
 
 from co2_assets.contracts import tables
-from co2_dash.charts.chart import Chart, Options
-from co2_dash.data import queries
-from co2_dash.data.freshness import freshness_rows
+from co2_dash.charts.chart import DataTable, Options
+from co2_dash.charts.style import HEADLINE_TEXT
+from co2_dash.data import freshness, queries
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 
@@ -31,7 +31,7 @@ _MODEL_COLUMNS = (
     "seed",
 )
 
-# Without the keys that say nothing to a reader.
+# Without the keys, which mean nothing to a reader.
 _EVALUATION_COLUMNS = (
     "leads",
     *(name for name in tables.MODEL_EVALUATIONS.column_names if name not in ("evaluation_id", "price_area")),
@@ -40,44 +40,50 @@ _EVALUATION_COLUMNS = (
 
 def model_rows(view: View, state: DataState, _options: Options) -> pd.DataFrame:
     """Return every model with its decision and reason, newest first."""
-    return queries.models(view, state.price_area)[list(_MODEL_COLUMNS)]
+    return queries.models(view, state.area.name)[list(_MODEL_COLUMNS)]
 
 
 def evaluation_rows(view: View, state: DataState, _options: Options) -> pd.DataFrame:
-    """Return every evaluation, newest first, without its key."""
-    rows = queries.evaluations(view, state.price_area)
+    """Return every evaluation, newest first, without its keys."""
+    rows = queries.evaluations(view, state.area.name)
     first, last = rows["lead_from_hours"].astype(str), rows["lead_to_hours"].astype(str)
     rows["leads"] = first.where(first == last, first + "–" + last)
     return rows[list(_EVALUATION_COLUMNS)]
 
 
-def data_log_rows(view: View, _situation: DataState, _options: Options) -> pd.DataFrame:
+def freshness_rows(view: View, state: DataState, _options: Options) -> pd.DataFrame:
+    """Return the newest row of each dataset and whether it is late."""
+    return freshness.freshness_rows(view, state)
+
+
+def data_log_rows(view: View, _state: DataState, _options: Options) -> pd.DataFrame:
     """Return the newest fetches."""
     return queries.data_log(view)
 
 
-def quarantine_rows(view: View, _situation: DataState, _options: Options) -> pd.DataFrame:
-    """Return the newest values that broke their contract."""
+def quarantine_rows(view: View, _state: DataState, _options: Options) -> pd.DataFrame:
+    """Return the newest values that did not meet their contract."""
     return queries.quarantine(view)
 
 
-MODELS = Chart(
+MODELS = DataTable(
     key="models",
     title="Every model",
     explanation="Promoted or rejected, and why. A challenger must beat the champion on the same later hours.",
-    table=model_rows,
+    rows=model_rows,
     columns=_MODEL_COLUMNS,
-    first_columns=("decision", "reason", "trained_at_utc", "model_version", "trigger"),
-    nothing="No model has been trained yet.",
+    shown_first=("decision", "reason", "trained_at_utc", "model_version", "trigger"),
+    empty_text="No model has been trained yet.",
 )
 
-EVALUATIONS = Chart(
+EVALUATIONS = DataTable(
     key="evaluations",
     title="Every evaluation",
-    explanation="Live forecasts, hindcasts and the test window are scored apart, by lead and over leads 1–6.",
-    table=evaluation_rows,
+    explanation="Live forecasts, forecasts issued afterwards and the test hours are scored separately, by "
+    f"lead and over leads {HEADLINE_TEXT}.",
+    rows=evaluation_rows,
     columns=_EVALUATION_COLUMNS,
-    first_columns=(
+    shown_first=(
         "kind",
         "leads",
         "mae_g_per_kwh",
@@ -88,35 +94,35 @@ EVALUATIONS = Chart(
         "window_to_utc",
         "model_version",
     ),
-    nothing="Nothing has been evaluated yet.",
+    empty_text="Nothing has been evaluated yet.",
 )
 
-FRESHNESS = Chart(
+FRESHNESS = DataTable(
     key="freshness",
-    title="How fresh each dataset is",
-    explanation="Forecasts and prices reach past now, so a negative number of hours is good.",
-    table=freshness_rows,
+    title="Freshness of the datasets",
+    explanation="Forecasts and prices are for coming hours, so a negative number of hours is good.",
+    rows=freshness_rows,
     columns=("dataset", "newest_utc", "row_count", "last_ok_fetch_utc", "hours_behind_now", "state"),
-    first_columns=("dataset", "state", "hours_behind_now", "newest_utc"),
-    nothing="No dataset has been fetched yet.",
+    shown_first=("dataset", "state", "hours_behind_now", "newest_utc"),
+    empty_text="No dataset has been fetched yet.",
 )
 
-DATA_LOG = Chart(
+DATA_LOG = DataTable(
     key="data-log",
     title="Data log",
-    explanation="The last 500 fetches: what was asked for and what became of it.",
-    table=data_log_rows,
+    explanation="The last 500 fetches: what was requested, and with what result.",
+    rows=data_log_rows,
     columns=tables.NEW_DATA_LOG.column_names,
-    first_columns=("dataset", "outcome", "fetched_at_utc", "rows_new", "message"),
-    nothing="Nothing has been fetched yet.",
+    shown_first=("dataset", "outcome", "fetched_at_utc", "rows_new", "message"),
+    empty_text="Nothing has been fetched yet.",
 )
 
-QUARANTINE = Chart(
+QUARANTINE = DataTable(
     key="quarantine",
     title="Quarantine",
     explanation="The last 500 values that were kept out because they cannot be true.",
-    table=quarantine_rows,
+    rows=quarantine_rows,
     columns=tables.QUARANTINED_VALUES.column_names,
-    first_columns=("value", "reason", "column_name", "dataset", "row_key", "quarantined_at_utc"),
-    nothing="No value has been kept out.",
+    shown_first=("value", "reason", "column_name", "dataset", "row_key", "quarantined_at_utc"),
+    empty_text="No value has been kept out.",
 )

@@ -1,38 +1,58 @@
-"""The time axis of a chart: Danish clock time over UTC places."""
+"""The time axis of a chart: UTC instants on an axis that shows Danish time."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
+from typing import Any, Self
 
 import pandas as pd
 
 from co2_dash.charts.chart import Figure
-from co2_dash.data.danish_time import danish, offset, zone_name
+from co2_dash.charts.style import Ink, layout
+from co2_dash.data.danish_time import HOUR, danish, offset, zone_name
 
 
 class DanishAxis:
-    """Places UTC instants on a time axis that reads in Danish time.
+    """Gives UTC instants their positions on a time axis that is labelled in Danish time.
 
-    The axis runs in one fixed offset, that of its last instant, so that it never goes backwards.
-    Where the clocks change inside it, its ticks are set one by one and each tells the true Danish
-    time; elsewhere plotly chooses them, and they grow finer as one zooms in.
+    All positions have the same offset from UTC, that of the last instant, so the axis never goes
+    backwards. Where the clocks change within the axis, each tick is set here with its true Danish time.
+    Otherwise plotly chooses the ticks, with more of them as the reader zooms in.
     """
 
     def __init__(self, first_utc: datetime, last_utc: datetime) -> None:
         self.first_utc, self.last_utc = first_utc, last_utc
         self._shift = offset(last_utc)
 
+    @classmethod
+    def over(cls, hours_utc: pd.Series) -> Self:
+        """Return an axis from the start of the first hour to the end of the last."""
+        return cls(hours_utc.iloc[0].to_pydatetime(), hours_utc.iloc[-1].to_pydatetime() + HOUR)
+
     def place(self, instant_utc: datetime) -> str:
-        """Return where an instant lies on the axis."""
+        """Return the position of an instant on the axis."""
         return (instant_utc + self._shift).isoformat(timespec="seconds")
 
     def places(self, instants_utc: Sequence[datetime] | pd.Series) -> list[str]:
-        """Return where instants lie on the axis."""
+        """Return the positions of instants on the axis."""
         return [self.place(pd.Timestamp(instant).to_pydatetime()) for instant in instants_utc]
 
+    def middles(self, hours_utc: pd.Series) -> list[str]:
+        """Return the positions of the middles of hours: the value of an hour is drawn there."""
+        return self.places(hours_utc + HOUR / 2)
+
+    def layout(self, ink: Ink, *, unit: str, key: str, **more: Any) -> Figure:
+        """Return the layout of a figure of hourly values over this axis; ``more`` as for `style.layout`."""
+        return layout(
+            ink,
+            y_title=f"{unit}, Danish time ({self.zone})",
+            key=key,
+            xaxis=self.axis(hoverformat="%a %-d %b"),
+            **more,
+        )
+
     def axis(self, **more: Any) -> Figure:
-        """Return the axis for a layout's ``xaxis``."""
-        # No range of our own: a new one with each redraw would undo the reader's zoom.
+        """Return the ``xaxis`` of a layout."""
+        # Without a range: setting it with each redraw would undo the reader's zoom.
         axis: Figure = {"type": "date", "autorange": True}
         if offset(self.first_utc) == self._shift:
             axis["tickformatstops"] = [
@@ -54,19 +74,19 @@ class DanishAxis:
 
     @property
     def zone(self) -> str:
-        """Name of the Danish time shown, both where the clocks change."""
+        """The name of the Danish time zone; both names where the clocks change."""
         first, last = zone_name(self.first_utc), zone_name(self.last_utc)
         return last if first == last else f"{first}, then {last}"
 
     def _true_ticks(self) -> list[datetime]:
-        hours = (self.last_utc - self.first_utc) / timedelta(hours=1)
+        hours = (self.last_utc - self.first_utc) / HOUR
         every = next((step for step in (3, 6, 12) if hours / step <= 10), 24)
         instant = self.first_utc.replace(minute=0, second=0, microsecond=0)
         ticks = []
         while instant <= self.last_utc:
             if instant >= self.first_utc and danish(instant).hour % every == 0:
                 ticks.append(instant)
-            instant += timedelta(hours=1)
+            instant += HOUR
         if hours > 24 * 10:
             ticks = ticks[:: max(1, len(ticks) // 8)]
         return ticks
@@ -75,14 +95,14 @@ class DanishAxis:
 def hour_texts(
     hours_utc: Sequence[datetime] | pd.Series, measured: Sequence[bool] | None = None
 ) -> list[str]:
-    """Return for each hour when it is, in Danish time and in UTC, for the hover.
+    """Return for each hour its time in Danish time and in UTC, for the hover text.
 
-    Where it is told which hours were ``measured``, the others say that there is no measurement.
+    With ``measured``, the text of an hour that is not measured says so.
     """
     texts = []
     for index, start in enumerate(hours_utc):
         utc = pd.Timestamp(start).to_pydatetime()
-        end = utc + timedelta(hours=1)
+        end = utc + HOUR
         missing = "" if measured is None or measured[index] else " · no measurement"
         texts.append(
             f"{danish(utc):%H:%M}–{danish(end):%H:%M} {zone_name(utc)} · {utc:%H:%M}–{end:%H:%M} UTC{missing}"

@@ -1,4 +1,4 @@
-"""The models: how each did, why it was promoted or not, how it learned; and the data it lives on."""
+"""The charts of the models: accuracy by month, and the loss during training."""
 
 import json
 from collections.abc import Hashable, Sequence
@@ -6,10 +6,10 @@ from itertools import cycle
 
 import pandas as pd
 
+from co2_assets.contracts.forecast_spec import ForecastKind
 from co2_dash.charts.chart import Chart, Figure, Options, Theme
-from co2_dash.charts.outcomes import KINDS
-from co2_dash.charts.scores import ACCURACY_LIMIT
-from co2_dash.charts.style import INKS, layout, numbers
+from co2_dash.charts.outcome_choices import KINDS
+from co2_dash.charts.style import HEADLINE_TEXT, INKS, accuracy_axis, axis_title, layout, numbers
 from co2_dash.data import queries
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
@@ -19,18 +19,18 @@ DASHES = ("solid", "dot", "dash", "dashdot", "longdash")
 
 
 def curve_rows(view: View, state: DataState, options: Options) -> pd.DataFrame:
-    """Return the losses of one model, the champion unless another is chosen.
+    """Return the losses of the chosen model, or of the champion when none is chosen.
 
     Columns: model_version, network (from 1), epoch (from 1), training_loss, validation_loss.
     """
-    models = queries.models(view, state.price_area)
+    models = queries.models(view, state.area.name)
     chosen = models[models["model_version"] == str(options.get("model"))]
     if chosen.empty:
-        champion = queries.champion(view, state.price_area)
+        champion = queries.champion(view, state.area.name)
         chosen = models[models["model_version"] == (champion or {}).get("model_version")]
     if chosen.empty or pd.isna(chosen["training_curve"].iloc[0]):
         return pd.DataFrame(columns=list(_CURVE_COLUMNS))
-    # By network, by epoch: the pair of training and validation loss.
+    # A list by network of lists by epoch of (training loss, validation loss).
     networks: Sequence[Sequence[tuple[float, float]]] = json.loads(chosen["training_curve"].iloc[0])
     return pd.DataFrame(
         [
@@ -43,15 +43,15 @@ def curve_rows(view: View, state: DataState, options: Options) -> pd.DataFrame:
 
 
 def curve_summary(rows: pd.DataFrame) -> str:
-    """Return networks, epochs and the best validation loss in a sentence."""
+    """Return the number of networks and epochs and the lowest validation loss in a sentence."""
     return (
         f"Chart of training and validation loss of {rows['network'].nunique()} networks over up to "
-        f"{rows['epoch'].max()} epochs; the least validation loss is {rows['validation_loss'].min():.3g}."
+        f"{rows['epoch'].max()} epochs; the lowest validation loss is {rows['validation_loss'].min():.3g}."
     )
 
 
-def curve_figure(rows: pd.DataFrame, _situation: DataState, _options: Options, theme: Theme) -> Figure:
-    """Return a pair of lines per network: training loss thin, validation loss thick."""
+def curve_figure(rows: pd.DataFrame, _state: DataState, _options: Options, theme: Theme) -> Figure:
+    """Return two lines for each network: training loss thin, validation loss thick."""
     ink = INKS[theme]
     traces = []
     for index, (network, losses) in enumerate(rows.groupby("network")):
@@ -72,9 +72,9 @@ def curve_figure(rows: pd.DataFrame, _situation: DataState, _options: Options, t
             )
     base = layout(
         ink,
-        y_title="loss; a kind of line per network",
+        y_title="loss; one line style per network",
         key=f"curves-{rows['model_version'].iloc[0]}",
-        xaxis={"title": {"text": "epoch", "font": {"size": 12, "color": ink.faint}}, "hoverformat": "d"},
+        xaxis={"title": axis_title("epoch", ink), "hoverformat": "d"},
         yaxis={"rangemode": "normal"},
         dragmode=False,
     )
@@ -82,12 +82,12 @@ def curve_figure(rows: pd.DataFrame, _situation: DataState, _options: Options, t
 
 
 def monthly_rows(view: View, state: DataState, _options: Options) -> pd.DataFrame:
-    """Return the accuracy of leads 1-6 by month, model and kind, beside persistence."""
-    return queries.monthly_accuracy(view, state.price_area)
+    """Return the accuracy of the headline leads by month, model and kind, with that of persistence."""
+    return queries.monthly_accuracy(view, state.area.name)
 
 
 def monthly_summary(rows: pd.DataFrame) -> str:
-    """Return the newest month's accuracy in a sentence."""
+    """Return the accuracy of the newest month in a sentence."""
     last = rows.iloc[-1]
     return (
         f"Chart of accuracy by month for {rows['model_version'].nunique()} models. Newest, "
@@ -96,27 +96,28 @@ def monthly_summary(rows: pd.DataFrame) -> str:
     )
 
 
-def monthly_figure(rows: pd.DataFrame, _situation: DataState, _options: Options, theme: Theme) -> Figure:
-    """Return a line per model and kind over the months, with persistence on the same hours."""
+def monthly_figure(rows: pd.DataFrame, _state: DataState, _options: Options, theme: Theme) -> Figure:
+    """Return a line for each model and kind over the months, with persistence on the same hours."""
     ink = INKS[theme]
     colours = (ink.forecast, ink.other, ink.third, ink.faint)
-    symbols: dict[Hashable, str] = {"live": "circle", "hindcast": "circle-open", "backfill": "square-open"}
-    crosses: dict[Hashable, str] = {"live": "x-thin-open", "hindcast": "cross-thin-open"}
+    live, hindcast, backfill = ForecastKind.LIVE, ForecastKind.HINDCAST, ForecastKind.BACKFILL
+    symbols: dict[Hashable, str] = {live: "circle", hindcast: "circle-open", backfill: "square-open"}
+    crosses: dict[Hashable, str] = {live: "x-thin-open", hindcast: "cross-thin-open"}
     colour_of: dict[Hashable, str] = dict(zip(rows["model_version"].unique(), cycle(colours), strict=False))
     traces = []
     for (version, kind), months in rows.groupby(["model_version", "kind"]):
-        mark = {
+        by_month = {
             "type": "scatter",
             "x": [f"{month:%Y-%m-01}" for month in months["month_utc"]],
             "hovertemplate": "%{y:.1f} %",
         }
         colour = colour_of[version]
-        kind_words = KINDS.get(str(kind), str(kind)).lower()
+        kind_text = KINDS.get(str(kind), str(kind)).lower()
         traces.append(
             {
-                **mark,
+                **by_month,
                 "mode": "lines+markers",
-                "name": f"{version} ({kind_words})",
+                "name": f"{version} ({kind_text})",
                 "y": numbers(months["accuracy_percent"]),
                 "line": {"color": colour, "width": 2.5},
                 "marker": {"size": 9, "symbol": symbols.get(kind, "square-open"), "color": colour},
@@ -124,17 +125,16 @@ def monthly_figure(rows: pd.DataFrame, _situation: DataState, _options: Options,
         )
         traces.append(
             {
-                **mark,
+                **by_month,
                 "mode": "markers",
-                "name": f"persistence on the same hours ({kind_words})",
+                "name": f"persistence on the same hours ({kind_text})",
                 "y": numbers(months["persistence_accuracy_percent"]),
                 "marker": {"size": 9, "symbol": crosses.get(kind, "asterisk-open"), "color": ink.measured},
             }
         )
-    least = min(rows["accuracy_percent"].min(), rows["persistence_accuracy_percent"].min(), ACCURACY_LIMIT)
     base = layout(
         ink,
-        y_title="% accuracy, leads 1–6",
+        y_title=f"% accuracy, leads {HEADLINE_TEXT}",
         key="monthly",
         xaxis={
             "type": "date",
@@ -143,7 +143,7 @@ def monthly_figure(rows: pd.DataFrame, _situation: DataState, _options: Options,
             "hoverformat": "%B %Y",
             "fixedrange": True,
         },
-        yaxis={"range": [max(-100, least - 5), 100], "ticksuffix": " %"},
+        yaxis=accuracy_axis(rows),
         dragmode=False,
     )
     return {"data": traces, "layout": base}
@@ -151,22 +151,22 @@ def monthly_figure(rows: pd.DataFrame, _situation: DataState, _options: Options,
 
 CURVES = Chart(
     key="curves",
-    title="How it learned",
-    explanation="Loss by epoch, for each network on what it learned from and on what it was not shown.",
-    table=curve_rows,
+    title="Training loss",
+    explanation="Loss by epoch of each network, on the hours it was trained on and on other hours.",
+    rows=curve_rows,
     columns=_CURVE_COLUMNS,
-    first_columns=("network", "epoch", "training_loss", "validation_loss"),
+    shown_first=("network", "epoch", "training_loss", "validation_loss"),
     figure=curve_figure,
     summary=curve_summary,
-    nothing="No training curve is on record for this model.",
+    empty_text="No training curve is on record for this model.",
     height=320,
 )
 MONTHLY = Chart(
     key="monthly",
     title="Accuracy by month",
-    explanation="Accuracy is 100 minus the mean percentage error of the first six hours, by UTC month. "
-    "A model that drifts loses ground to persistence from month to month.",
-    table=monthly_rows,
+    explanation=f"Accuracy is 100 minus the mean percentage error of leads {HEADLINE_TEXT}, by UTC month. "
+    "A model that gets out of date comes closer to persistence from month to month.",
+    rows=monthly_rows,
     columns=(
         "month_utc",
         "model_version",
@@ -176,9 +176,9 @@ MONTHLY = Chart(
         "accuracy_percent",
         "persistence_accuracy_percent",
     ),
-    first_columns=("month_utc", "accuracy_percent", "persistence_accuracy_percent", "kind"),
+    shown_first=("month_utc", "accuracy_percent", "persistence_accuracy_percent", "kind"),
     figure=monthly_figure,
     summary=monthly_summary,
-    nothing="No forecast has come true yet.",
+    empty_text="No forecast can be compared with measurements yet.",
     height=340,
 )

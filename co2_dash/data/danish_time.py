@@ -1,9 +1,10 @@
-"""Danish time, for people: everything inside is naive UTC."""
+"""Naive UTC times as text: in Danish time for people, as ISO 8601 for programs."""
 
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
-COPENHAGEN = ZoneInfo("Europe/Copenhagen")
+from co2_assets.contracts.time import COPENHAGEN
+
+HOUR = timedelta(hours=1)
 
 
 def danish(instant_utc: datetime) -> datetime:
@@ -12,7 +13,7 @@ def danish(instant_utc: datetime) -> datetime:
 
 
 def offset(instant_utc: datetime) -> timedelta:
-    """Return what is added to UTC to get Danish time at that instant: one or two hours."""
+    """Return the difference between Danish time and UTC at that instant: one or two hours."""
     return danish(instant_utc).utcoffset() or timedelta(0)
 
 
@@ -43,7 +44,7 @@ def date_and_clock(instant_utc: datetime) -> str:
 
 
 def day_and_clock(instant_utc: datetime, now_utc: datetime) -> str:
-    """Return the Danish time of day with the day where it is not today's: ``02:00 tomorrow``."""
+    """Return the Danish time of day, with the day unless it is today: ``02:00 tomorrow``."""
     local, today = danish(instant_utc), danish(now_utc).date()
     days = (local.date() - today).days
     if days == 0:
@@ -56,7 +57,7 @@ def day_and_clock(instant_utc: datetime, now_utc: datetime) -> str:
 
 
 def span(duration: timedelta) -> str:
-    """Return a duration in words a person would use: ``23 min``, ``5 h``, ``3 days``."""
+    """Return a duration in one rounded unit: ``23 min``, ``5 h``, ``3 days``."""
     minutes = max(0, round(duration.total_seconds() / 60))
     if minutes < 90:
         return f"{minutes} min"

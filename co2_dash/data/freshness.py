@@ -1,25 +1,28 @@
-"""How far each dataset has come, and whether it is late."""
+"""The newest row of each dataset, and whether the dataset is late."""
 
 from datetime import timedelta
 
 import pandas as pd
 
 from co2_assets.contracts import DATASETS
-from co2_dash.charts.chart import Options
 from co2_dash.data import queries
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 
 
-def freshness_rows(view: View, state: DataState, _options: Options) -> pd.DataFrame:
-    """Return for each dataset its newest row, how far behind now that is, and whether it is late."""
+def freshness_rows(view: View, state: DataState) -> pd.DataFrame:
+    """Return `dataset_freshness` with two more columns.
+
+    ``hours_behind_now`` is the age of the newest row in hours; ``state`` is "in time", "late" or
+    "no data".
+    """
     late_after = {dataset.name: dataset.late_after for dataset in DATASETS}
     rows = queries.freshness(view)
-    behind: pd.Series = pd.Timestamp(state.now_utc) - rows["newest_utc"]
+    age: pd.Series = pd.Timestamp(state.now_utc) - rows["newest_utc"]
     limits = rows["dataset"].map(lambda name: late_after.get(name, timedelta(0)))
-    rows["hours_behind_now"] = (behind.dt.total_seconds() / 3600).round(1)
+    rows["hours_behind_now"] = (age.dt.total_seconds() / 3600).round(1)
     rows["state"] = [
-        "no data" if pd.isna(gap) else "late" if gap > limit else "in time"
-        for gap, limit in zip(behind, limits, strict=True)
+        "no data" if pd.isna(value) else "late" if value > limit else "in time"
+        for value, limit in zip(age, limits, strict=True)
     ]
     return rows

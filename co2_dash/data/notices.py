@@ -1,10 +1,11 @@
-"""The words for every state of the data: one place, so that page and API say the same."""
+"""The text for every state of the data, for the pages and the API alike."""
 
 from dataclasses import dataclass
 
+from co2_assets.contracts.forecast_spec import MARK_HOURS, OVERDUE_AFTER
 from co2_assets.contracts.sources import SourceKind
 from co2_dash.data.danish_time import date_and_clock, span
-from co2_dash.data.state import STALE_AFTER, DataState
+from co2_dash.data.state import DataState
 
 ATTRIBUTION = "Source: Energinet, www.energidataservice.dk (CC BY 4.0)."
 UNIT = "g CO₂/kWh"
@@ -12,7 +13,7 @@ UNIT = "g CO₂/kWh"
 
 @dataclass(frozen=True)
 class Notice:
-    """One banner. ``name`` is the state; ``grave`` ones are about whether to believe the numbers."""
+    """One banner. ``name`` is that of the state. ``grave``: the numbers may be wrong or made up."""
 
     name: str
     title: str
@@ -21,10 +22,10 @@ class Notice:
 
 
 def notices(state: DataState) -> tuple[Notice, ...]:
-    """Return what has to be said above everything else, gravest first; none when all is well."""
-    said = [*_origin(state)]
+    """Return the banners for a state, the most important first; none when all is well."""
+    found = [*_origin(state)]
     if state.empty:
-        said.append(
+        found.append(
             Notice(
                 "empty",
                 "Nothing to show yet",
@@ -33,7 +34,7 @@ def notices(state: DataState) -> tuple[Notice, ...]:
             )
         )
     elif state.issue_time_utc is None:
-        said.append(
+        found.append(
             Notice(
                 "no-forecast",
                 "No forecast yet",
@@ -42,23 +43,23 @@ def notices(state: DataState) -> tuple[Notice, ...]:
             )
         )
     if state.stale and state.forecast_age is not None:
-        said.append(
+        found.append(
             Notice(
                 "stale",
                 f"This forecast is {span(state.forecast_age)} old",
-                f"A new one is due every 6 hours and none has come for more than {span(STALE_AFTER)}. "
-                "What is shown may no longer hold.",
+                f"A new one is due every {MARK_HOURS} hours, and none has come for more than "
+                f"{span(OVERDUE_AFTER)}. What is shown may be out of date.",
             )
         )
     if state.degraded_causes:
-        said.append(
+        found.append(
             Notice(
                 "degraded",
                 "This forecast is less certain than usual",
-                "Its bands are wider, because: " + "; ".join(state.degraded_causes) + ".",
+                "Its bands are wider than usual. Reasons: " + "; ".join(state.degraded_causes) + ".",
             )
         )
-    return tuple(said)
+    return tuple(found)
 
 
 def _origin(state: DataState) -> tuple[Notice, ...]:
@@ -79,7 +80,7 @@ def _origin(state: DataState) -> tuple[Notice, ...]:
 
 
 def origin(state: DataState) -> str:
-    """Return one to three words for a badge: where the data come from, or that live ones are old."""
+    """Return the text of the badge: the source of the data, or that live data are out of date."""
     if not state.version:
         return "No data yet"
     if state.simulated:

@@ -1,6 +1,7 @@
-"""Every question the pages and the API put to a snapshot.
+"""Every query that the pages and the API make on a snapshot.
 
-All take a `View`; times are naive UTC; frames have exactly the columns named, in key order.
+All take a `View`. Times are naive UTC. Frames have exactly the columns that are named, in the order of
+their keys.
 """
 
 from datetime import datetime
@@ -8,15 +9,25 @@ from typing import Any, cast
 
 import pandas as pd
 
-from co2_assets.contracts import POWER_COLUMNS
 from co2_assets.contracts.areas import AREAS
-from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS
+from co2_assets.contracts.forecast_spec import (
+    HEADLINE_LEADS,
+    HORIZON_HOURS,
+    POWERS,
+    QUANTILE_COLUMNS,
+    quantile_column,
+)
 from co2_dash.data.snapshot_store import View
 
-POWER = tuple(column.name for column in POWER_COLUMNS)
+# A band is named by the share of hours, in percent, that should fall inside it. Its ends are the
+# columns of its lower and its upper quantile.
+BANDS = {
+    share: (quantile_column(0.5 - share / 200), quantile_column(0.5 + share / 200)) for share in (50, 80, 90)
+}
 
+_LAST_HEADLINE_LEAD = HEADLINE_LEADS[1]
 _QUANTILES = ", ".join(QUANTILE_COLUMNS)
-_POWER = ", ".join(POWER)
+_POWERS = ", ".join(POWERS)
 
 
 def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -24,7 +35,7 @@ def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return cast("list[dict[str, Any]]", rows.to_dict("records"))
 
 
-def current_forecast(view: View, price_area: str) -> pd.DataFrame:
+def current_forecast(view: View, area_name: str) -> pd.DataFrame:
     """Return the newest live forecast, a row per target hour, with baselines and causes.
 
     Columns: issue_time_utc, target_hour_utc, lead_hours, model_version, as_of_utc, the seven
@@ -36,46 +47,46 @@ def current_forecast(view: View, price_area: str) -> pd.DataFrame:
                persistence_g_per_kwh, energinet_prognosis_g_per_kwh, degraded_causes
         FROM current_forecast WHERE price_area = ? ORDER BY target_hour_utc
         """,
-        [price_area],
+        [area_name],
     )
 
 
 def areas(view: View) -> list[str]:
-    """Return the names of the areas of which anything was measured or forecast, in their declared order."""
+    """Return the names of the areas that have measurements or a forecast, in the order of `AREAS`."""
     rows = view.frame(
         "SELECT DISTINCT price_area FROM aggregated_data UNION SELECT price_area FROM current_forecast"
     )
     return [name for name in AREAS if name in set(rows["price_area"])]
 
 
-def last_measured_hour(view: View, price_area: str) -> datetime | None:
+def last_measured_hour(view: View, area_name: str) -> datetime | None:
     """Return the start of the newest hour with a measured carbon intensity, or None."""
     newest = view.frame(
         """
         SELECT max(hour_utc) AS hour_utc FROM aggregated_data
         WHERE price_area = ? AND co2_g_per_kwh IS NOT NULL
         """,
-        [price_area],
+        [area_name],
     )["hour_utc"].iloc[0]
     return None if pd.isna(newest) else pd.Timestamp(newest).to_pydatetime()
 
 
-def measured(view: View, price_area: str, start: datetime, end: datetime) -> pd.DataFrame:
+def measured(view: View, area_name: str, start: datetime, end: datetime) -> pd.DataFrame:
     """Return hourly measurements of ``[start, end)``; a missing hour has no row.
 
     Columns: hour_utc, co2_g_per_kwh, and the six power columns in MW.
     """
     return view.frame(
         f"""
-        SELECT hour_utc, co2_g_per_kwh, {_POWER} FROM aggregated_data
+        SELECT hour_utc, co2_g_per_kwh, {_POWERS} FROM aggregated_data
         WHERE price_area = ? AND hour_utc >= ? AND hour_utc < ? ORDER BY hour_utc
         """,
-        [price_area, start, end],
+        [area_name, start, end],
     )
 
 
-def outcomes(view: View, price_area: str, kind: str, start: datetime, end: datetime) -> pd.DataFrame:
-    """Return forecasts of ``kind`` for target hours in ``[start, end)`` that have come true.
+def outcomes(view: View, area_name: str, kind: str, start: datetime, end: datetime) -> pd.DataFrame:
+    """Return forecasts of ``kind`` for those target hours in ``[start, end)`` that were measured.
 
     Columns: issue_time_utc, target_hour_utc, lead_hours, model_version, the seven quantiles,
     persistence_g_per_kwh, energinet_prognosis_g_per_kwh, actual_g_per_kwh.
@@ -89,28 +100,28 @@ def outcomes(view: View, price_area: str, kind: str, start: datetime, end: datet
           AND actual_g_per_kwh IS NOT NULL
         ORDER BY issue_time_utc, target_hour_utc, model_version
         """,
-        [price_area, kind, start, end],
+        [area_name, kind, start, end],
     )
 
 
-def scored_hours(view: View, price_area: str) -> dict[str, int]:
+def scored_hours(view: View, area_name: str) -> dict[str, int]:
     """Return how many different hours have been scored, by kind of forecast."""
     rows = view.frame(
         """
         SELECT kind, count(DISTINCT target_hour_utc) AS hours FROM prediction_outcomes
         WHERE price_area = ? AND actual_g_per_kwh IS NOT NULL GROUP BY kind ORDER BY kind
         """,
-        [price_area],
+        [area_name],
     )
     return {row["kind"]: int(row["hours"]) for row in records(rows)}
 
 
-def errors_by_lead(view: View, price_area: str, kind: str, start: datetime, end: datetime) -> pd.DataFrame:
+def errors_by_lead(view: View, area_name: str, kind: str, start: datetime, end: datetime) -> pd.DataFrame:
     """Return mean absolute errors in g/kWh by lead, over target hours in ``[start, end)``.
 
-    Columns: lead_hours, n_forecasts, mae_g_per_kwh, persistence_mae_g_per_kwh; and over the
-    n_prognosis values for which Energinet had a prognosis, its prognosis_mae_g_per_kwh and ours,
-    mae_with_prognosis_g_per_kwh: these two can be compared.
+    Columns: lead_hours, n_forecasts, mae_g_per_kwh, persistence_mae_g_per_kwh; and, over the
+    n_prognosis values for which Energinet had a prognosis, prognosis_mae_g_per_kwh (its error) and
+    mae_with_prognosis_g_per_kwh (ours). Only these last two may be compared with each other.
     """
     return view.frame(
         """
@@ -126,36 +137,41 @@ def errors_by_lead(view: View, price_area: str, kind: str, start: datetime, end:
           AND actual_g_per_kwh IS NOT NULL
         GROUP BY lead_hours ORDER BY lead_hours
         """,
-        [price_area, kind, start, end],
+        [area_name, kind, start, end],
     )
 
 
-def coverage(view: View, price_area: str, kind: str, start: datetime, end: datetime) -> pd.DataFrame:
-    """Return how often the truth fell in each band, by range of leads.
+def covered_column(share: int) -> str:
+    """Return the column of `coverage` for a band, as ``covered_80_percent``."""
+    return f"covered_{share}_percent"
+
+
+def coverage(view: View, area_name: str, kind: str, start: datetime, end: datetime) -> pd.DataFrame:
+    """Return how often the measured value was inside each band, by range of leads.
 
     Columns: leads (text), n_forecasts, covered_50_percent, covered_80_percent, covered_90_percent.
     """
+    first, second = _LAST_HEADLINE_LEAD, 2 * _LAST_HEADLINE_LEAD
+    covered = ", ".join(
+        f"100 * avg((actual_g_per_kwh BETWEEN {low} AND {high})::INT) AS {covered_column(share)}"
+        for share, (low, high) in BANDS.items()
+    )
     return view.frame(
-        """
-        SELECT CASE WHEN lead_hours <= 6 THEN '1–6 h' WHEN lead_hours <= 12 THEN '7–12 h'
-                    ELSE '13–24 h' END AS leads,
-               count(*) AS n_forecasts,
-               100 * avg((actual_g_per_kwh BETWEEN q25_g_per_kwh AND q75_g_per_kwh)::INT)
-                   AS covered_50_percent,
-               100 * avg((actual_g_per_kwh BETWEEN q10_g_per_kwh AND q90_g_per_kwh)::INT)
-                   AS covered_80_percent,
-               100 * avg((actual_g_per_kwh BETWEEN q05_g_per_kwh AND q95_g_per_kwh)::INT)
-                   AS covered_90_percent
+        f"""
+        SELECT CASE WHEN lead_hours <= {first} THEN '1–{first} h'
+                    WHEN lead_hours <= {second} THEN '{first + 1}–{second} h'
+                    ELSE '{second + 1}–{HORIZON_HOURS} h' END AS leads,
+               count(*) AS n_forecasts, {covered}
         FROM prediction_outcomes
         WHERE price_area = ? AND kind = ? AND target_hour_utc >= ? AND target_hour_utc < ?
           AND actual_g_per_kwh IS NOT NULL
         GROUP BY leads ORDER BY min(lead_hours)
         """,
-        [price_area, kind, start, end],
+        [area_name, kind, start, end],
     )
 
 
-# Accuracy is 100 - MAPE; hours without emission have no percentage error and are left out.
+# Accuracy is 100 - MAPE. An hour without emissions has no percentage error, so it is left out.
 _ACCURACY = """
     count(*) AS n_forecasts, count(DISTINCT target_hour_utc) AS n_hours,
     100 - 100 * avg(abs(q50_g_per_kwh - actual_g_per_kwh) / actual_g_per_kwh) AS accuracy_percent,
@@ -164,8 +180,8 @@ _ACCURACY = """
 """
 
 
-def rolling_accuracy(view: View, price_area: str, kind: str, start: datetime, end: datetime) -> pd.DataFrame:
-    """Return the accuracy of leads 1-6 over the 7 days up to the end of each UTC day.
+def rolling_accuracy(view: View, area_name: str, kind: str, start: datetime, end: datetime) -> pd.DataFrame:
+    """Return the accuracy of the headline leads over the 7 days up to the end of each UTC day.
 
     Columns: day_end_utc (end of the day, or ``end`` for the unfinished one), n_forecasts, n_hours,
     accuracy_percent, persistence_accuracy_percent.
@@ -174,7 +190,8 @@ def rolling_accuracy(view: View, price_area: str, kind: str, start: datetime, en
         f"""
         WITH scored AS (
             SELECT * FROM prediction_outcomes
-            WHERE price_area = $1 AND kind = $2 AND lead_hours <= 6 AND actual_g_per_kwh > 0
+            WHERE price_area = $1 AND kind = $2
+              AND lead_hours <= {_LAST_HEADLINE_LEAD} AND actual_g_per_kwh > 0
               AND target_hour_utc >= $3::TIMESTAMP - INTERVAL 7 DAY AND target_hour_utc < $4
         ), days AS (
             SELECT DISTINCT least(date_trunc('day', target_hour_utc) + INTERVAL 1 DAY, $4::TIMESTAMP)
@@ -186,12 +203,12 @@ def rolling_accuracy(view: View, price_area: str, kind: str, start: datetime, en
           ON target_hour_utc < day_end_utc AND target_hour_utc >= day_end_utc - INTERVAL 7 DAY
         GROUP BY day_end_utc ORDER BY day_end_utc
         """,
-        [price_area, kind, start, end],
+        [area_name, kind, start, end],
     )
 
 
-def monthly_accuracy(view: View, price_area: str) -> pd.DataFrame:
-    """Return the accuracy of leads 1-6 by UTC month, model and kind of forecast.
+def monthly_accuracy(view: View, area_name: str) -> pd.DataFrame:
+    """Return the accuracy of the headline leads by UTC month, model and kind of forecast.
 
     Columns: month_utc, model_version, kind, n_forecasts, n_hours, accuracy_percent,
     persistence_accuracy_percent.
@@ -200,47 +217,47 @@ def monthly_accuracy(view: View, price_area: str) -> pd.DataFrame:
         f"""
         SELECT date_trunc('month', target_hour_utc)::TIMESTAMP AS month_utc, model_version, kind, {_ACCURACY}
         FROM prediction_outcomes
-        WHERE price_area = ? AND lead_hours <= 6 AND actual_g_per_kwh > 0
+        WHERE price_area = ? AND lead_hours <= {_LAST_HEADLINE_LEAD} AND actual_g_per_kwh > 0
         GROUP BY month_utc, model_version, kind ORDER BY month_utc, model_version, kind
         """,
-        [price_area],
+        [area_name],
     )
 
 
-def champion(view: View, price_area: str) -> dict[str, object] | None:
+def champion(view: View, area_name: str) -> dict[str, object] | None:
     """Return the champion's row of `model_table`, or None before the first promotion."""
-    rows = view.frame("SELECT * FROM champions WHERE price_area = ?", [price_area])
+    rows = view.frame("SELECT * FROM champions WHERE price_area = ?", [area_name])
     return None if rows.empty else {str(name): rows[name].iloc[0] for name in rows}
 
 
-def models(view: View, price_area: str) -> pd.DataFrame:
+def models(view: View, area_name: str) -> pd.DataFrame:
     """Return `model_table`, newest model first."""
     return view.frame(
         "SELECT * FROM model_table WHERE price_area = ? ORDER BY trained_at_utc DESC, model_version DESC",
-        [price_area],
+        [area_name],
     )
 
 
-def training_sets(view: View, price_area: str, model_version: str) -> pd.DataFrame:
-    """Return the windows a model was fitted, stopped and tested on, in time order."""
+def training_sets(view: View, area_name: str, model_version: str) -> pd.DataFrame:
+    """Return the windows that a model was trained, validated and tested on, in time order."""
     return view.frame(
         "SELECT split, from_utc, to_utc, windows FROM model_training_sets "
         "WHERE price_area = ? AND model_version = ? ORDER BY from_utc",
-        [price_area, model_version],
+        [area_name, model_version],
     )
 
 
-def evaluations(view: View, price_area: str) -> pd.DataFrame:
-    """Return `model_evaluations`, newest first; of one, the widest range of leads first."""
+def evaluations(view: View, area_name: str) -> pd.DataFrame:
+    """Return `model_evaluations`, newest first, and within an evaluation the widest range of leads first."""
     return view.frame(
         "SELECT * FROM model_evaluations WHERE price_area = ? "
         "ORDER BY evaluated_at_utc DESC, evaluation_id, lead_to_hours - lead_from_hours DESC, "
         "lead_from_hours",
-        [price_area],
+        [area_name],
     )
 
 
-def newest_evaluations(view: View, price_area: str) -> pd.DataFrame:
+def newest_evaluations(view: View, area_name: str) -> pd.DataFrame:
     """Return the rows of the newest evaluation of each model and kind, newest first, then by leads."""
     return view.frame(
         """
@@ -250,7 +267,7 @@ def newest_evaluations(view: View, price_area: str) -> pd.DataFrame:
         ) = 1
         ORDER BY evaluated_at_utc DESC, model_version, kind, lead_from_hours, lead_to_hours
         """,
-        [price_area],
+        [area_name],
     )
 
 

@@ -1,1 +1,1 @@
-"""The four pages, the frame around them, and the parts they are put together from."""
+"""The four pages, the frame around them, and the components that they are made of."""

@@ -1,4 +1,4 @@
-"""A chart on a page: its card with table and download, its legend, and the callbacks that serve them all."""
+"""The card of a chart or table on a page, and the callbacks that fill all cards."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,25 +7,32 @@ import dash_mantine_components as dmc
 from dash import MATCH, Dash, Input, Output, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
-from co2_dash.charts.all_charts import CHARTS, csv_of, fingerprint, rows_of
-from co2_dash.charts.chart import Chart, Figure, Theme
+from co2_dash.charts.all_charts import CHARTS_AND_TABLES, csv_of, fingerprint, rows_of
+from co2_dash.charts.chart import Chart, DataTable, Theme
 from co2_dash.data.state import Reader, clock_token
 from co2_dash.pages.components import ADDRESS, Part, area_in, card, dcc, heading, html, in_browser
 from co2_dash.pages.data_table import grid
+from co2_dash.pages.legend import legend
 
 
-def _chart_of(identity: Mapping[str, Any]) -> Chart:
+def component_id(kind: str, key: str) -> dict[str, str]:
+    """Return the id of one component of the card of a chart or table."""
+    return {"type": kind, "chart": key}
+
+
+def _table_of(identity: Mapping[str, Any]) -> DataTable:
+    """Return the chart or table that an id names; Dash changes nothing when there is none."""
     try:
-        return CHARTS[identity["chart"]]
+        return CHARTS_AND_TABLES[identity["chart"]]
     except (KeyError, TypeError) as error:
         raise PreventUpdate from error
 
 
 def kept_zoom(view_changes: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what keeps the reader's zoom, from the last change that a chart has told of.
+    """Return the part of an x axis that keeps the reader's zoom; ``view_changes`` is ``relayoutData``.
 
-    ``uirevision`` alone does not: `dcc.Graph` writes a zoom into its figure, and the next figure
-    takes its place.
+    ``uirevision`` alone does not keep it: `dcc.Graph` writes the zoom into its figure, and the next
+    figure replaces that one.
     """
     bounds = [(view_changes or {}).get(f"xaxis.range[{end}]") for end in (0, 1)]
     if not all(isinstance(bound, str | int | float) for bound in bounds):
@@ -34,26 +41,26 @@ def kept_zoom(view_changes: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def register(app: Dash, reader: Reader) -> None:
-    """Serve the chart, the table and the download of every chart."""
+    """Add the callbacks that fill the figures, the tables and the downloads of all cards."""
 
-    def mine(kind: str) -> dict[str, Any]:
+    def same_card(kind: str) -> dict[str, Any]:
         return {"type": kind, "chart": MATCH}
 
     @app.callback(
-        Output(mine("figure"), "figure"),
-        Output(mine("figure"), "relayoutData"),
-        Output(mine("legend"), "children"),
-        Output(mine("chart"), "aria-label"),
-        Output(mine("chart"), "hidden"),
-        Output(mine("nothing"), "children"),
-        Output(mine("shown"), "data"),
+        Output(same_card("figure"), "figure"),
+        Output(same_card("figure"), "relayoutData"),
+        Output(same_card("legend"), "children"),
+        Output(same_card("chart"), "aria-label"),
+        Output(same_card("chart"), "hidden"),
+        Output(same_card("nothing"), "children"),
+        Output(same_card("shown"), "data"),
         Input("data-token", "data"),
         Input("clock-token", "data"),
         Input("theme", "data"),
-        Input(mine("options"), "data"),
-        State(mine("figure"), "relayoutData"),
-        State(mine("figure"), "id"),
-        State(mine("shown"), "data"),
+        Input(same_card("options"), "data"),
+        State(same_card("figure"), "relayoutData"),
+        State(same_card("figure"), "id"),
+        State(same_card("shown"), "data"),
         ADDRESS,
     )
     def draw(
@@ -66,47 +73,48 @@ def register(app: Dash, reader: Reader) -> None:
         shown: str | None,
         address: str | None,
     ) -> tuple[Any, ...]:
-        as_it_is = (no_update,) * 7
-        chart = _chart_of(identity)
+        no_change = (no_update,) * 7
+        chart = _table_of(identity)
         triggers = set(ctx.triggered_prop_ids)
         only_the_clock = triggers == {"clock-token.data"}
-        if scheme is None or chart.figure is None or (only_the_clock and not chart.follows_clock):
-            return as_it_is
+        if scheme is None or not isinstance(chart, Chart) or (only_the_clock and not chart.follows_clock):
+            return no_change
         theme: Theme = "dark" if scheme == "dark" else "light"
         view, state = reader.look(area_in(address))
-        rows = rows_of(chart, view, state, options or {})
+        options = options or {}
+        rows = rows_of(chart, view, state, options)
         time = clock_token(state.now_utc) if chart.follows_clock else None
-        drawn = fingerprint(rows, state.price_area, sorted((options or {}).items()), theme, time)
+        drawn = fingerprint(rows, state.area.name, sorted(options.items()), theme, time)
         if drawn == shown:
-            return as_it_is
+            return no_change
         if rows.empty:
-            nothing = chart.why_nothing(state)
-            return no_update, None, [], f"{chart.title}: {nothing}", True, nothing, drawn
-        label = chart.summary(rows) if chart.summary else chart.title
-        figure = chart.figure(rows, state, options or {}, theme)
-        # Other choices give another chart, which begins unzoomed.
-        same_chart = triggers <= {"data-token.data", "clock-token.data", "theme.data"}
-        if same_chart:
+            reason = chart.why_empty(state)
+            return no_update, None, [], f"{chart.title}: {reason}", True, reason, drawn
+        figure = chart.figure(rows, state, options, theme)
+        # After another choice the figure is another one, which is not zoomed.
+        keeps_zoom = triggers <= {"data-token.data", "clock-token.data", "theme.data"}
+        if keeps_zoom:
             figure["layout"]["xaxis"] |= kept_zoom(view_changes)
-        return figure, no_update if same_chart else None, legend(figure), label, False, [], drawn
+        relayout_data = no_update if keeps_zoom else None
+        return figure, relayout_data, legend(figure), chart.summary(rows), False, [], drawn
 
     in_browser(
         app,
         "openTable",
-        Output(mine("table-open"), "data"),
-        Output(mine("table-button"), "children"),
-        Output(mine("table-button"), "aria-expanded"),
-        Input(mine("table-button"), "n_clicks"),
+        Output(same_card("table-open"), "data"),
+        Output(same_card("table-button"), "children"),
+        Output(same_card("table-button"), "aria-expanded"),
+        Input(same_card("table-button"), "n_clicks"),
     )
 
     @app.callback(
-        Output(mine("table"), "children"),
-        Output(mine("table-shown"), "data"),
-        Input(mine("table-open"), "data"),
+        Output(same_card("table"), "children"),
+        Output(same_card("table-shown"), "data"),
+        Input(same_card("table-open"), "data"),
         Input("data-token", "data"),
-        Input(mine("options"), "data"),
-        State(mine("table"), "id"),
-        State(mine("table-shown"), "data"),
+        Input(same_card("options"), "data"),
+        State(same_card("table"), "id"),
+        State(same_card("table-shown"), "data"),
         ADDRESS,
         prevent_initial_call=True,
     )
@@ -120,21 +128,21 @@ def register(app: Dash, reader: Reader) -> None:
     ) -> tuple[Any, Any]:
         if not is_open:
             return [], None
-        chart = _chart_of(identity)
+        table = _table_of(identity)
         view, state = reader.look(area_in(address))
-        rows = rows_of(chart, view, state, options or {})
-        listed_rows = fingerprint(rows, state.price_area)
-        if listed_rows == shown:
+        rows = rows_of(table, view, state, options or {})
+        filled = fingerprint(rows, state.area.name)
+        if filled == shown:
             return no_update, no_update
         if rows.empty:
-            return dmc.Text(chart.why_nothing(state), size="sm", c="dimmed"), listed_rows
-        return grid(chart, rows), listed_rows
+            return dmc.Text(table.why_empty(state), size="sm", c="dimmed"), filled
+        return grid(table, rows), filled
 
     @app.callback(
-        Output(mine("download"), "data"),
-        Input(mine("csv"), "n_clicks"),
-        State(mine("options"), "data"),
-        State(mine("csv"), "id"),
+        Output(same_card("download"), "data"),
+        Input(same_card("csv"), "n_clicks"),
+        State(same_card("options"), "data"),
+        State(same_card("csv"), "id"),
         ADDRESS,
         prevent_initial_call=True,
     )
@@ -146,64 +154,60 @@ def register(app: Dash, reader: Reader) -> None:
     ) -> Any:
         if not n_clicks:
             return no_update
-        chart = _chart_of(identity)
+        table = _table_of(identity)
         view, state = reader.look(area_in(address))
-        rows = rows_of(chart, view, state, options or {})
+        rows = rows_of(table, view, state, options or {})
         source = state.source or "nothing"
-        name = f"{chart.key}-{source}-{state.price_area}-{state.now_utc:%Y%m%dT%H%MZ}.csv"
+        name = f"{table.key}-{source}-{state.area.name}-{state.now_utc:%Y%m%dT%H%MZ}.csv"
         return {"content": csv_of(rows, state), "filename": name, "type": "text/csv"}
 
 
 GRAPH_CONFIG = {"displayModeBar": False, "responsive": True, "doubleClick": "reset", "showTips": False}
 
 
-def part_id(kind: str, chart: str) -> dict[str, str]:
-    """Return the id of one part of a chart, for the callbacks that serve them all."""
-    return {"type": kind, "chart": chart}
+def chart_card(table: DataTable, options: Mapping[str, Any] | None = None, *controls: Part) -> Part:
+    """Return the card of a chart or table, with a download and ``controls`` for its options.
 
-
-def chart_card(chart: Chart, options: Mapping[str, Any] | None = None, *controls: Part) -> Part:
-    """Return a chart's card: its chart, its table, which opens on request, and the download.
-
-    The table stands open where there is no chart.
+    A chart has its figure and, on request, its table. A table without a figure is open from the start.
     """
-    key = chart.key
-    drawing = [] if chart.figure is None else [_chart(chart)]
+    key = table.key
+    is_chart = isinstance(table, Chart)
     tools = dmc.Group(
         [
             dmc.Button(
                 "Read as table",
-                id=part_id("table-button", key),
-                # An odd number of clicks is an open table.
-                n_clicks=1 if chart.figure is None else 0,
+                id=component_id("table-button", key),
+                # The table is open after an odd number of clicks.
+                n_clicks=0 if is_chart else 1,
                 variant="subtle",
                 size="compact-sm",
                 **{"aria-expanded": "false"},
             ),
-            dmc.Button("Download CSV", id=part_id("csv", key), variant="subtle", size="compact-sm"),
+            dmc.Button("Download CSV", id=component_id("csv", key), variant="subtle", size="compact-sm"),
         ],
         gap="xs",
         mt="xs",
     )
     return html.Section(
         card(
-            heading(chart.title, chart.explanation),
+            heading(table.title, table.explanation),
             *controls,
-            *drawing,
+            *([_figure_area(table)] if isinstance(table, Chart) else []),
             tools,
-            html.Div(id=part_id("table", key), className="table"),
-            dcc.Store(id=part_id("options", key), data=dict(options or {})),
-            # True once the table is wanted and the grid's library has been loaded.
-            dcc.Store(id=part_id("table-open", key), data=False),
-            dcc.Store(id=part_id("table-shown", key)),
-            dcc.Download(id=part_id("download", key)),
+            html.Div(id=component_id("table", key), className="table"),
+            dcc.Store(id=component_id("options", key), data=dict(options or {})),
+            # True once the table is opened and the library of the grid has been loaded.
+            dcc.Store(id=component_id("table-open", key), data=False),
+            dcc.Store(id=component_id("table-shown", key)),
+            dcc.Download(id=component_id("download", key)),
         ),
-        **{"aria-label": chart.title},
+        **{"aria-label": table.title},
     )
 
 
-def _chart(chart: Chart) -> Part:
-    waiting = {
+def _figure_area(chart: Chart) -> Part:
+    """Return the legend and the figure of a chart, or the text that replaces them when there are no rows."""
+    loading = {
         "data": [],
         "layout": {
             "xaxis": {"visible": False},
@@ -216,66 +220,32 @@ def _chart(chart: Chart) -> Part:
         },
     }
     graph = dcc.Graph(
-        id=part_id("figure", chart.key),
-        figure=waiting,
+        id=component_id("figure", chart.key),
+        figure=loading,
         config=GRAPH_CONFIG,
         style={"height": f"{chart.height}px"},
     )
-    drawn = html.Div(
+    figure = html.Div(
         graph,
-        id=part_id("chart", chart.key),
+        id=component_id("chart", chart.key),
         role="img",
         className="chart",
         **{"aria-label": f"{chart.title}: loading"},
     )
-    # Why there is nothing to see is said in words of the page, which wrap, and takes no more room.
-    nothing = html.P(id=part_id("nothing", chart.key), className="nothing")
-    # What is shown, so that only what has changed is drawn again; a table has one too.
-    shown = dcc.Store(id=part_id("shown", chart.key))
-    return html.Div([html.Ul(id=part_id("legend", chart.key), className="legend"), drawn, nothing, shown])
+    # Outside the figure, so that the text wraps and the place of the figure can be hidden.
+    empty_text = html.P(id=component_id("nothing", chart.key), className="nothing")
+    # The fingerprint of what is shown, so that only changes are drawn. The table has one of its own.
+    shown = dcc.Store(id=component_id("shown", chart.key))
+    legend_list = html.Ul(id=component_id("legend", chart.key), className="legend")
+    return html.Div([legend_list, figure, empty_text, shown])
 
 
-_BORDERS = {"solid": "solid", "dash": "dashed", "dot": "dotted"}
-
-_SIGNS = {
-    "diamond": "◆",
-    "circle": "●",
-    "circle-open": "○",
-    "square-open": "□",
-    "x-thin-open": "×",
-    "cross-thin-open": "+",
-    "asterisk-open": "✳",
-}
-
-
-def legend(figure: Figure) -> list[Part]:
-    """Return the entries of a figure's legend, one for each name, unless there is but one."""
-    traces: dict[str, Figure] = {}
-    for trace in figure["data"]:
-        if "name" in trace:
-            traces.setdefault(trace["name"], trace)
-    if len(traces) < 2:
-        return []
-    return [html.Li([_swatch(trace), name]) for name, trace in traces.items()]
-
-
-def _swatch(trace: Figure) -> Part:
-    marker, line = trace.get("marker", {}), trace.get("line", {})
-    if "fillcolor" in trace or trace["type"] == "bar":
-        colour = trace.get("fillcolor") or marker["color"]
-        return html.Span(className="swatch", style={"background": colour})
-    if trace["mode"] == "markers" or "symbol" in marker:
-        return html.Span(_SIGNS[marker["symbol"]], className="sign", style={"color": marker["color"]})
-    border = f"{max(2, line['width'])}px {_BORDERS[line.get('dash', 'solid')]} {line['color']}"
-    return html.Span(className="stroke", style={"borderTop": border})
-
-
-def hand_choices(app: Dash, names: Sequence[str], charts: Sequence[str]) -> None:
-    """Let the browser hand the choices called ``names``, all together, to each of ``charts``."""
+def pass_choices(app: Dash, names: Sequence[str], charts: Sequence[Chart]) -> None:
+    """Let the browser pass the reader's choices ``names`` to each of ``charts`` as its options."""
     in_browser(
         app,
         "choose",
-        [Output(part_id("options", key), "data") for key in charts],
+        [Output(component_id("options", chart.key), "data") for chart in charts],
         [Input({"type": "choice", "name": name}, "value") for name in names],
         prevent_initial_call=True,
     )

@@ -1,4 +1,4 @@
-"""The parts that pages are put together from: cards, charts, facts, choices."""
+"""The small components that pages are made of: cards, headings, facts, choices."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,15 +8,15 @@ import dash
 import dash_mantine_components as dmc
 from dash import ClientsideFunction, State
 
-from co2_assets.contracts.areas import AREAS, DENMARK
+from co2_assets.contracts.areas import AREAS, DENMARK, Area
 from co2_dash.data import queries
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState, area_named
 
-# Dash's own components, untyped: their stubs know no ``aria-`` attributes.
+# Dash's own components, untyped: their stubs do not have the ``aria-`` attributes.
 html: Any = dash.html
 dcc: Any = dash.dcc
-# Where Dash keeps the address's query: the area is read there, so that a link to a page keeps it.
+# Where Dash keeps the query of the address. The area is in it, so that a link to a page keeps the area.
 LOCATION = ("_pages_location", "search")
 ADDRESS = State(*LOCATION)
 
@@ -29,7 +29,7 @@ def card(*children: Part, **more: Any) -> Part:
 
 
 def heading(text: str, explanation: str = "") -> Part:
-    """Return a card's heading with a sentence under it."""
+    """Return the heading of a card, with an explanation under it."""
     parts: list[Part] = [dmc.Title(text, order=2, className="card-title")]
     if explanation:
         parts.append(dmc.Text(explanation, size="sm", c="dimmed", className="explanation"))
@@ -37,7 +37,7 @@ def heading(text: str, explanation: str = "") -> Part:
 
 
 def page(title: str, lead: str, *children: Part) -> Part:
-    """Return a page: its one h1, a sentence, then its cards."""
+    """Return a page: its title (the only h1), the sentence ``lead``, then its cards."""
     top = html.Div(
         [
             dmc.Title(title, order=1, className="page-title"),
@@ -48,25 +48,26 @@ def page(title: str, lead: str, *children: Part) -> Part:
 
 
 def area_chooser(view: View | None, state: DataState) -> list[Part]:
-    """Return the choice of area; nothing where there are data of the whole country alone."""
-    there = [] if view is None else queries.areas(view)
-    names = [name for name in AREAS if name in (*there, state.price_area)]
-    if len(names) < 2:
+    """Return the choice of area; nothing when there are data of one area only."""
+    names_with_data = [] if view is None else queries.areas(view)
+    areas = [area for area in AREAS.values() if area.name in (*names_with_data, state.area.name)]
+    if len(areas) < 2:
         return []
-    return [choice("area", "Area", [(name, area_words(name)) for name in names], state.price_area, maw=280)]
+    options = [(area.name, area_title(area)) for area in areas]
+    return [choice("area", "Area", options, state.area.name, maw=280)]
 
 
-def area_words(name: str) -> str:
-    """Return an area by title, and by code where that is not the whole country's."""
-    return AREAS[name].title if name == DENMARK.name else f"{AREAS[name].title} ({name})"
+def area_title(area: Area) -> str:
+    """Return the title of an area, with its name unless it is the whole country."""
+    return area.title if area == DENMARK else f"{area.title} ({area.name})"
 
 
 def choice(identity: Any, label: str, options: Sequence[tuple[str, str]], value: str, **more: Any) -> Part:
-    """Return a labelled list to choose one of; ``options`` are pairs of value and words."""
+    """Return a list to choose one option from; ``options`` are pairs of value and text."""
     return dmc.Select(
         id=identity,
         label=label,
-        data=listed(options),
+        data=select_data(options),
         value=value,
         allowDeselect=False,
         withCheckIcon=False,
@@ -74,23 +75,23 @@ def choice(identity: Any, label: str, options: Sequence[tuple[str, str]], value:
     )
 
 
-def listed(options: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
-    """Return pairs of value and words as the component wants them."""
-    return [{"value": value, "label": words} for value, words in options]
+def select_data(options: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    """Return pairs of value and text as the ``data`` of a `choice`."""
+    return [{"value": value, "label": text} for value, text in options]
 
 
 def fact(name: str, *value: Part) -> Part:
-    """Return a small heading with what it is about under it."""
+    """Return a name with its value under it."""
     return html.Div([html.Dt(name), html.Dd(list(value))], className="fact")
 
 
 def facts(*items: Part) -> Part:
-    """Return facts side by side, as many as there is room for."""
+    """Return facts side by side, as many in a row as there is room for."""
     return html.Dl(list(items), className="facts")
 
 
 def tile(name: str, value: str, unit: str, note: str = "") -> Part:
-    """Return one number with its name over it and a note under it."""
+    """Return a number with its name above it and a note below it."""
     return card(
         dmc.Text(name, size="sm", c="dimmed"),
         html.Div([html.Span(value, className="tile-number"), html.Span(f" {unit}", className="tile-unit")]),
@@ -99,10 +100,10 @@ def tile(name: str, value: str, unit: str, note: str = "") -> Part:
 
 
 def area_in(address: str | None) -> str:
-    """Return the area that an address's query names; the whole country where it names none."""
+    """Return the name of the area in the query of an address; the whole country when there is none."""
     return area_named(parse_qs((address or "").removeprefix("?")).get("area", [None])[0])
 
 
 def in_browser(app: Any, function: str, *arguments: Any, **more: Any) -> None:
-    """Add a callback that the browser answers: a function of ``assets/clientside.js``."""
+    """Add a callback that runs in the browser: a function of ``assets/clientside.js``."""
     app.clientside_callback(ClientsideFunction("pages", function), *arguments, **more)

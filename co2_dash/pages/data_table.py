@@ -1,4 +1,4 @@
-"""Rows as a table on a page: which columns stand first, what they are called, how numbers are written."""
+"""The grid of a table on a page: the order of its columns, their headings, the format of numbers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,13 +7,13 @@ import dash_ag_grid as dag
 import pandas as pd
 
 from co2_dash.charts.all_charts import readable
-from co2_dash.charts.chart import Chart
+from co2_dash.charts.chart import DataTable
 from co2_dash.pages.components import Part
 
 PAGE_SIZE = 10
-# Columns of whole sentences and their least width: they are broken into lines instead of making the
-# table wide. Those that stand first leave room on a phone for a short column beside them.
-_PROSE = {
+# The columns of whole sentences with their smallest width in pixels. Their text is wrapped, so that the
+# table does not become wide. On a phone the narrower ones leave room for a short column beside them.
+_SENTENCES = {
     "reason": 210,
     "message": 210,
     "retrained": 210,
@@ -21,16 +21,16 @@ _PROSE = {
     "architecture": 300,
     "row_key": 340,
 }
-# Other text is short as well, but for a row as received.
+# Other text is short too, except a row as received.
 _TEXT_WIDTH = 340
-# Numbers are short: a longer heading is broken into lines, without a button for a filter beside it.
-# Pixels: two such columns beside a time fit on a phone; a letter of a heading takes about eight.
+# Columns of numbers are narrow: their headings are wrapped and have no filter button. In pixels: two of
+# them and a column of times fit on a phone. A letter of a heading is about eight pixels wide.
 _NUMBER_WIDTH, _LETTER_WIDTH, _PADDING = 84, 8, 20
 
 
-def grid(chart: Chart, rows: pd.DataFrame) -> Part:
-    """Return rows as a table that can be sorted, filtered and paged."""
-    names = ordered(chart, [str(name) for name in rows])
+def grid(table: DataTable, rows: pd.DataFrame) -> Part:
+    """Return rows as a grid that can be sorted, filtered and paged."""
+    names = ordered(table, [str(name) for name in rows])
     shown = short_times(readable(rows, times="%Y-%m-%d %H:%M"))[names]
     records = shown.astype(object).where(shown.notna(), None).to_dict("records")
     return dag.AgGrid(
@@ -58,9 +58,9 @@ def grid(chart: Chart, rows: pd.DataFrame) -> Part:
     )
 
 
-def ordered(chart: Chart, names: Sequence[str]) -> list[str]:
-    """Return the columns in reading order: first columns, the others, times in UTC last."""
-    first = [name for name in chart.first_columns if name in names]
+def ordered(table: DataTable, names: Sequence[str]) -> list[str]:
+    """Return the columns from left to right: those shown first, then the others, times in UTC last."""
+    first = [name for name in table.shown_first if name in names]
     others = [name for name in names if name not in first]
     return first + sorted(others, key=lambda name: name.endswith("_utc"))
 
@@ -68,7 +68,7 @@ def ordered(chart: Chart, names: Sequence[str]) -> list[str]:
 def short_times(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with Danish times to the minute and months without days.
 
-    The offset stays where it changes between rows.
+    Danish times keep their offset from UTC when it is not the same in all rows.
     """
     short = rows.copy()
     for name in rows:
@@ -87,25 +87,25 @@ def _column(name: str, values: pd.Series) -> dict[str, Any]:
         longest = max(map(len, heading_of(name).split()))
         width = max(_NUMBER_WIDTH, longest * _LETTER_WIDTH + _PADDING)
         column |= {"type": "rightAligned", "maxWidth": width, "filter": False}
-    elif name not in _PROSE:
+    elif name not in _SENTENCES:
         column["maxWidth"] = _TEXT_WIDTH
     if pd.api.types.is_float_dtype(values):
         number = f"d3.format(',.{decimals_of(name)}f')(params.value)"
         column["valueFormatter"] = {"function": f"params.value == null ? '' : {number}"}
-    if name in _PROSE:
+    if name in _SENTENCES:
         column |= {"wrapText": True, "autoHeight": True, "suppressAutoSize": True}
-        column |= {"width": _PROSE[name], "minWidth": _PROSE[name], "flex": 1}
+        column |= {"width": _SENTENCES[name], "minWidth": _SENTENCES[name], "flex": 1}
         column["cellStyle"] = {"lineHeight": "1.4", "paddingTop": "0.6rem", "paddingBottom": "0.6rem"}
     return column
 
 
-# Places after the point, by what a column's name ends in; one for all others.
+# The number of decimals by the end of the column's name; one decimal for all others.
 _DECIMALS = (("_loss", 3), ("r2", 2), ("skill_persistence", 2), ("skill_prognosis", 2), ("_mw", 0))
 
 
 def decimals_of(column: str) -> int:
-    """Return how many places after the point a column's numbers are written with, all of them alike."""
-    return next((places for ending, places in _DECIMALS if column.endswith(ending)), 1)
+    """Return the number of decimals of all numbers of a column."""
+    return next((decimals for ending, decimals in _DECIMALS if column.endswith(ending)), 1)
 
 
 _UNITS = (
@@ -118,7 +118,7 @@ _UNITS = (
     ("_seconds", "s"),
     ("_s", "s"),
 )
-# What a column is called where its name, with the unit in brackets, would not say it.
+# The headings of columns whose name is not plain enough.
 _HEADINGS = {
     "hour_danish": "Danish time",
     "target_hour_danish": "Danish time",
@@ -140,7 +140,7 @@ _HEADINGS = {
     "lead_to_hours": "Last hour ahead",
     "n_hours": "Hours scored",
     "n_forecasts": "Forecast values",
-    "n_prognosis": "Values of Energinet",
+    "n_prognosis": "Values with Energinet’s prognosis",
     "mae_g_per_kwh": "Mean error (g/kWh)",
     "rmse_g_per_kwh": "Root mean squared error (g/kWh)",
     "mse": "Mean squared error (g²/kWh²)",
@@ -161,13 +161,13 @@ _HEADINGS = {
     "validation_mae_g_per_kwh": "Validation error (g/kWh)",
     "test_mae_g_per_kwh": "Test error when trained, every hour (g/kWh)",
     "test_persistence_mae_g_per_kwh": "Persistence on the same hours (g/kWh)",
-    "challenger_mae_g_per_kwh": "Its error then (g/kWh)",
-    "champion_mae_g_per_kwh": "The champion’s error then (g/kWh)",
+    "challenger_mae_g_per_kwh": "Error when compared (g/kWh)",
+    "champion_mae_g_per_kwh": "Champion’s error when compared (g/kWh)",
     "production_ge_100_mw": "Central plants (MW)",
     "production_lt_100_mw": "Decentral plants (MW)",
     "net_exchange_mw": "Net import (MW)",
     "parameters": "Weights",
-    "training_seconds": "Training took (s)",
+    "training_seconds": "Training time (s)",
     "row_count": "Rows held",
     "rows_received": "Rows received",
     "hours_behind_now": "Behind now (h)",
@@ -175,12 +175,12 @@ _HEADINGS = {
     "row_key": "Row",
     "row_json": "Row as received",
     "column_name": "Column",
-    "duration_s": "Took (s)",
+    "duration_s": "Duration (s)",
 }
 
 
 def heading_of(column: str) -> str:
-    """Return a column's name in words, its unit or zone in brackets."""
+    """Return the heading of a column, with its unit or time zone in brackets."""
     if column in _HEADINGS:
         return _HEADINGS[column]
     for ending, unit in _UNITS:

@@ -1,4 +1,4 @@
-"""Last 24h emissions: what was measured, and what made it."""
+"""The page "Last 24h emissions": the measured carbon intensity, production and exchange."""
 
 from typing import Any
 
@@ -6,22 +6,17 @@ import dash_mantine_components as dmc
 import pandas as pd
 from dash import Dash, Input, Output
 
-from co2_dash.charts.emissions import DEFAULT_RANGE, INTENSITY, PRODUCTION, RANGES, table
+from co2_assets.contracts.forecast_spec import CO2, POWERS, WIND_SOLAR_MEASURED
+from co2_dash.charts.emissions import DEFAULT_RANGE, INTENSITY, PRODUCTION, RANGES, measured_rows
 from co2_dash.data.danish_time import day_and_clock
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState, Reader
-from co2_dash.pages.chart_card import chart_card, hand_choices
+from co2_dash.pages.chart_card import chart_card, pass_choices
 from co2_dash.pages.components import ADDRESS, Part, area_chooser, area_in, html, page, tile
 
-# Of CO2, as the page says above; a tile on a phone has no room for more.
+# Without "CO₂", which the page says above: a tile on a phone has no room for it.
 TILE_UNIT = "g/kWh"
-PRODUCTION_COLUMNS = (
-    "production_ge_100_mw",
-    "production_lt_100_mw",
-    "solar_mw",
-    "offshore_wind_mw",
-    "onshore_wind_mw",
-)
+PRODUCTION_COLUMNS = [name for name in POWERS if name != "net_exchange_mw"]
 
 
 def layout(view: View | None, state: DataState) -> Part:
@@ -29,7 +24,7 @@ def layout(view: View | None, state: DataState) -> Part:
     options = {"range": DEFAULT_RANGE}
     return page(
         "Last 24h emissions",
-        "How much CO₂ each kilowatt-hour carried, and which plants and borders the power came from.",
+        "How much CO₂ was emitted per kilowatt-hour, and which plants and imports the power came from.",
         *area_chooser(view, state),
         dmc.SegmentedControl(
             id={"type": "choice", "name": "range"},
@@ -46,14 +41,14 @@ def layout(view: View | None, state: DataState) -> Part:
     )
 
 
-def tile_parts(view: View | None, state: DataState, length: str) -> Part:
-    """Return mean, least, greatest, and the share of sun and wind, for a range of the page."""
-    rows = pd.DataFrame() if view is None else table(view, state, {"range": length})
-    values = rows["co2_g_per_kwh"].dropna() if len(rows) else pd.Series(dtype=float)
+def tile_parts(view: View | None, state: DataState, chosen_range: str) -> Part:
+    """Return the mean, the lowest and the highest value, and the share of sun and wind, of a range."""
+    rows = pd.DataFrame() if view is None else measured_rows(view, state, {"range": chosen_range})
+    values = rows[CO2].dropna() if len(rows) else pd.Series(dtype=float)
     if values.empty:
         return dmc.Text("Nothing has been measured yet.", c="dimmed")
-    known = rows.dropna(subset=["co2_g_per_kwh"])
-    least, most = known.iloc[values.argmin()], known.iloc[values.argmax()]
+    known = rows.dropna(subset=[CO2])
+    lowest, highest = known.iloc[values.argmin()], known.iloc[values.argmax()]
     missing = len(rows) - len(values)
     return dmc.SimpleGrid(
         [
@@ -63,8 +58,8 @@ def tile_parts(view: View | None, state: DataState, length: str) -> Part:
                 TILE_UNIT,
                 f"{missing} of {len(rows)} hours missing" if missing else f"{len(rows)} hours",
             ),
-            tile("Lowest", f"{least['co2_g_per_kwh']:.0f}", TILE_UNIT, _when(least, state)),
-            tile("Highest", f"{most['co2_g_per_kwh']:.0f}", TILE_UNIT, _when(most, state)),
+            tile("Lowest", f"{lowest[CO2]:.0f}", TILE_UNIT, _when(lowest, state)),
+            tile("Highest", f"{highest[CO2]:.0f}", TILE_UNIT, _when(highest, state)),
             *_green_tile(rows),
         ],
         cols={"base": 2, "md": 4},
@@ -77,23 +72,23 @@ def _when(row: pd.Series, state: DataState) -> str:
 
 
 def _green_tile(rows: pd.DataFrame) -> list[Part]:
-    """Return the share of sun and wind, where production is measured: for the whole country."""
-    known = rows[list(PRODUCTION_COLUMNS)].dropna()
+    """Return the tile of sun and wind; none where production is not measured."""
+    known = rows[PRODUCTION_COLUMNS].dropna()
     if known.empty:
         return []
     return [tile("Sun and wind", f"{_sun_and_wind(known):.0f}", "%", "of what Denmark produced")]
 
 
 def _sun_and_wind(known: pd.DataFrame) -> float:
-    """Share of solar and wind in Danish production, in percent, over hours that have all kinds."""
+    """Return the percentage of solar and wind power in production, over hours in which all were measured."""
     known = known.clip(lower=0)
     total = float(known.sum().sum())
-    green = float(known[["solar_mw", "offshore_wind_mw", "onshore_wind_mw"]].sum().sum())
+    green = float(known[list(WIND_SOLAR_MEASURED)].sum().sum())
     return 100 * green / total if total > 0 else 0.0
 
 
 def register(app: Dash, reader: Reader) -> None:
-    """Add the callbacks that keep the words of this page up to date."""
+    """Add the callbacks that keep this page up to date."""
 
     @app.callback(
         Output("tiles", "children"),
@@ -102,7 +97,7 @@ def register(app: Dash, reader: Reader) -> None:
         ADDRESS,
         prevent_initial_call=True,
     )
-    def say_short(_data: str, length: str, address: str | None) -> Any:
-        return tile_parts(*reader.look(area_in(address)), length)
+    def update_tiles(_data: str, chosen_range: str, address: str | None) -> Any:
+        return tile_parts(*reader.look(area_in(address)), chosen_range)
 
-    hand_choices(app, ("range",), ("intensity", "production"))
+    pass_choices(app, ("range",), (INTENSITY, PRODUCTION))

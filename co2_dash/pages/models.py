@@ -1,4 +1,4 @@
-"""Model performance: the champion, its rivals, how they learned, and the data they live on."""
+"""The page "Model performance": the champion, the other models, their training, the state of the data."""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +7,8 @@ import dash_mantine_components as dmc
 import pandas as pd
 from dash import Dash, Input, Output
 
-from co2_dash.advice.coming_hours import HEADLINE_HOURS
+from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, ForecastKind
+from co2_dash.charts.style import HEADLINE_TEXT
 from co2_dash.charts.tables import DATA_LOG, EVALUATIONS, FRESHNESS, MODELS, QUARANTINE
 from co2_dash.charts.training import CURVES, MONTHLY
 from co2_dash.data import queries
@@ -15,7 +16,7 @@ from co2_dash.data.danish_time import date_and_clock
 from co2_dash.data.notices import UNIT
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState, Reader
-from co2_dash.pages.chart_card import chart_card, hand_choices
+from co2_dash.pages.chart_card import chart_card, pass_choices
 from co2_dash.pages.components import (
     ADDRESS,
     Part,
@@ -27,8 +28,8 @@ from co2_dash.pages.components import (
     facts,
     heading,
     html,
-    listed,
     page,
+    select_data,
 )
 
 
@@ -39,7 +40,7 @@ def layout(view: View | None, state: DataState) -> Part:
     picker = choice({"type": "choice", "name": "model"}, "Model", versions, chosen, mb="sm", maw=420)
     return page(
         "Model performance",
-        "Which model makes the forecasts, how it earned that, and the state of the data it is given.",
+        "Which model makes the forecasts, why it was chosen, and the state of the data.",
         *area_chooser(view, state),
         html.Section(
             card(html.Div(champion_parts(view, state), id="champion")), **{"aria-label": "The champion"}
@@ -55,25 +56,24 @@ def layout(view: View | None, state: DataState) -> Part:
 
 
 def model_choices(view: View | None, state: DataState) -> list[tuple[str, str]]:
-    """Return the models, the champion first: pairs of version and words that fit on a phone."""
+    """Return the models, the champion first: pairs of version and a text that fits on a phone."""
     if view is None:
         return []
-    champion = queries.champion(view, state.price_area)
-    crowned = None if champion is None else champion["model_version"]
-    models = queries.records(queries.models(view, state.price_area))
-    return [
-        (
-            str(model["model_version"]),
-            f"{'Champion' if model['model_version'] == crowned else str(model['decision']).capitalize()}"
-            f", trained {_instant(model['trained_at_utc']):%Y-%m-%d %H:%M} UTC",
-        )
-        for model in sorted(models, key=lambda model: model["model_version"] != crowned)
-    ]
+    champion = queries.champion(view, state.area.name)
+    champion_version = None if champion is None else champion["model_version"]
+    models = queries.records(queries.models(view, state.area.name))
+    choices = []
+    for model in sorted(models, key=lambda model: model["model_version"] != champion_version):
+        is_champion = model["model_version"] == champion_version
+        role = "Champion" if is_champion else str(model["decision"]).capitalize()
+        text = f"{role}, trained {_instant(model['trained_at_utc']):%Y-%m-%d %H:%M} UTC"
+        choices.append((str(model["model_version"]), text))
+    return choices
 
 
 def champion_parts(view: View | None, state: DataState) -> list[Part]:
-    """Return what the champion is, how it did on its test, and what it was made from."""
-    model = None if view is None else queries.champion(view, state.price_area)
+    """Return what the champion is, its scores on the test hours, and what it was trained on."""
+    model = None if view is None else queries.champion(view, state.area.name)
     if view is None or model is None:
         return [heading("The champion"), dmc.Text("No model has been promoted yet.")]
     version = str(model["model_version"])
@@ -84,52 +84,54 @@ def champion_parts(view: View | None, state: DataState) -> list[Part]:
             fact("Version", html.Code(version)),
             fact("Architecture", f"{model['architecture']}, {model['parameters']:,.0f} weights"),
             fact("Trained", f"{_moment(model['trained_at_utc'])}, in {model['training_seconds']:.0f} s"),
-            *_windows(view, state, version),
+            *_split_facts(view, state, version),
         ),
     ]
 
 
 def _test_facts(view: View, state: DataState, version: str) -> list[Part]:
-    """The champion's test evaluation, the same row that `Every evaluation` has."""
-    rows = queries.newest_evaluations(view, state.price_area)
-    rows = rows[(rows["model_version"] == version) & (rows["kind"] == "test")]
-    rows = rows[(rows["lead_from_hours"] == 1) & (rows["lead_to_hours"] == HEADLINE_HOURS)]
+    """Return the champion's test evaluation; the table of evaluations has the same row."""
+    rows = queries.newest_evaluations(view, state.area.name)
+    rows = rows[(rows["model_version"] == version) & (rows["kind"] == ForecastKind.TEST.value)]
+    first, last = HEADLINE_LEADS
+    rows = rows[(rows["lead_from_hours"] == first) & (rows["lead_to_hours"] == last)]
     if rows.empty:
-        return [fact("Test, leads 1–6", "not evaluated yet")]
+        return [fact(f"Test, leads {HEADLINE_TEXT}", "not evaluated yet")]
     test = rows.iloc[0]
     skill = 100 * test["skill_persistence"]
     return [
-        fact("Test error, leads 1–6", _said(test["mae_g_per_kwh"], ".1f", UNIT)),
-        fact("Test accuracy, leads 1–6", _said(test["accuracy_percent"], ".1f", "%")),
+        fact(f"Test error, leads {HEADLINE_TEXT}", _number(test["mae_g_per_kwh"], ".1f", UNIT)),
+        fact(f"Test accuracy, leads {HEADLINE_TEXT}", _number(test["accuracy_percent"], ".1f", "%")),
         fact(
             "Against persistence",
             f"{abs(skill):.0f} % {'less' if skill >= 0 else 'more'} error than its "
-            f"{_said(test['persistence_mae_g_per_kwh'], '.1f', UNIT)} on the same hours"
+            f"{_number(test['persistence_mae_g_per_kwh'], '.1f', UNIT)} on the same hours"
             if pd.notna(skill)
             else "not known",
         ),
-        fact("Inside its 80 % band", f"{_said(test['coverage_80_percent'], '.0f', '%')} of test hours"),
+        fact("Inside its 80 % band", f"{_number(test['coverage_80_percent'], '.0f', '%')} of test hours"),
     ]
 
 
-PARTS = {
-    "train": "Learned from",
-    "validation": "Stopped and calibrated by",
+SPLITS = {
+    "train": "Trained on",
+    "validation": "Validated and calibrated on",
     "test": "Tested on",
 }
-# The validation windows lie within those learned from (`forecasting.splits`).
-OWN_BLOCKS = "; of those learned from: each network leaves out its own block"
+# The validation windows are among those trained on (`forecasting.splits`).
+OWN_BLOCKS = ", which are among those trained on: each network leaves out its own block"
 
 
-def _windows(view: View, state: DataState, version: str) -> list[Part]:
-    rows = queries.records(queries.training_sets(view, state.price_area, version))
+def _split_facts(view: View, state: DataState, version: str) -> list[Part]:
+    """Return the windows that the model was trained, validated and tested on."""
+    rows = queries.records(queries.training_sets(view, state.area.name, version))
     return [
         fact(
-            PARTS.get(row["split"], str(row["split"]).capitalize()),
+            SPLITS.get(row["split"], str(row["split"]).capitalize()),
             f"{row['windows']:,} windows, {_day(row['from_utc'])} to {_day(row['to_utc'])}"
             f"{OWN_BLOCKS if row['split'] == 'validation' else ''}",
         )
-        for row in sorted(rows, key=lambda row: list(PARTS).index(row["split"]))
+        for row in sorted(rows, key=lambda row: list(SPLITS).index(row["split"]))
     ]
 
 
@@ -145,12 +147,12 @@ def _instant(value: object) -> datetime:
     return pd.Timestamp(str(value)).to_pydatetime()
 
 
-def _said(value: float, form: str, unit: str) -> str:
+def _number(value: float, form: str, unit: str) -> str:
     return "not known" if pd.isna(value) else f"{value:{form}} {unit}"
 
 
 def register(app: Dash, reader: Reader) -> None:
-    """Add the callbacks that keep the words of this page up to date."""
+    """Add the callbacks that keep this page up to date."""
 
     @app.callback(
         Output("champion", "children"),
@@ -159,8 +161,8 @@ def register(app: Dash, reader: Reader) -> None:
         ADDRESS,
         prevent_initial_call=True,
     )
-    def say_champion(_data: str, address: str | None) -> tuple[Any, Any]:
+    def update_champion(_data: str, address: str | None) -> tuple[Any, Any]:
         view, state = reader.look(area_in(address))
-        return champion_parts(view, state), listed(model_choices(view, state))
+        return champion_parts(view, state), select_data(model_choices(view, state))
 
-    hand_choices(app, ("model",), ("curves",))
+    pass_choices(app, ("model",), (CURVES,))

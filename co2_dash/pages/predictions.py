@@ -1,35 +1,29 @@
-"""Recent predictions vs actual: what was forecast against what came true."""
+"""The page "Recent predictions vs actual": past forecasts compared with what was measured."""
 
 from typing import Any
 
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output
 
-from co2_dash.charts.outcomes import (
-    ALL_LEADS,
-    DEFAULT_PERIOD,
-    KINDS,
-    LONGEST_LEAD,
-    OUTCOMES,
-    PERIODS,
-    default_kind,
-)
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, ForecastKind
+from co2_dash.charts.outcome_choices import ALL_LEADS, DEFAULT_PERIOD, KINDS, PERIODS, default_kind
+from co2_dash.charts.outcomes import OUTCOMES
 from co2_dash.charts.scores import CALIBRATION, LEADS, ROLLING
 from co2_dash.data import queries
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState, Reader
-from co2_dash.pages.chart_card import chart_card, hand_choices
+from co2_dash.pages.chart_card import chart_card, pass_choices
 from co2_dash.pages.components import ADDRESS, Part, area_chooser, area_in, card, choice, html, page
 
 
 def layout(view: View | None, state: DataState) -> Part:
     """Return the page."""
-    scored = {} if view is None else queries.scored_hours(view, state.price_area)
-    kind = default_kind(scored)
+    scored = _scored_hours(view, state)
+    kind = default_kind(scored).value
     options = {"period": DEFAULT_PERIOD, "kind": kind}
     return page(
         "Recent predictions vs actual",
-        "Every forecast is kept as it was issued and held against what was measured afterwards.",
+        "Every forecast is kept as it was issued and compared with what was measured afterwards.",
         *area_chooser(view, state),
         card(
             dmc.Group(
@@ -41,7 +35,7 @@ def layout(view: View | None, state: DataState) -> Part:
                 gap="md",
                 className="choices",
             ),
-            html.Div(scored_parts(view, state), id="scored"),
+            html.Div(scored_text(scored), id="scored"),
         ),
         chart_card(OUTCOMES, {**options, "lead": ALL_LEADS}),
         dmc.SimpleGrid(
@@ -54,14 +48,19 @@ def layout(view: View | None, state: DataState) -> Part:
     )
 
 
-def scored_parts(view: View | None, state: DataState) -> Part:
-    """Return how many hours have been scored, each kind apart."""
-    scored = {} if view is None else queries.scored_hours(view, state.price_area)
-    backfilled = f", {scored['backfill']} by a model of then" if "backfill" in scored else ""
+def _scored_hours(view: View | None, state: DataState) -> dict[str, int]:
+    return {} if view is None else queries.scored_hours(view, state.area.name)
+
+
+def scored_text(scored: dict[str, int]) -> Part:
+    """Return how many hours have been scored, given that number by kind of forecast."""
+    live, hindcast = scored.get(ForecastKind.LIVE, 0), scored.get(ForecastKind.HINDCAST, 0)
+    backfill = scored.get(ForecastKind.BACKFILL)
+    by_old_models = "" if backfill is None else f", {backfill} of forecasts by a model of that time"
     return dmc.Text(
-        f"Scored so far: {scored.get('live', 0)} hours of live forecasts, {scored.get('hindcast', 0)} of "
-        f"those issued later, as of then{backfilled}. What was issued later was made with only what was "
-        "known at its issue time; the kinds are never counted together.",
+        f"Scored so far: {live} hours of live forecasts, {hindcast} of forecasts issued "
+        f"afterwards{by_old_models}. A forecast issued afterwards uses only what was known at its issue "
+        "time. The kinds are never counted together.",
         size="sm",
         c="dimmed",
         mt="sm",
@@ -73,17 +72,17 @@ def _choice(name: str, label: str, options: list[tuple[str, str]], value: str) -
 
 
 def _leads() -> list[tuple[str, str]]:
-    return [(ALL_LEADS, "all"), *((str(h), f"{h} h ahead") for h in range(1, LONGEST_LEAD + 1))]
+    return [(ALL_LEADS, "all"), *((str(h), f"{h} h ahead") for h in range(1, HORIZON_HOURS + 1))]
 
 
 def register(app: Dash, reader: Reader) -> None:
-    """Add the callbacks that keep the words of this page up to date."""
+    """Add the callbacks that keep this page up to date."""
 
     @app.callback(
         Output("scored", "children"), Input("data-token", "data"), ADDRESS, prevent_initial_call=True
     )
-    def say_scored(_data: str, address: str | None) -> Any:
-        return scored_parts(*reader.look(area_in(address)))
+    def update_scored(_data: str, address: str | None) -> Any:
+        return scored_text(_scored_hours(*reader.look(area_in(address))))
 
-    hand_choices(app, ("period", "kind"), ("leads", "calibration", "rolling"))
-    hand_choices(app, ("period", "kind", "lead"), ("outcomes",))
+    pass_choices(app, ("period", "kind"), (LEADS, CALIBRATION, ROLLING))
+    pass_choices(app, ("period", "kind", "lead"), (OUTCOMES,))

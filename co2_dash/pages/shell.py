@@ -1,4 +1,4 @@
-"""The frame around every page: name, navigation, state of the data, and what keeps it fresh."""
+"""The frame around every page: name, navigation, banners, and the callbacks that refresh the page."""
 
 import logging
 from typing import Any
@@ -37,14 +37,14 @@ def frame(state: DataState) -> Part:
     return dmc.MantineProvider(
         [
             html.A("Skip to the content", href="#main", className="skip-link"),
-            # It stays in sight as one scrolls, so that a replay is never taken for live.
+            # It stays visible while the page is scrolled, so that nobody takes a replay for live data.
             html.Header(html.Div(_header(state), className="top-row"), className="top"),
             html.Nav(_links(), className="nav", **{"aria-label": "Pages"}),
             html.Div(
                 [
                     html.Div(banners(state), id="notices", role="status"),
                     html.Div(id="failure"),
-                    # Filled by the browser when the server no longer answers it.
+                    # Filled by the browser when the server no longer answers.
                     html.Div(id="offline", role="alert"),
                     html.Main(dash.page_container, id="main", tabIndex=-1),
                 ],
@@ -63,13 +63,13 @@ def frame(state: DataState) -> Part:
 
 
 def origin_badge(state: DataState) -> Part:
-    """Return the badge that says on every page where its data come from."""
-    believable = state.live and not state.stale
-    return html.Span(origin(state), className="origin", **{"data-live": str(believable).lower()})
+    """Return the badge with the source of the data, which is on every page."""
+    is_live = state.live and not state.stale
+    return html.Span(origin(state), className="origin", **{"data-live": str(is_live).lower()})
 
 
 def banners(state: DataState) -> list[Part]:
-    """Return a banner for each thing to be said about the data."""
+    """Return a banner for each notice about the data."""
     return [
         dmc.Alert(
             notice.text,
@@ -132,20 +132,20 @@ def _footer() -> list[Part]:
 
 
 def register(app: Dash, reader: Reader) -> None:
-    """Add the callbacks of the frame to ``app``."""
+    """Add the callbacks of the frame."""
     _register_refresh(app)
     _register_area(app)
     _register_state(app, reader)
 
 
 def report_failure(error: Exception) -> None:
-    """Log what went wrong in a callback and say on the page that a part of it is missing."""
+    """Log the error of a callback, and show on the page that a part of it is missing."""
     _log.error("a part of a page could not be drawn", exc_info=error)
     dash.set_props(
         "failure",
         {
             "children": dmc.Alert(
-                "The rest of the page stands. It is tried again with the next data.",
+                "The rest of the page works. This part is drawn again when new data arrive.",
                 title="A part of this page could not be drawn",
                 color="yellow",
                 radius="lg",
@@ -172,7 +172,7 @@ def _register_refresh(app: Dash) -> None:
 
 
 def _register_area(app: Dash) -> None:
-    """Let the choice of area set the address, and the links between pages keep it."""
+    """Write the chosen area into the address, and keep it in the links between the pages."""
     in_browser(
         app, "chooseArea", Output(*LOCATION), Input("area", "value"), ADDRESS, prevent_initial_call=True
     )
@@ -186,7 +186,7 @@ def _register_area(app: Dash) -> None:
 
 
 def _register_state(app: Dash, reader: Reader) -> None:
-    """Keep the notices and the badge of origin up to date."""
+    """Keep the banners and the badge up to date."""
 
     @app.callback(
         Output("notices", "children"),
@@ -196,11 +196,11 @@ def _register_state(app: Dash, reader: Reader) -> None:
         Input(*LOCATION),
         prevent_initial_call=True,
     )
-    def say_state(_data: str, address: str | None) -> tuple[Any, Any, Any]:
+    def update_state(_data: str, address: str | None) -> tuple[Any, Any, Any]:
         _, state = reader.look(area_in(address))
         return banners(state), origin_badge(state), []
 
 
 def not_found(**_parameters: str) -> Part:
-    """Return the page for an address that there is not."""
+    """Return the page for an unknown address."""
     return page("No such page", "", dmc.Text(html.A("Go to the forecast", href="/")))

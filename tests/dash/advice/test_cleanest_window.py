@@ -1,4 +1,4 @@
-"""The cleanest stretch: exact on small forecasts, never outside what was asked."""
+"""The cleanest stretch: exact for small forecasts, always within the requested time."""
 
 from datetime import datetime, timedelta
 
@@ -34,7 +34,7 @@ def test_a_stretch_may_end_on_the_hour_where_that_is_cleaner() -> None:
     assert advice.best.end_utc == START + 2 * HOUR
 
 
-def test_the_deadline_is_kept_though_a_later_hour_is_cleaner() -> None:
+def test_the_deadline_is_kept_even_when_a_later_hour_is_cleaner() -> None:
     advice = advise(forecast(100, 80, 90, 10), START, HOUR, START + 3 * HOUR)
     assert advice.best.start_utc == START + HOUR
 
@@ -67,7 +67,7 @@ def test_a_gap_in_the_forecast_ends_what_is_covered() -> None:
     ("duration", "before", "words"),
     [(3 * HOUR, START + HOUR, "the deadline"), (9 * HOUR, START + 20 * HOUR, "the end of the forecast")],
 )
-def test_what_does_not_fit_is_refused_with_the_reason(
+def test_a_stretch_that_does_not_fit_is_refused_with_the_reason(
     duration: timedelta, before: datetime, words: str
 ) -> None:
     with pytest.raises(NoWindow, match=words):

@@ -1,4 +1,4 @@
-"""What the charts and tables show: no hour that was not measured, no number without its meaning."""
+"""What the charts and tables show: only hours that were measured, and headings that say what a number is."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,9 +10,10 @@ import duckdb
 import pandas as pd
 import pytest
 
+from co2_dash.advice.coming_hours import full_hour
 from co2_dash.charts import emissions, forecast, outcomes, scores, tables, training
-from co2_dash.charts.all_charts import CHARTS, csv_of, fingerprint, rows_of
-from co2_dash.charts.chart import Chart
+from co2_dash.charts.all_charts import CHARTS_AND_TABLES, csv_of, fingerprint, rows_of
+from co2_dash.charts.chart import Chart, DataTable
 from co2_dash.charts.style import broken_line, unbroken
 from co2_dash.data import queries
 from co2_dash.data.snapshot_store import View
@@ -23,12 +24,13 @@ from tests.support import snapshot_data
 from tests.support.pages_server import now
 
 HOUR = timedelta(hours=1)
-# Two hours together and one beside an hour that so stands alone, within the last day before the snapshot.
+# Within the last day before the snapshot. The hour between the last two is measured, with no measured hour
+# beside it.
 MISSING = tuple(datetime(2024, 6, 1, hour) for hour in (4, 5, 7))
 ALONE = datetime(2024, 6, 1, 6)
 
 
-class Holed:
+class WithGaps:
     """A view in which some hours were not measured."""
 
     def __init__(self, view: View, hours: Sequence[datetime]) -> None:
@@ -37,8 +39,8 @@ class Holed:
     def frame(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
         rows = self.view.frame(sql, parameters)
         for column in ("hour_utc", "target_hour_utc"):
-            gone = "actual_g_per_kwh" in rows or "FROM aggregated_data" in sql
-            if gone and column in rows:
+            has_measurements = "actual_g_per_kwh" in rows or "FROM aggregated_data" in sql
+            if has_measurements and column in rows:
                 rows = rows[~rows[column].isin(self.hours)].reset_index(drop=True)
         return rows
 
@@ -49,22 +51,21 @@ def state(view: View) -> DataState:
 
 
 @pytest.fixture
-def holed(view: View) -> View:
-    return cast("View", Holed(view, MISSING))
+def gappy(view: View) -> View:
+    return cast("View", WithGaps(view, MISSING))
 
 
 def drawn(chart: Chart, view: View, state: DataState, **options: str) -> tuple[pd.DataFrame, list[Any]]:
     rows = rows_of(chart, view, state, options)
-    assert chart.figure is not None
     return rows, chart.figure(rows, state, options, "light")["data"]
 
 
 def on_axis(hour: datetime) -> str:
-    """Where the middle of an hour lies on an axis in Danish summer time."""
+    """The position of the middle of an hour on an axis in Danish summer time."""
     return (hour + 2.5 * HOUR).isoformat(timespec="seconds")
 
 
-def test_runs_are_told_apart_and_a_value_that_stands_alone_gets_a_mark() -> None:
+def test_runs_are_found_and_a_single_value_gets_a_point() -> None:
     assert unbroken([False, True, True, False, True]) == [slice(1, 3), slice(4, 5)]
     assert unbroken([]) == []
     assert broken_line([1.0, 2.0, None, 3.0], "red")["marker"]["size"] == [0, 0, 0, 5]
@@ -75,8 +76,8 @@ def test_runs_are_told_apart_and_a_value_that_stands_alone_gets_a_mark() -> None
     }
 
 
-def test_an_hour_that_was_not_measured_is_neither_filled_nor_bridged(holed: View, state: DataState) -> None:
-    _, traces = drawn(emissions.INTENSITY, holed, state)
+def test_an_hour_that_was_not_measured_is_neither_filled_nor_bridged(gappy: View, state: DataState) -> None:
+    _, traces = drawn(emissions.INTENSITY, gappy, state)
     times, runs = traces[0], traces[1:]
     assert len(runs) == 3
     assert all(trace["fill"] == "tozeroy" and None not in trace["y"] for trace in runs)
@@ -89,15 +90,15 @@ def test_an_hour_that_was_not_measured_is_neither_filled_nor_bridged(holed: View
     assert said[on_axis(ALONE)] == "08:00–09:00 CEST · 06:00–07:00 UTC"
 
 
-def test_production_that_was_not_measured_does_not_fall_to_nought(holed: View, state: DataState) -> None:
-    rows, traces = drawn(emissions.PRODUCTION, holed, state)
+def test_production_that_was_not_measured_does_not_fall_to_zero(gappy: View, state: DataState) -> None:
+    rows, traces = drawn(emissions.PRODUCTION, gappy, state)
     stacked = [trace for trace in traces if "stackgroup" in trace]
     assert len(rows) == 24
     assert len({trace["stackgroup"] for trace in stacked}) == 6
     for trace in stacked:
         assert None not in trace["y"]
         assert not set(trace["x"]) & {on_axis(hour) for hour in MISSING}
-    # All of one stack have the same hours, or plotly would put in noughts.
+    # All traces of a stack have the same hours, or plotly would fill in zeros.
     for group in {trace["stackgroup"] for trace in stacked}:
         assert len({tuple(trace["x"]) for trace in stacked if trace["stackgroup"] == group}) == 1
 
@@ -111,12 +112,12 @@ def test_an_hour_that_lacks_one_kind_of_production_has_no_sum(view: View, state:
 
 
 def test_the_forecast_stands_after_24_whole_hours_broken_where_nothing_was_measured(
-    holed: View, state: DataState
+    gappy: View, state: DataState
 ) -> None:
-    rows, traces = drawn(forecast.FORECAST, holed, state)
+    rows, traces = drawn(forecast.FORECAST, gappy, state)
     hours = list(rows["hour_utc"])
     assert hours == list(pd.date_range(hours[0], hours[-1], freq="h"))
-    assert hours[0] == forecast.full_hour(now()) - 24 * HOUR
+    assert hours[0] == full_hour(now()) - 24 * HOUR
     measured = next(trace for trace in traces if trace.get("name") == "Measured")
     values = dict(zip(measured["x"], measured["y"], strict=True))
     assert [values[on_axis(hour)] for hour in MISSING] == [None, None, None]
@@ -125,20 +126,20 @@ def test_the_forecast_stands_after_24_whole_hours_broken_where_nothing_was_measu
 
 
 def test_the_24_hours_stand_though_the_oldest_were_not_measured(view: View, state: DataState) -> None:
-    start = forecast.full_hour(now()) - 24 * HOUR
-    late = cast("View", Holed(view, [start + n * HOUR for n in range(5)]))
+    start = full_hour(now()) - 24 * HOUR
+    late = cast("View", WithGaps(view, [start + n * HOUR for n in range(5)]))
     assert rows_of(forecast.FORECAST, late, state, {})["hour_utc"][0] == start
 
 
 def test_an_archive_of_old_data_is_not_called_empty(view: View, state: DataState) -> None:
     later = replace(state, now_utc=now() + timedelta(days=3))
     assert rows_of(forecast.FORECAST, view, later, {}).empty
-    assert "no forecast reaches this far" in forecast.FORECAST.why_nothing(later)
-    assert "yet" in forecast.FORECAST.why_nothing(DataState(now()))
+    assert "no forecast reaches this far" in forecast.FORECAST.why_empty(later)
+    assert "yet" in forecast.FORECAST.why_empty(DataState(now()))
 
 
 def test_the_hover_begins_with_the_time(view: View, state: DataState) -> None:
-    # Plotly lists from the last trace to the first where traces are stacked or filled to one another.
+    # Plotly lists the traces from the last to the first where they are stacked or filled to each other.
     for chart, place in (
         (forecast.FORECAST, -1),
         (emissions.PRODUCTION, -1),
@@ -151,22 +152,22 @@ def test_the_hover_begins_with_the_time(view: View, state: DataState) -> None:
         assert traces[place]["hovertemplate"] == "%{customdata}<extra></extra>"
 
 
-def test_one_lead_is_held_against_every_measured_hour(holed: View, state: DataState) -> None:
-    rows, traces = drawn(outcomes.OUTCOMES, holed, state, lead="3", period="7 d", kind="live")
+def test_one_lead_is_compared_with_every_measured_hour(gappy: View, state: DataState) -> None:
+    rows, traces = drawn(outcomes.OUTCOMES, gappy, state, lead="3", period="7 d", kind="live")
     truth = next(trace for trace in traces if trace.get("name") == "Measured")
     said = next(trace for trace in traces if trace.get("name") == "Forecast with its 80 % band")
     assert len(said["x"]) == 28 - sum(hour.hour % 6 == 2 for hour in MISSING)
     assert len(truth["x"]) == (rows["target_hour_utc"].max() - rows["target_hour_utc"].min()) / HOUR + 1
     values = dict(zip(truth["x"], truth["y"], strict=True))
     assert [place for place, value in values.items() if value is None] == [on_axis(h) for h in MISSING]
-    # Nothing was forecast for the hours between, and nothing is drawn there.
+    # Nothing was forecast for the hours between, so nothing is drawn there.
     assert said["mode"] == "markers"
     assert rows["q50_g_per_kwh"].count() == len(said["x"])
     assert rows["error_g_per_kwh"].count() == len(said["x"])
 
 
 class OneTable:
-    """A view of forecasts that a test has made up."""
+    """A view of forecasts made by a test."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
         self.connection = duckdb.connect()
@@ -176,7 +177,7 @@ class OneTable:
         return self.connection.execute(sql, list(parameters)).df()
 
 
-def test_energinet_is_held_against_ours_on_its_own_hours(state: DataState) -> None:
+def test_energinet_is_compared_with_ours_on_its_own_hours(state: DataState) -> None:
     hours = [datetime(2024, 5, 30, hour) for hour in range(3)]
     made = pd.DataFrame(
         {
@@ -210,7 +211,7 @@ def words_of(part: Any) -> str:
     return " ".join(map(words_of, children)) if isinstance(children, list) else words_of(children)
 
 
-def test_the_champion_is_said_to_be_as_good_as_its_test_evaluation(view: View, state: DataState) -> None:
+def test_the_champion_has_the_scores_of_its_test_evaluation(view: View, state: DataState) -> None:
     rows = rows_of(tables.EVALUATIONS, view, state, {})
     test = rows[(rows["kind"] == "test") & (rows["leads"] == "1–6")].iloc[0]
     said = words_of(models_page.champion_parts(view, state))
@@ -224,21 +225,21 @@ def test_the_champion_is_said_to_be_as_good_as_its_test_evaluation(view: View, s
 
 def test_why_there_is_no_production_depends_on_the_area(view: View) -> None:
     country, west = state_of(view, now()), state_of(view, now(), "DK1")
-    assert emissions.PRODUCTION.why_nothing(country) == "No production was measured in these hours."
-    assert "whole of Denmark only" in emissions.PRODUCTION.why_nothing(west)
+    assert emissions.PRODUCTION.why_empty(country) == "No production was measured in these hours."
+    assert "whole of Denmark only" in emissions.PRODUCTION.why_empty(west)
     assert rows_of(emissions.PRODUCTION, view, west, {}).empty
 
 
-@pytest.mark.parametrize("chart", CHARTS.values(), ids=list(CHARTS))
+@pytest.mark.parametrize("table", CHARTS_AND_TABLES.values(), ids=list(CHARTS_AND_TABLES))
 def test_every_chart_has_the_columns_it_declares_with_rows_and_without(
-    chart: Chart, view: View, state: DataState
+    table: DataTable, view: View, state: DataState
 ) -> None:
-    rows = rows_of(chart, view, state, {})
+    rows = rows_of(table, view, state, {})
     assert len(rows)
-    assert tuple(rows) == chart.columns
-    assert set(chart.first_columns) <= set(chart.columns)
-    header = csv_of(rows_of(chart, None, DataState(now()), {}), DataState(now())).splitlines()
-    assert header == [",".join([*chart.columns, "data_source"])]
+    assert tuple(rows) == table.columns
+    assert set(table.shown_first) <= set(table.columns)
+    header = csv_of(rows_of(table, None, DataState(now()), {}), DataState(now())).splitlines()
+    assert header == [",".join([*table.columns, "data_source"])]
 
 
 def test_a_downloaded_forecast_says_when_and_by_which_model_it_was_issued(
@@ -251,9 +252,9 @@ def test_a_downloaded_forecast_says_when_and_by_which_model_it_was_issued(
     assert rows["lead_hours"].tolist() == list(range(1, 25))
 
 
-@pytest.mark.parametrize("chart", CHARTS.values(), ids=list(CHARTS))
-def test_every_heading_is_in_words(chart: Chart) -> None:
-    for column in chart.columns:
+@pytest.mark.parametrize("table", CHARTS_AND_TABLES.values(), ids=list(CHARTS_AND_TABLES))
+def test_every_heading_is_in_words(table: DataTable) -> None:
+    for column in table.columns:
         words = heading_of(column).replace("(", " ").replace(")", " ").lower().split()
         assert not {"mae", "rmse", "mse", "mape", "co2", "n", "q50", "r2", "gt", "json"} & set(words), column
         if column.endswith(("_g_per_kwh", "_percent", "_mw")):
@@ -261,25 +262,25 @@ def test_every_heading_is_in_words(chart: Chart) -> None:
 
 
 def test_the_numbers_of_a_column_have_equally_many_places(view: View, state: DataState) -> None:
-    table = grid(tables.EVALUATIONS, rows_of(tables.EVALUATIONS, view, state, {}))
-    formats = {column["field"]: column.get("valueFormatter", {}) for column in table.columnDefs}
+    shown = grid(tables.EVALUATIONS, rows_of(tables.EVALUATIONS, view, state, {}))
+    formats = {column["field"]: column.get("valueFormatter", {}) for column in shown.columnDefs}
     assert ",.1f" in formats["mae_g_per_kwh"]["function"]
     assert formats["n_hours"] == {}
     assert [decimals_of(name) for name in ("training_loss", "skill_persistence", "solar_mw")] == [3, 2, 0]
 
 
 @pytest.mark.parametrize(
-    ("chart", "first"),
+    ("table", "first"),
     [
         (forecast.FORECAST, ["hour_danish", "measured_g_per_kwh", "q50_g_per_kwh"]),
         (tables.EVALUATIONS, ["kind", "leads", "mae_g_per_kwh"]),
         (tables.MODELS, ["decision", "reason"]),
         (tables.FRESHNESS, ["dataset", "state"]),
     ],
-    ids=lambda value: value.key if isinstance(value, Chart) else "",
+    ids=lambda value: value.key if isinstance(value, DataTable) else "",
 )
-def test_a_table_begins_with_what_it_is_about(chart: Chart, first: list[str]) -> None:
-    assert ordered(chart, chart.columns)[: len(first)] == first
+def test_a_table_begins_with_what_it_is_about(table: DataTable, first: list[str]) -> None:
+    assert ordered(table, table.columns)[: len(first)] == first
 
 
 def test_danish_times_in_a_table_tell_the_repeated_hour_apart() -> None:
@@ -303,12 +304,12 @@ def test_a_fingerprint_changes_with_the_rows_and_with_what_stands_beside_them() 
     assert len({fingerprint(rows, "light"), *others}) == 6
 
 
-def test_live_and_later_persistence_are_marked_apart(view: View, state: DataState) -> None:
+def test_persistence_of_live_and_later_forecasts_has_different_marks(view: View, state: DataState) -> None:
     traces = drawn(training.MONTHLY, view, state)[1]
     marks = {(trace["name"], trace["marker"]["symbol"]) for trace in traces if "persistence" in trace["name"]}
     assert marks == {
         ("persistence on the same hours (issued live)", "x-thin-open"),
-        ("persistence on the same hours (issued later, as of then)", "cross-thin-open"),
+        ("persistence on the same hours (issued afterwards)", "cross-thin-open"),
     }
 
 

@@ -1,4 +1,4 @@
-"""Whose clock a snapshot is judged by, and what of it is late."""
+"""Which time is "now" for a snapshot, and which of its data are late."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from co2_dash.settings import Settings
 from tests.support import snapshot_data
 from tests.support.snapshot_data import NOW
 
-RequestedWindow = Callable[..., httpx.Client]
+MakeClient = Callable[..., httpx.Client]
 LATER = NOW + timedelta(hours=9)
 
 
@@ -25,7 +25,7 @@ def looked_at(home: Home, source: str, clock: datetime = LATER) -> DataState:
 
 @pytest.mark.parametrize("took", [timedelta(minutes=65), timedelta(hours=5)])
 def test_a_slow_live_run_ages_like_any_other(
-    asked: RequestedWindow, tmp_path: Path, archive_dir: Path, took: timedelta
+    asked: MakeClient, tmp_path: Path, archive_dir: Path, took: timedelta
 ) -> None:
     home = Home(tmp_path)
     snapshot_data.publish(home, archive_dir, published_at=NOW + took)
@@ -60,7 +60,7 @@ def test_only_recordings_and_simulations_of_another_time_are_replayed(
 
 @pytest.mark.parametrize(("source", "late"), [("live", True), ("simulator", True), ("archive", False)])
 def test_what_never_came_is_late_unless_the_source_does_not_have_it(
-    asked: RequestedWindow, tmp_path: Path, source: str, late: bool
+    asked: MakeClient, tmp_path: Path, source: str, late: bool
 ) -> None:
     home = Home(tmp_path)
     snapshot_data.publish_empty(home, source)

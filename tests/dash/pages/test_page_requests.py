@@ -1,4 +1,4 @@
-"""A page's own requests are answered; what no page sends is refused, and a failure stays a failure."""
+"""Requests of the pages are answered, malformed ones are refused, and our own failures are logged."""
 
 import copy
 import json
@@ -12,7 +12,7 @@ import pytest
 from co2_dash.api.page_requests import MOST_BYTES, PATH
 from co2_dash.app import Pages
 
-RequestedWindow = Callable[..., httpx.Client]
+MakeClient = Callable[..., httpx.Client]
 SCORED: dict[str, Any] = {
     "output": "scored.children",
     "outputs": {"id": "scored", "property": "children"},
@@ -75,12 +75,12 @@ def test_what_no_page_sends_is_refused(
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-def test_another_kind_of_content_or_too_much_of_it_is_refused(shared: httpx.Client) -> None:
+def test_another_content_type_or_too_much_content_is_refused(shared: httpx.Client) -> None:
     assert is_problem(shared.post(PATH, content=json.dumps(SCORED)), 400)
     assert is_problem(sent(shared, b" " * (MOST_BYTES + 1)), 413)
 
 
-def test_no_field_left_out_or_of_another_kind_is_a_failure_of_the_server(shared: httpx.Client) -> None:
+def test_a_missing_field_or_one_of_the_wrong_type_is_no_failure_of_the_server(shared: httpx.Client) -> None:
     dependencies = shared.get("/_dash-dependencies").json()
     answered = 0
     for callback in dependencies:
@@ -95,7 +95,7 @@ def test_no_field_left_out_or_of_another_kind_is_a_failure_of_the_server(shared:
 
 
 def request_of(callback: dict[str, Any]) -> dict[str, Any]:
-    """Return a request as a page could send it for a callback, its values left out."""
+    """Return a request for a callback as a page could send it, without values."""
 
     def named(part: dict[str, Any]) -> dict[str, Any]:
         identity = part["id"]
@@ -120,7 +120,7 @@ def request_of(callback: dict[str, Any]) -> dict[str, Any]:
 
 
 def spoilt(request: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return copies of a request, each with one field left out or of another kind."""
+    """Return copies of a request, each with one field missing or of the wrong type."""
     copies = []
     for name in request:
         copies += [{**copy.deepcopy(request), name: value} for value in (None, 7, "x", [], {}, [[]], [{}])]
@@ -133,8 +133,8 @@ def spoilt(request: dict[str, Any]) -> list[dict[str, Any]]:
     return copies
 
 
-def test_a_failure_of_ours_is_logged_and_told_as_one(
-    asked: RequestedWindow, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_our_own_failure_is_logged_and_answered_as_one(
+    asked: MakeClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_arguments: object) -> None:
         raise RuntimeError("a secret of the inside")

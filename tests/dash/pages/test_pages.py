@@ -1,4 +1,4 @@
-"""The pages in a browser: with data, without, in every state; nothing in the console."""
+"""The pages in a browser, with and without data, in every state, with no error in the console."""
 
 import csv
 import json
@@ -46,7 +46,7 @@ def site(home: Home) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def desktop(browser: Browser) -> Iterator[BrowserContext]:
-    """The context of most pages; what one has loaded the next finds in its cache."""
+    """The context of most pages, so that they share the browser's cache."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     yield context
     context.close()
@@ -54,8 +54,8 @@ def desktop(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def opened(browser: Browser, desktop: BrowserContext, home: Home, site: str) -> Iterator[Opened]:
-    """Open pages of a source, on a desktop unless told otherwise; none may complain."""
-    complaints: list[str] = []
+    """Open pages of a source, on a desktop unless ``look`` says otherwise; none may log an error."""
+    errors: list[str] = []
     pages: list[Page] = []
 
     def open_page(path: str, source: str = "live", address: str = site, **look: Any) -> Page:
@@ -64,10 +64,10 @@ def opened(browser: Browser, desktop: BrowserContext, home: Home, site: str) -> 
         page = context.new_page()
         pages.append(page)
         page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("pageerror", lambda error: errors.append(str(error)))
         page.on(
             "console",
-            lambda message: complaints.append(message.text) if message.type in GRAVE else None,
+            lambda message: errors.append(message.text) if message.type in GRAVE else None,
         )
         page.goto(address + path)
         return page
@@ -75,11 +75,11 @@ def opened(browser: Browser, desktop: BrowserContext, home: Home, site: str) -> 
     yield open_page
     for page in pages:
         page.close() if page.context is desktop else page.context.close()
-    assert complaints == []
+    assert errors == []
 
 
 def expect_charts(page: Page, number: int) -> None:
-    """Wait until every chart of the page is drawn, or words stand in its place."""
+    """Wait until every chart of the page is drawn, or a text is in its place."""
     charts = page.locator(".chart")
     expect(charts).to_have_count(number)
     for index in range(number):
@@ -89,7 +89,7 @@ def expect_charts(page: Page, number: int) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_stands_alone_with_its_title_charts_and_words(opened: Opened, path: str) -> None:
+def test_a_page_has_its_title_charts_and_texts(opened: Opened, path: str) -> None:
     page = opened(path)
     expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[path])
     expect(page).to_have_title(f"{PAGES[path]} · CO₂ in the socket")
@@ -105,7 +105,7 @@ def test_a_page_stands_alone_with_its_title_charts_and_words(opened: Opened, pat
 
 
 def walk(page: Page) -> Iterator[str]:
-    """Go through all pages by the navigation, each waited for until its charts stand."""
+    """Visit all pages through the navigation; yield each when its charts are drawn."""
     for path, name in PAGES.items():
         page.get_by_role("navigation").get_by_role("link", name=name).click()
         expect(page.get_by_role("heading", level=1)).to_have_text(name)
@@ -113,14 +113,14 @@ def walk(page: Page) -> Iterator[str]:
         yield path
 
 
-def test_an_empty_snapshot_is_said_in_plain_words_on_every_page(opened: Opened) -> None:
+def test_every_page_says_that_a_snapshot_is_empty(opened: Opened) -> None:
     page = opened("/", source="simulator")
     for _path in walk(page):
         expect(page.locator("#notice-simulated")).to_contain_text("None is real")
         expect(page.locator("#notice-empty")).to_contain_text("this page fills by itself")
         words = page.locator(".nothing").first
         expect(words).to_have_text(re.compile("yet|No forecast of this kind|No training curve"))
-        # Words take the room of words, not that of a chart.
+        # The text takes the height of a text, not that of a chart.
         expect(page.locator(".chart").first).to_be_hidden()
         box = words.bounding_box()
         assert box is not None
@@ -135,7 +135,7 @@ def test_before_anything_is_published_the_page_says_so(opened: Opened, tmp_path:
         page.close()
 
 
-def test_a_replay_is_told_apart_from_live(opened: Opened) -> None:
+def test_a_replay_is_not_shown_as_live(opened: Opened) -> None:
     page = opened("/emissions", source="archive")
     expect(page.locator("#origin")).to_have_text("Replay")
     expect(page).to_have_title("Replay · Last 24h emissions · CO₂ in the socket")
@@ -146,7 +146,7 @@ def test_a_replay_is_told_apart_from_live(opened: Opened) -> None:
     )
 
 
-def test_the_home_page_leads_with_the_number_and_names_what_is_degraded(opened: Opened) -> None:
+def test_the_home_page_shows_the_number_and_says_why_the_forecast_is_degraded(opened: Opened) -> None:
     page = opened("/")
     expect(page.locator("#origin")).to_have_text("Live")
     expect(page.locator("#notice-degraded")).to_contain_text("prices: none for tomorrow")
@@ -171,7 +171,7 @@ def test_the_cleanest_time_follows_length_and_deadline(opened: Opened) -> None:
     expect(page.locator("#window")).to_contain_text("80 % sure")
 
 
-def test_a_deadline_that_leaves_no_room_is_kept_and_said(opened: Opened) -> None:
+def test_a_deadline_that_is_too_early_is_kept_and_explained(opened: Opened) -> None:
     page = opened("/")
     deadline = page.get_by_role("textbox", name="and be done before")
     window = page.locator("#window")
@@ -181,7 +181,9 @@ def test_a_deadline_that_leaves_no_room_is_kept_and_said(opened: Opened) -> None
     expect(window).to_contain_text("before 19:00")
     page.get_by_role("textbox", name="Use power for").click()
     page.get_by_role("option", name="8 hours").click()
-    expect(window).to_contain_text("8 hours from now end after 19:00, so this is for the whole forecast.")
+    expect(window).to_contain_text(
+        "8 hours from now end after 19:00, so this advice is for the whole forecast."
+    )
     expect(window).to_contain_text("cleanest 8 hours before 14:00 tomorrow")
     expect(deadline).to_have_value("19:00")
     page.get_by_role("textbox", name="Use power for").click()
@@ -190,9 +192,9 @@ def test_a_deadline_that_leaves_no_room_is_kept_and_said(opened: Opened) -> None
     expect(window).not_to_contain_text("whole forecast")
 
 
-def test_a_chart_can_be_read_as_a_table_and_put_away_again(opened: Opened) -> None:
+def test_the_table_of_a_chart_can_be_opened_and_closed(opened: Opened) -> None:
     page = opened("/emissions")
-    section = page.get_by_role("region", name="What made it")
+    section = page.get_by_role("region", name="Production and exchange")
     assert page.locator('script[src*="dash_ag_grid"]').count() == 0
     section.get_by_role("button", name="Read as table").click()
     expect(section.locator(".ag-row").first).to_contain_text("2024-05-31")
@@ -223,18 +225,18 @@ def test_a_chart_can_be_downloaded_and_the_file_names_its_source(opened: Opened)
 
 def test_predictions_follow_the_lead_and_kind_chosen(opened: Opened) -> None:
     page = opened("/predictions")
-    outcomes = page.get_by_role("region", name="What was forecast, and what came true").locator(".chart")
+    outcomes = page.get_by_role("region", name="What was forecast, and what was measured").locator(".chart")
     expect(outcomes).to_have_attribute("aria-label", re.compile("Chart of 2[0-9]{3} forecast values"))
     page.get_by_role("textbox", name="Lead").click()
     page.get_by_role("option", name="3 h ahead", exact=True).click()
     expect(outcomes).to_have_attribute("aria-label", re.compile("Chart of 1[0-9]{2} forecast values"))
     page.get_by_role("textbox", name="Forecasts").click()
-    page.get_by_role("option", name="Issued later, as of then").click()
+    page.get_by_role("option", name="Issued afterwards", exact=True).click()
     expect(outcomes).to_have_attribute("aria-label", re.compile("No forecast of this kind"))
     expect(outcomes).to_be_hidden()
     page.get_by_role("textbox", name="Forecasts").click()
     page.get_by_role("option", name="Issued live").click()
-    # A chart that comes back from behind its words is as wide as it was.
+    # A chart that is shown again after the text is as wide as before.
     drawn = outcomes.locator(".main-svg").first
     expect(drawn).to_be_visible()
     width = (outcomes.bounding_box() or {})["width"]
@@ -292,7 +294,7 @@ def test_no_page_is_wider_than_a_phone(opened: Opened) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") == 375, path
 
 
-def test_a_phone_shows_whose_data_they_are_however_far_one_scrolls(opened: Opened) -> None:
+def test_a_phone_shows_the_source_of_the_data_when_scrolled(opened: Opened) -> None:
     page = opened(
         "/",
         source="simulator",
@@ -305,7 +307,7 @@ def test_a_phone_shows_whose_data_they_are_however_far_one_scrolls(opened: Opene
         expect(page.locator("#origin")).to_have_text("Simulated")
         expect(page.locator("#origin")).to_be_in_viewport()
         expect(page).to_have_title(re.compile("^Simulated · "))
-        # The name stays on one line beside it.
+        # The name beside it stays on one line.
         assert (page.locator(".brand").bounding_box() or {})["height"] < 40, path
 
 
@@ -322,9 +324,9 @@ def test_a_table_on_a_phone_shows_when_what_was_measured_and_what_was_forecast(o
         assert box["x"] + box["width"] <= table["x"] + table["width"]
 
 
-# For all words on a page: how far their colour stands out from what lies behind, against what WCAG 2.2
-# asks of words of their size (1.4.3). Words of charts are held in `test_dash_words`.
-FAINT_WORDS = """() => {
+# The texts of a page whose colour has less contrast with the background than WCAG 2.2 (1.4.3) asks for
+# their size. The texts of charts are tested in `test_words`.
+FAINT_TEXTS = """() => {
     const parts = c => c.match(/[\\d.]+/g).map((v, i) => v * (c.startsWith('color') && i < 3 ? 255 : 1));
     const over = (top, under) => {
         const a = top.length > 3 ? top[3] : 1;
@@ -356,13 +358,13 @@ FAINT_WORDS = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_words_can_be_read_on_what_lies_behind_them(opened: Opened, scheme: str) -> None:
+def test_all_texts_stand_out_from_the_background(opened: Opened, scheme: str) -> None:
     page = opened("/", color_scheme=scheme, reduced_motion="reduce")
     for path in walk(page):
         expect(page.locator(".nav-link[data-active]")).to_have_text(PAGES[path])
         if path == "/models":
             expect(page.locator(".table .ag-row").first).to_be_visible()
-        assert page.evaluate(FAINT_WORDS) == [], path
+        assert page.evaluate(FAINT_TEXTS) == [], path
 
 
 def test_only_what_has_changed_is_drawn_again(opened: Opened) -> None:
@@ -381,7 +383,7 @@ def test_only_what_has_changed_is_drawn_again(opened: Opened) -> None:
     )
 
     def answered(part: str, chart: str) -> Callable[[Response], bool]:
-        """Recognize the answer to what asks for a part of a chart."""
+        """Recognize the answer to a request for a part of a chart."""
         identity = json.dumps({"chart": chart, "type": part}, separators=(",", ":"))
         return lambda answer: identity in (answer.request.post_data or "").partition('"inputs"')[0]
 
@@ -390,7 +392,7 @@ def test_only_what_has_changed_is_drawn_again(opened: Opened) -> None:
         page.expect_response(answered("figure", "production")) as second,
         page.expect_response(answered("table", "intensity")) as listed,
     ):
-        # The token of a snapshot with the same measurements.
+        # As after a new snapshot with the same measurements.
         page.evaluate("window.dash_clientside.set_props('data-token', {data: 'another'})")
     assert [answer.value.json()["response"] for answer in (first, second, listed)] == [{}, {}, {}]
     assert page.evaluate("window.drawn") == 0
@@ -464,7 +466,7 @@ def test_a_new_snapshot_is_shown_while_a_run_is_writing_and_the_zoom_stays(
         later = timedelta(hours=5)
         snapshot_data.publish(home, archive_dir, now=snapshot_data.NOW + later)
         clock[0] += later
-        # A run has begun to write again: it holds the database from here on.
+        # A run has begun to write again: it has the database open from here on.
         with Warehouse(home.source("live").database, "live").open_transaction():
             # What the timer does every 30 seconds.
             page.evaluate("window.dash_clientside.set_props('poll', {n_intervals: 1})")

@@ -1,4 +1,4 @@
-"""Words, times and the scale: what a reader is told in every state."""
+"""The texts, times and colours that a reader sees in every state."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ def named(state: DataState) -> list[str]:
     return [notice.name for notice in notices(state)]
 
 
-def test_live_and_fresh_data_need_no_words() -> None:
+def test_live_and_fresh_data_need_no_notice() -> None:
     assert named(GOOD) == []
     assert origin(GOOD) == "Live"
     assert GOOD.ready
@@ -57,7 +57,7 @@ def test_live_and_fresh_data_need_no_words() -> None:
         ),
     ],
 )
-def test_every_state_has_its_own_words(changes: dict[str, object], names: list[str], badge: str) -> None:
+def test_every_state_has_its_own_notice(changes: dict[str, object], names: list[str], badge: str) -> None:
     state = replace(GOOD, **changes)  # type: ignore[arg-type]
     assert named(state) == names
     assert origin(state) == badge
@@ -93,7 +93,7 @@ def test_the_day_is_named_where_it_is_not_the_danish_today() -> None:
 @pytest.mark.parametrize(
     ("minutes", "words"), [(0, "0 min"), (89, "89 min"), (90, "2 h"), (47 * 60, "47 h"), (72 * 60, "3 days")]
 )
-def test_spans_are_said_in_one_unit(minutes: int, words: str) -> None:
+def test_durations_are_in_one_unit(minutes: int, words: str) -> None:
     assert span(timedelta(minutes=minutes)) == words
 
 
@@ -167,7 +167,7 @@ def test_text_and_lines_of_charts_stand_out(ink: Ink) -> None:
 
 @pytest.mark.parametrize("ink", INKS.values(), ids=list(INKS))
 def test_the_bands_stand_out_from_one_another_and_the_ground(ink: Ink) -> None:
-    # No line of text: enough to see where one ends. The lines within are held to the ground above.
+    # The bands have no text, so it is enough that their ends are visible. The lines are tested above.
     for outer, inner in pairwise((ink.ground, *ink.bands)):
         assert contrast(outer, inner) >= 1.2
     assert contrast(ink.forecast, ink.bands[-1]) >= 2.5

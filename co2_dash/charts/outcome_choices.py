@@ -1,0 +1,48 @@
+"""What a reader can choose on the page of past forecasts: the period, the kind of forecast, the lead."""
+
+from datetime import datetime, timedelta
+
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, ForecastKind
+from co2_dash.charts.chart import Options
+from co2_dash.data import queries
+from co2_dash.data.snapshot_store import View
+from co2_dash.data.state import DataState
+
+PERIODS = {"7 d": 7, "30 d": 30, "90 d": 90, "1 y": 365}
+DEFAULT_PERIOD = "30 d"
+ALL_LEADS = "all"
+KINDS: dict[str, str] = {
+    ForecastKind.LIVE: "Issued live",
+    ForecastKind.HINDCAST: "Issued afterwards",
+    ForecastKind.BACKFILL: "Issued afterwards, by a model of that time",
+}
+NO_OUTCOMES = "No forecast of this kind can be compared with measurements of this period yet."
+# With fewer live hours than these, hindcasts are shown first if there are more of them.
+ENOUGH_HOURS = 24
+
+
+def default_kind(scored: dict[str, int]) -> ForecastKind:
+    """Return the kind to show first, given how many hours of each kind have been scored."""
+    live, hindcast = scored.get(ForecastKind.LIVE, 0), scored.get(ForecastKind.HINDCAST, 0)
+    return ForecastKind.HINDCAST if live < ENOUGH_HOURS and hindcast > live else ForecastKind.LIVE
+
+
+def chosen_lead(options: Options) -> int | None:
+    """Return the chosen lead in hours; None for all of them, and for anything unknown."""
+    text = str(options.get("lead", ALL_LEADS))
+    return int(text) if text.isdecimal() and 1 <= int(text) <= HORIZON_HOURS else None
+
+
+def chosen_outcomes(view: View, state: DataState, options: Options) -> tuple[str, datetime, datetime]:
+    """Return the chosen kind of forecast, and the first and the last time of the chosen period."""
+    kind = str(options.get("kind"))
+    if kind not in KINDS:
+        kind = default_kind(queries.scored_hours(view, state.area.name)).value
+    days = PERIODS.get(str(options.get("period")), PERIODS[DEFAULT_PERIOD])
+    end = state.measured_until_utc or state.now_utc
+    return kind, end - timedelta(days=days), end
+
+
+def zoom_key(name: str, options: Options) -> str:
+    """Return the key of a figure's zoom: another period or kind is another figure."""
+    return f"{name}-{options.get('period')}-{options.get('kind')}"
