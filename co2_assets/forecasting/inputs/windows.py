@@ -4,7 +4,7 @@ Training, backtest and production all come through `build_windows`. Missing valu
 the network's own input layer turns them into neutral values and marks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -32,6 +32,8 @@ from co2_assets.forecasting.inputs.known_data import KnownData
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Integers = NDArray[np.int64]
+# By the name of an input: its values, which broadcast to (N, hours).
+Values = dict[str, Singles | Floats]
 
 PAST_HOURS: Final = 24
 # How far back a measured value may lie and still serve as the last one.
@@ -53,6 +55,8 @@ PROGNOSIS_FEED: Final = "co2_emission_prognosis"
 # Known whatever is down.
 CALENDAR: Final = "calendar"
 MASKABLE_FEEDS: Final = (WIND_SOLAR_FEED, PRICES_FEED, PROGNOSIS_FEED)
+# Windows that are put in order at a time.
+_ROWS_AT_A_TIME: Final = 64
 
 # The day of the year is not shown: with one or two years to learn from, it mostly tells a network
 # which weeks it is looking at, which is learning by heart. The sun's elevation tells the season.
@@ -189,43 +193,69 @@ def build_windows(
     last_value = recent[usable][np.arange(len(age)), age - measurements_late_hours]
 
     past_hours = issue_hours[:, None] + np.arange(-PAST_HOURS, 0)
-    past = _past(data, past_hours, newest)
     coming_hours = issue_hours[:, None] + np.arange(HORIZON_HOURS)
-    future = _future(data, coming_hours, instants, newest, past, last_value, age)
+    past: Values = {}
+    future: Values = {}
+    if len(issue_hours):
+        past = _past(data, past_hours, newest)
+        future = _future(data, coming_hours, instants, newest, past, last_value, age)
     target = data.measured_at(coming_hours)[..., MEASURED.index(CO2)]
     return Windows(
         issue_hours,
-        past,
-        future,
+        _in_order(past_inputs(data.area), past, past_hours.shape),
+        _in_order(future_inputs(data.area), future, coming_hours.shape),
         last_value.astype(np.float32),
         age.astype(np.float32),
         target.astype(np.float32),
     )
 
 
-def _past(data: KnownData, hours: Integers, newest: Integers) -> Singles:
-    """Engineered features of ``hours`` with the forecasts' errors; nothing measured after ``newest``."""
-    inputs = past_inputs(data.area)
-    if not hours.size:
-        return np.empty((*hours.shape, len(inputs)), np.float32)
+def _in_order(inputs: Sequence[Input], values: Values, shape: tuple[int, ...]) -> Singles:
+    """Return ``values``, each broadcast to ``shape``, in the order of ``inputs``: (*shape, len(inputs)).
+
+    ValueError names the inputs that are declared and not given, or given and not declared. With no
+    issue times there are no values to ask for.
+    """
+    array = np.empty((*shape, len(inputs)), np.float32)
+    if not array.size:
+        return array
+    declared = [i.name for i in inputs]
+    missing = [name for name in declared if name not in values]
+    unknown = [name for name in values if name not in declared]
+    if missing or unknown:
+        raise ValueError(
+            f"declared inputs without values: {', '.join(missing) or 'none'}; "
+            f"values of inputs that are not declared: {', '.join(unknown) or 'none'}"
+        )
+    blocks = [np.broadcast_to(values[name], shape) for name in declared]
+    # Some windows at a time, so that what is written stays in the processor's cache.
+    for first in range(0, shape[0], _ROWS_AT_A_TIME):
+        rows = slice(first, first + _ROWS_AT_A_TIME)
+        for position, block in enumerate(blocks):
+            array[rows, :, position] = block[rows]
+    return array
+
+
+def _past(data: KnownData, hours: Integers, newest: Integers) -> Values:
+    """Values of `past_inputs` for ``hours``, by name; nothing measured after ``newest``."""
     features = features_of(data)
-    errors = {
-        f"{forecast}_error": features[measured] - features[forecast]
-        for measured, forecast in zip(WIND_SOLAR_MEASURED, WIND_SOLAR_FORECAST, strict=True)
-    }
-    errors[f"{PROGNOSIS}_error"] = features[CO2] - features[PROGNOSIS]
-    columns = pd.concat([features, pd.DataFrame(errors)], axis=1)[[i.name for i in inputs]]
+    prices = (price_column(zone) for zone in data.area.prices)
+    names = (*MEASURED, *ROLLING_COLUMNS, *WIND_SOLAR_FORECAST, *prices, PROGNOSIS)
+    series = {name: features[name] for name in names}
+    for measured, forecast in zip(WIND_SOLAR_MEASURED, WIND_SOLAR_FORECAST, strict=True):
+        series[f"{forecast}_error"] = features[measured] - features[forecast]
+    series[f"{PROGNOSIS}_error"] = features[CO2] - features[PROGNOSIS]
+    # The last row is the one of every hour of which nothing is known.
+    table = np.full((len(features) + 1, len(series)), np.nan, np.float32)
+    table[:-1] = pd.DataFrame(series).to_numpy(np.float32)
     first, last = int(hours.min()), int(hours.max())
-    axis = np.full((last - first + 1, len(inputs)), np.nan, np.float32)
+    row_of = np.full(last - first + 1, len(features))
     at = hours_since_epoch(features["hour_utc"]) - first
-    inside = (at >= 0) & (at < len(axis))
-    axis[at[inside]] = columns.to_numpy(np.float32)[inside]
-    past = axis[hours - first]
-    past[hours > newest[:, None]] = np.nan
+    inside = (at >= 0) & (at < len(row_of))
+    row_of[at[inside]] = np.flatnonzero(inside)
+    rows = np.where(hours <= newest[:, None], row_of[hours - first], len(features))
     # The calendar of an hour that was not measured is known all the same.
-    is_calendar = [n for n, i in enumerate(inputs) if i.feed == CALENDAR]
-    past[..., is_calendar] = _calendar(hours)
-    return past
+    return {**_named(series, table[rows]), **_named(_CALENDAR_INPUTS, _calendar(hours))}
 
 
 def _future(
@@ -233,66 +263,65 @@ def _future(
     hours: Integers,
     instants: Integers,
     newest: Integers,
-    past: Singles,
+    past: Values,
     last_value: Floats,
     age: Integers,
-) -> Singles:
-    """What is known of the coming ``hours`` at ``instants``, and how it differs from now."""
-    inputs = future_inputs(data.area)
-    if not hours.size:
-        return np.empty((*hours.shape, len(inputs)), np.float32)
-    last_hour = hours[:, 0] - 1 - age
-    known_at = instants[:, None]
-    measured_now = data.measured_at(last_hour)[:, [MEASURED.index(name) for name in WIND_SOLAR_MEASURED]]
+) -> Values:
+    """Values of `future_inputs` by name: what is known of the coming ``hours`` at ``instants``, and how it
+    differs from now."""
+    last = last_value[:, None]
     day_before = data.measured_at(hours - 24)[..., MEASURED.index(CO2)]
     day_before = np.where(hours - 24 <= newest[:, None], day_before, np.nan)
+    co2 = _newest_hours(past[CO2], age)
+    values: Values = {
+        **_named(_CALENDAR_INPUTS, _calendar(hours)),
+        "lead": np.arange(1.0, HORIZON_HOURS + 1)[None],
+        "age_of_last_value": age[:, None].astype(np.float64),
+        "last_value": last,
+        "day_before_change": day_before - last,
+    }
+    values |= {f"change_over_{ago}h": co2[:, :1] - co2[:, ago, None] for ago in CHANGE_HOURS}
+    for name in POWERS:
+        power = _newest_hours(past[name], age)
+        values[f"{name}_now"] = power[:, :1]
+        values[f"{name}_change_over_1h"] = power[:, :1] - power[:, 1:2]
+    for name in (error for errors in _ERRORS.values() for error in errors):
+        values |= _summaries(name, _newest_hours(past[name], age))
+
+    last_hour = hours[:, 0] - 1 - age
+    known_at = instants[:, None]
     # One hour more on either side, for the slopes.
     around = np.concatenate([hours[:, :1] - 1, hours, hours[:, -1:] + 1], axis=1)
-    wind_solar, wind_solar_slopes = _with_slopes(data.wind_solar_at(around, known_at))
-    prices, price_slopes = _with_slopes(data.prices_at(around, known_at))
-    prognosis, prognosis_slopes = _with_slopes(data.prognosis_at(around, known_at)[..., None])
-    prices_now = data.prices_at(last_hour[:, None], known_at)
-    last = last_value[:, None, None]
-    newest_hours = _newest_hours(past, age)
-    names = [i.name for i in past_inputs(data.area)]
-    co2 = newest_hours[..., names.index(CO2)]
-    powers = newest_hours[..., [names.index(name) for name in POWERS]]
-    errors = {
-        feed: _summaries(newest_hours[..., [names.index(name) for name in own]])
-        for feed, own in _ERRORS.items()
-    }
-    blocks = (
-        _calendar(hours),
-        np.arange(1.0, HORIZON_HOURS + 1)[:, None],
-        age[:, None, None],
-        last,
-        day_before[..., None] - last,
-        co2[:, None, :1] - co2[:, None, CHANGE_HOURS],
-        powers[:, None, 0],
-        powers[:, None, 0] - powers[:, None, 1],
-        wind_solar,
-        wind_solar - measured_now[:, None],
-        wind_solar_slopes,
-        errors[WIND_SOLAR_FEED][:, None],
-        prices,
-        prices - prices_now,
-        price_slopes,
-        prognosis,
-        prognosis - last,
-        prognosis_slopes,
-        errors[PROGNOSIS_FEED][:, None],
-    )
-    spread = [np.broadcast_to(block, (*hours.shape, block.shape[-1])) for block in blocks]
-    return np.concatenate(spread, axis=-1, dtype=np.float32)
+    prices = [price_column(zone) for zone in data.area.prices]
+    measured_now = data.measured_at(last_hour)[:, [MEASURED.index(name) for name in WIND_SOLAR_MEASURED]]
+    prices_now = data.prices_at(last_hour[:, None], known_at)[:, 0]
+    for names, forecasts, now in (
+        (WIND_SOLAR_FORECAST, data.wind_solar_at(around, known_at), measured_now),
+        (prices, data.prices_at(around, known_at), prices_now),
+        ((PROGNOSIS,), data.prognosis_at(around, known_at)[..., None], last),
+    ):
+        for number, name in enumerate(names):
+            values |= _ahead(name, forecasts[..., number], now[:, number, None])
+    return values
 
 
-def _with_slopes(around: Floats) -> tuple[Floats, Floats]:
-    """Values of the hours and their differences from the hours before and after.
+def _named(names: Iterable[str], values: Singles) -> Values:
+    """The columns of ``values`` (..., len(names)) by name."""
+    return dict(zip(names, np.moveaxis(values, -1, 0), strict=True))
 
-    (N, 1 + hours + 1, width) to (N, hours, width) and (N, hours, 2 * width).
+
+def _ahead(name: str, around: Floats, now: Floats) -> Values:
+    """A forecast of the coming hours, its difference from ``now`` (N, 1), and its slopes.
+
+    ``around`` (N, 1 + hours + 1) has an hour more on either side; the values are (N, hours).
     """
     steps = np.diff(around, axis=1)
-    return around[:, 1:-1], np.concatenate([steps[:, :-1], steps[:, 1:]], axis=-1)
+    return {
+        name: around[:, 1:-1],
+        f"{name}_change": around[:, 1:-1] - now,
+        f"{name}_from_hour_before": steps[:, :-1],
+        f"{name}_to_hour_after": steps[:, 1:],
+    }
 
 
 def _calendar(hours: Integers) -> Singles:
@@ -302,17 +331,21 @@ def _calendar(hours: Integers) -> Singles:
     return table.astype(np.float32)[hours - first]
 
 
-def _newest_hours(past: Singles, age: Integers) -> Floats:
-    """The last measured hour of each window and those before it, newest first: (N, 1 + 3, width)."""
+def _newest_hours(past: Singles | Floats, age: Integers) -> Floats:
+    """The last measured hour of each window and those before it, newest first: (N, 1 + 3)."""
     rows = PAST_HOURS - 1 - age[:, None] - np.arange(1 + max(*CHANGE_HOURS, TREND_HOURS))
-    newest = np.take_along_axis(past, np.maximum(rows, 0)[..., None], axis=1).astype(np.float64)
+    newest = np.take_along_axis(past, np.maximum(rows, 0), axis=1).astype(np.float64)
     newest[rows < 0] = np.nan
     return newest
 
 
-def _summaries(errors: Floats) -> Floats:
-    """Mean of the last errors, newest error, its change; (N, hours, forecasts) to (N, 3 * forecasts)."""
+def _summaries(name: str, errors: Floats) -> Values:
+    """Mean of the last errors, newest error, its change, each (N, 1), from ``errors`` (N, hours)."""
     recent = errors[:, :ERROR_HOURS]
     count = (~np.isnan(recent)).sum(axis=1)
     mean = np.where(count > 0, np.nansum(recent, axis=1) / np.maximum(count, 1), np.nan)
-    return np.concatenate([mean, errors[:, 0], errors[:, 0] - errors[:, TREND_HOURS]], axis=-1)
+    return {
+        f"{name}_mean": mean[:, None],
+        f"{name}_now": errors[:, :1],
+        f"{name}_trend": errors[:, :1] - errors[:, TREND_HOURS, None],
+    }

@@ -1,0 +1,147 @@
+"""The order of the network's inputs: weights trained before depend on it."""
+
+from datetime import datetime
+
+import numpy as np
+import pytest
+
+from co2_assets.contracts.areas import DENMARK, Area
+from co2_assets.contracts.forecast_spec import CO2, HORIZON_HOURS, MEASURED
+from co2_assets.contracts.time import hour_of
+from co2_assets.forecasting.inputs import windows as module
+from co2_assets.forecasting.inputs.calendar import calendar
+from co2_assets.forecasting.inputs.features import features_of
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.inputs.windows import Input, build_windows, future_inputs, past_inputs
+
+ISSUE = hour_of(datetime(2024, 3, 12, 9))
+POWERS = (
+    "production_ge_100_mw",
+    "production_lt_100_mw",
+    "solar_mw",
+    "offshore_wind_mw",
+    "onshore_wind_mw",
+    "net_exchange_mw",
+)
+CALENDAR = ("hour_sin", "hour_cos", "weekday_sin", "weekday_cos", "is_holiday", "solar_elevation_sin")
+WIND_SOLAR = ("offshore_wind_forecast_mw", "onshore_wind_forecast_mw", "solar_forecast_mw")
+PRICES = tuple(f"price_{zone}_eur_per_mwh" for zone in ("dk1", "dk2", "de", "no2", "se3", "se4"))
+PROGNOSIS = ("prognosis_g_per_kwh",)
+SLOPES = ("from_hour_before", "to_hour_after")
+ERROR_SUMMARIES = ("error_mean", "error_now", "error_trend")
+PAST = (
+    "co2_g_per_kwh",
+    *POWERS,
+    "co2_rolling_mean_6h_g_per_kwh",
+    "co2_rolling_std_6h_g_per_kwh",
+    "co2_rolling_mean_12h_g_per_kwh",
+    "co2_rolling_std_12h_g_per_kwh",
+    *CALENDAR,
+    *WIND_SOLAR,
+    *(f"{name}_error" for name in WIND_SOLAR),
+    *PRICES,
+    *PROGNOSIS,
+    "prognosis_g_per_kwh_error",
+)
+FUTURE = (
+    *CALENDAR,
+    "lead",
+    "age_of_last_value",
+    "last_value",
+    "day_before_change",
+    "change_over_1h",
+    "change_over_2h",
+    "change_over_3h",
+    *(f"{name}_now" for name in POWERS),
+    *(f"{name}_change_over_1h" for name in POWERS),
+    *WIND_SOLAR,
+    *(f"{name}_change" for name in WIND_SOLAR),
+    *(f"{name}_{slope}" for slope in SLOPES for name in WIND_SOLAR),
+    *(f"{name}_{summary}" for summary in ERROR_SUMMARIES for name in WIND_SOLAR),
+    *PRICES,
+    *(f"{name}_change" for name in PRICES),
+    *(f"{name}_{slope}" for slope in SLOPES for name in PRICES),
+    *PROGNOSIS,
+    "prognosis_g_per_kwh_change",
+    *(f"prognosis_g_per_kwh_{slope}" for slope in SLOPES),
+    *(f"prognosis_g_per_kwh_{summary}" for summary in ERROR_SUMMARIES),
+)
+
+
+def test_the_names_stand_in_the_order_that_stored_models_have() -> None:
+    assert tuple(i.name for i in past_inputs(DENMARK)) == PAST
+    assert tuple(i.name for i in future_inputs(DENMARK)) == FUTURE
+
+
+def test_each_column_of_the_arrays_holds_the_input_of_its_place(data: KnownData) -> None:
+    windows = build_windows(data, np.array([ISSUE]))
+    rows = features_of(data).set_index("hour_utc").iloc[: ISSUE - data.first_hour].tail(24)
+    error = rows[["offshore_wind_mw", "onshore_wind_mw", "solar_mw"]].to_numpy() - rows[list(WIND_SOLAR)]
+    prognosis_error = (rows[CO2] - rows[PROGNOSIS[0]]).to_numpy()[:, None]
+    past = [
+        rows[list(PAST[: PAST.index(WIND_SOLAR[-1]) + 1])].astype(np.float64),
+        error,
+        rows[list(PRICES)],
+        rows[list(PROGNOSIS)],
+        prognosis_error,
+    ]
+    assert windows.past.dtype == np.float32
+    np.testing.assert_array_equal(windows.past[0], np.concatenate(past, axis=1, dtype=np.float32))
+
+    def summaries(errors: np.ndarray) -> np.ndarray:
+        single = errors.astype(np.float32).astype(np.float64)
+        return np.concatenate([single[-3:].mean(axis=0), single[-1], single[-1] - single[-3]])
+
+    hours = ISSUE + np.arange(-1, HORIZON_HOURS + 1)
+    at = np.array(ISSUE * 3600)
+    last = rows[CO2].iloc[-1]
+    powers = rows[list(POWERS)].to_numpy(np.float32).astype(np.float64)
+    co2 = rows[CO2].to_numpy(np.float32).astype(np.float64)
+    day_before = data.measured_at(hours[1:-1] - 24)[:, MEASURED.index(CO2)]
+    is_shown = [position for position, name in enumerate(module.CALENDAR_COLUMNS) if name in CALENDAR]
+    blocks = [
+        calendar(hours[1:-1])[:, is_shown],
+        np.arange(1, HORIZON_HOURS + 1)[:, None],
+        [0.0],
+        [last],
+        day_before[:, None] - last,
+        co2[-1] - co2[[-2, -3, -4]],
+        powers[-1],
+        powers[-1] - powers[-2],
+    ]
+    forecasts = (
+        (data.wind_solar_at(hours, at), rows[["offshore_wind_mw", "onshore_wind_mw", "solar_mw"]].iloc[-1]),
+        (data.prices_at(hours, at), data.prices_at(hours[0], at)),
+        (data.prognosis_at(hours, at)[:, None], [last]),
+    )
+    for (around, now), errors in zip(forecasts, (error.to_numpy(), None, prognosis_error), strict=True):
+        steps = np.diff(around, axis=0)
+        blocks += [around[1:-1], around[1:-1] - np.asarray(now), steps[:-1], steps[1:]]
+        blocks += [] if errors is None else [summaries(errors)]
+    spread = [np.broadcast_to(block, (HORIZON_HOURS, np.shape(block)[-1])) for block in blocks]
+    assert windows.future.dtype == np.float32
+    np.testing.assert_array_equal(windows.future[0], np.concatenate(spread, axis=1, dtype=np.float32))
+
+
+@pytest.mark.parametrize("inputs", ["past_inputs", "future_inputs"])
+def test_an_input_that_is_only_declared_is_named(
+    data: KnownData, monkeypatch: pytest.MonkeyPatch, inputs: str
+) -> None:
+    declared = getattr(module, inputs)
+
+    def more(area: Area) -> tuple[Input, ...]:
+        return (*declared(area), Input("moonlight", module.CALENDAR))
+
+    monkeypatch.setattr(module, inputs, more)
+    with pytest.raises(ValueError, match=r"without values: moonlight; .* not declared: none$"):
+        build_windows(data, np.array([ISSUE]))
+
+
+@pytest.mark.parametrize(("inputs", "name"), [("past_inputs", CO2), ("future_inputs", "lead")])
+def test_an_input_that_is_not_declared_is_named(
+    data: KnownData, monkeypatch: pytest.MonkeyPatch, inputs: str, name: str
+) -> None:
+    declared = getattr(module, inputs)
+    monkeypatch.setattr(module, inputs, lambda area: tuple(i for i in declared(area) if i.name != name))
+    with pytest.raises(ValueError, match=f"without values: none; .* not declared: {name}$"):
+        build_windows(data, np.array([ISSUE]))
