@@ -18,15 +18,20 @@ from co2_assets.defs.run_log import console_logger
 from co2_assets.settings import Settings
 
 
-def build_definitions(settings: Settings) -> dg.Definitions:
-    """Return the pipeline's definitions; ``settings`` are the defaults of the resource."""
+def build_definitions(
+    settings: Settings, resource: type[PipelineResource] = PipelineResource
+) -> dg.Definitions:
+    """Return the pipeline's definitions; ``settings`` are the defaults of the resource.
+
+    ``resource`` names the forecaster: a subclass may name another one.
+    """
     return dg.Definitions(
         assets=all_assets,
         asset_checks=all_checks,
         jobs=[six_hour_tick, retrain, deepen_history, backfill],
         schedules=[six_hour_schedule, deepen_history_schedule],
         sensors=[retraining_sensor],
-        resources={"pipeline": PipelineResource.from_settings(settings)},
+        resources={"pipeline": resource.from_settings(settings)},
         loggers={"console": console_logger},
         executor=dg.in_process_executor,
     )

@@ -185,7 +185,7 @@ def backfill_op(
     context: dg.OpExecutionContext, config: BackfillConfig, pipeline: dg.ResourceParam[Run]
 ) -> None:
     """Train on what was known at the beginning, forecast at every mark since, score, and log the scores."""
-    from co2_assets.forecasting.network.splits import TooLittleDataError
+    from co2_assets.forecasting.forecaster import TooLittleDataError
     from co2_assets.pipeline.backfill import BackfillError, score_the_past
 
     try:

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import dagster as dg
 from pydantic import Field
 
 from co2_assets.contracts.time import utc_now
+from co2_assets.forecasting.forecaster import Forecaster
 from co2_assets.pipeline.quiet_exit import silence_library_reports
-from co2_assets.pipeline.run import Run, open_run
+from co2_assets.pipeline.run import DEFAULT_FORECASTER, Run, open_run
 from co2_assets.settings import MAXIMUM_HISTORY_DAYS, MINIMUM_HISTORY_DAYS, Settings, parse_instant
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,9 @@ class PipelineResource(dg.ConfigurableResource[Run]):
     Its key is ``pipeline``, and so is the parameter of the assets that take it. The key must not change:
     operators' run configurations name it. Inside the code the opened object is called ``run``.
     """
+
+    # What trains and loads the models. To change it, give `build_definitions` a subclass with another one.
+    forecaster: ClassVar[Forecaster] = DEFAULT_FORECASTER
 
     # The defaults are None, so that a run configuration that sets one field keeps the home and the
     # source of the environment.
@@ -79,7 +83,7 @@ class PipelineResource(dg.ConfigurableResource[Run]):
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Run]:
         """Yield the opened run; at its end, publish what was committed unless a step has published it."""
-        with open_run(self.settings()) as run:
+        with open_run(self.settings(), forecaster=self.forecaster) as run:
             if context.log:
                 context.log.info(
                     f"Source {run.folder.label}, clock {run.now:%Y-%m-%d %H:%M} UTC, home {run.folder.root}"

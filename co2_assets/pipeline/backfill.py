@@ -8,20 +8,20 @@ backfill that was stopped goes on where it was.
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from co2_assets.contracts.forecast_spec import MARK, ForecastKind
 from co2_assets.contracts.tables import MODEL_EVALUATIONS, MODEL_TABLE, PREDICTIONS
+from co2_assets.forecasting.forecaster import Model, ModelFileError
+from co2_assets.forecasting.issue.forecast import NoForecastError, history_needed, issue_forecasts
+from co2_assets.forecasting.score.comparison import Verdict
+from co2_assets.pipeline.champions import record_models, train_challenger
 from co2_assets.pipeline.evaluation import evaluation_rows
-from co2_assets.pipeline.forecast_inputs import HISTORY_NEEDED, read_known_data
+from co2_assets.pipeline.forecast_inputs import read_known_data
 from co2_assets.pipeline.hourly import BEGINNING
 from co2_assets.pipeline.retraining import BACKFILL_TRIGGER
 from co2_assets.pipeline.run import Run
-
-if TYPE_CHECKING:
-    from co2_assets.forecasting.network.trained_model import TrainedModel
 
 logger = logging.getLogger(__name__)
 
@@ -88,18 +88,15 @@ def _models_as_of(
     sizes: Mapping[str, int],
     seed: int | None,
     log: logging.Logger,
-) -> "Sequence[TrainedModel]":
+) -> Sequence[Model]:
     """Return the models that an earlier backfill trained as of ``start``, or train them."""
-    from co2_assets.forecasting.network.trained_model import TrainingConfig
-    from co2_assets.forecasting.score.comparison import Verdict
-    from co2_assets.pipeline.champions import record_models, train_challenger
-
     since = BEGINNING if window_days is None else start - timedelta(days=window_days)
-    wanted = TrainingConfig(test_share=0.0, **sizes), run.seed if seed is None else seed
+    wanted_seed = run.seed if seed is None else seed
     held = _trained_before(run, start, log)
     if held:
         first = held[0]
-        if (first.config, first.seed) == wanted and first.record.data_from >= since:
+        is_same = run.forecaster.was_trained_so(first, sizes=sizes, with_test=False)
+        if is_same and first.seed == wanted_seed and first.record.data_from >= since:
             log.info(f"going on with {first.version}")
             return held
         log.info(f"{first.version} was trained otherwise than asked for: training anew")
@@ -114,10 +111,8 @@ def _models_as_of(
     return challenger.models
 
 
-def _trained_before(run: Run, start: datetime, log: logging.Logger) -> "list[TrainedModel]":
+def _trained_before(run: Run, start: datetime, log: logging.Logger) -> list[Model]:
     """Return the newest models that a backfill trained as of ``start``; none where they cannot be read."""
-    from co2_assets.forecasting.network.model_file import ModelFileError, load_model
-
     known = run.warehouse.read(
         f"SELECT price_area, model_version FROM {MODEL_TABLE.name} WHERE trigger = ? AND data_to_utc = ? "
         "QUALIFY dense_rank() OVER (ORDER BY trained_at_utc DESC, model_version DESC) = 1 "
@@ -126,7 +121,7 @@ def _trained_before(run: Run, start: datetime, log: logging.Logger) -> "list[Tra
     )
     try:
         return [
-            load_model(run.models, row["model_version"], row["price_area"])
+            run.forecaster.load(run.models, row["model_version"], row["price_area"])
             for row in known.to_dict("records")
         ]
     except ModelFileError as error:
@@ -134,7 +129,7 @@ def _trained_before(run: Run, start: datetime, log: logging.Logger) -> "list[Tra
         return []
 
 
-def _marks_left(run: Run, model: "TrainedModel", start: datetime) -> list[datetime]:
+def _marks_left(run: Run, model: Model, start: datetime) -> list[datetime]:
     """Return the six-hour marks from ``start`` to now that ``model`` has not issued, oldest first."""
     issued = run.warehouse.read(
         f"SELECT DISTINCT issue_time_utc FROM {PREDICTIONS.name} WHERE price_area = ? AND model_version = ?",
@@ -152,11 +147,10 @@ def _weeks(marks: list[datetime]) -> Iterator[tuple[int, list[datetime]]]:
         yield first + len(part), part
 
 
-def _issue(run: Run, model: "TrainedModel", marks: list[datetime], log: logging.Logger) -> None:
+def _issue(run: Run, model: Model, marks: list[datetime], log: logging.Logger) -> None:
     """Issue and keep the forecasts of some marks, each as of then."""
-    from co2_assets.forecasting.issue.forecast import NoForecastError, issue_forecasts
-
-    data = read_known_data(run.warehouse, since=marks[0] - HISTORY_NEEDED, until=run.now, area=model.area)
+    since = marks[0] - history_needed(model)
+    data = read_known_data(run.warehouse, since=since, until=run.now, area=model.area)
     try:
         rows = issue_forecasts(model, data, marks).assign(kind=ForecastKind.BACKFILL.value)
     except NoForecastError as error:
@@ -166,7 +160,7 @@ def _issue(run: Run, model: "TrainedModel", marks: list[datetime], log: logging.
         transaction.insert_missing(PREDICTIONS, rows)
 
 
-def _score(run: Run, model: "TrainedModel", start: datetime) -> pd.DataFrame:
+def _score(run: Run, model: Model, start: datetime) -> pd.DataFrame:
     """Score all that came true, keep it as an evaluation of its own and return its rows."""
     outcomes = run.warehouse.read(
         "SELECT * FROM prediction_outcomes WHERE price_area = ? AND model_version = ? "

@@ -3,83 +3,76 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import pandas as pd
 
 from co2_assets.contracts.areas import AREAS
 from co2_assets.contracts.tables import MODEL_TABLE, MODEL_TRAINING_SETS, PROMOTED
+from co2_assets.forecasting.forecaster import Model, ModelFileError, Progress, TooLittleDataError
 from co2_assets.forecasting.inputs.known_data import KnownData
-from co2_assets.forecasting.network.model_file import ModelFileError, load_model, save_model
-from co2_assets.forecasting.network.trained_model import TrainedModel
-from co2_assets.forecasting.score.comparison import Verdict
+from co2_assets.forecasting.score.comparison import Verdict, judge_together
 from co2_assets.pipeline.forecast_inputs import read_areas
 from co2_assets.pipeline.hourly import BEGINNING
 from co2_assets.pipeline.run import Run
-from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.views import NEWEST_CHAMPION_FIRST
 
 logger = logging.getLogger(__name__)
 
-Progress = Callable[[str], None]
 
-
-def newest_promoted(warehouse: Warehouse, area: str, now: datetime) -> str | None:
-    """Return the version of the last model promoted by ``now``, whether it can be used or not."""
-    versions = _promoted(warehouse, area, now)
+def newest_promoted(run: Run, area_name: str) -> str | None:
+    """Return the version of the last model promoted by the run's clock, whether it can be used or not."""
+    versions = _promoted(run, area_name)
     return versions[0] if versions else None
 
 
-def load_champion(warehouse: Warehouse, folder: Path, area: str, now: datetime) -> TrainedModel | None:
-    """Return the last model promoted by ``now`` whose files can be used; None when there is none.
+def load_champion(run: Run, area_name: str) -> Model | None:
+    """Return the last model promoted by the run's clock whose files can be used; None when there is none.
 
-    A model trained later knows what came after ``now``. A champion with missing or damaged files is
+    A model trained later knows what came after that. A champion with missing or damaged files is
     passed over for the one before it, with a warning.
     """
-    return next(_usable(folder, area, _promoted(warehouse, area, now)), None)
+    return next(_usable(run, area_name, _promoted(run, area_name)), None)
 
 
-def champions_before(
-    warehouse: Warehouse, folder: Path, champion: TrainedModel, now: datetime
-) -> Iterator[TrainedModel]:
+def champions_before(run: Run, champion: Model) -> Iterator[Model]:
     """Yield the models whose place ``champion`` took, newest first, each loaded when it is asked for.
 
     As in `load_champion`, those whose files cannot be used are passed over.
     """
-    versions = _promoted(warehouse, champion.area.name, now)
+    versions = _promoted(run, champion.area.name)
     older = versions[versions.index(champion.version) + 1 :] if champion.version in versions else []
-    return _usable(folder, champion.area.name, older)
+    return _usable(run, champion.area.name, older)
 
 
-def _usable(folder: Path, area: str, versions: Iterable[str]) -> Iterator[TrainedModel]:
+def _usable(run: Run, area_name: str, versions: Iterable[str]) -> Iterator[Model]:
     for version in versions:
         try:
-            yield load_model(folder, version, area)
+            yield run.forecaster.load(run.models, version, area_name)
         except ModelFileError as error:
             logger.warning("Champion %s cannot be used, taking the one before it: %s", version, error)
 
 
-def load_champions(warehouse: Warehouse, folder: Path, now: datetime) -> dict[str, TrainedModel]:
+def load_champions(run: Run) -> dict[str, Model]:
     """Return `load_champion` of every area that has one."""
-    found = {name: load_champion(warehouse, folder, name, now) for name in AREAS}
-    return {name: model for name, model in found.items() if model is not None}
+    found = {area_name: load_champion(run, area_name) for area_name in AREAS}
+    return {area_name: model for area_name, model in found.items() if model is not None}
 
 
-def _promoted(warehouse: Warehouse, area: str, now: datetime) -> list[str]:
-    """Return the versions promoted by ``now``, newest first."""
-    rows = warehouse.read(
+def _promoted(run: Run, area_name: str) -> list[str]:
+    """Return the versions promoted by the run's clock, newest first."""
+    rows = run.warehouse.read(
         "SELECT model_version FROM model_table WHERE price_area = ? AND decision = ? "
         f"AND trained_at_utc <= ? ORDER BY {NEWEST_CHAMPION_FIRST}",
-        [area, PROMOTED, now],
+        [area_name, PROMOTED, run.now],
     )
     return list(rows["model_version"])
 
 
 def model_row(
-    model: TrainedModel, verdict: Verdict, *, now: datetime, seconds: float, trigger: str, weights_file: str
+    model: Model, verdict: Verdict, *, now: datetime, seconds: float, trigger: str, weights_file: str
 ) -> pd.DataFrame:
     """Return the model's row of `model_table`."""
     record = model.record
@@ -115,7 +108,7 @@ def model_row(
     )
 
 
-def training_set_rows(model: TrainedModel) -> pd.DataFrame:
+def training_set_rows(model: Model) -> pd.DataFrame:
     """Return the model's rows of `model_training_sets`."""
     return pd.DataFrame(
         [
@@ -136,7 +129,7 @@ def training_set_rows(model: TrainedModel) -> pd.DataFrame:
 class Challenger:
     """Models that were trained together, one for each area, with the data they were trained on, by area."""
 
-    models: Sequence[TrainedModel]
+    models: Sequence[Model]
     data: Mapping[str, KnownData]
     until: datetime
     seconds: float
@@ -159,52 +152,36 @@ def train_challenger(
 ) -> Challenger:
     """Train one model of all areas on what was known at ``until`` of the hours from ``since`` on.
 
-    ``sizes`` are fields of TrainingConfig; ``seed`` is the run's unless given. Without ``with_test`` no
-    part of the history is set aside for a test. ``progress`` gets a line after each epoch. Nothing is
+    ``sizes`` are those of the run's forecaster; ``seed`` is the run's unless given. Without ``with_test`` no
+    part of the history is set aside for a test. ``progress`` gets a line from time to time. Nothing is
     stored. Raises TooLittleDataError where there is too little to learn from.
     """
-    # torch takes a second and a half to import: not for those who only read the tables.
-    from co2_assets.forecasting.network.splits import TooLittleDataError
-    from co2_assets.forecasting.network.trained_model import TrainingConfig
-    from co2_assets.forecasting.network.training import EpochReport, train_together
-
     data = read_areas(run.warehouse, since=since, until=until)
     if not data:
         raise TooLittleDataError(
             f"No hour from {since:%Y-%m-%d} to {until:%Y-%m-%d} UTC is held, so there is nothing to learn "
             "from: run the six-hour job first (`co2 tick`), or choose a longer window."
         )
-    config = TrainingConfig(**(sizes or {}))
-    if not with_test:
-        config = replace(config, test_share=0.0)
-
-    def report(epoch: EpochReport) -> None:
-        progress(
-            f"network {epoch.network}, epoch {epoch.epoch} of {config.epochs}: training loss "
-            f"{epoch.train_loss:.4f}, validation loss {epoch.validation_loss:.4f}"
-        )
-
     started = time.perf_counter()
-    models = train_together(
+    models = run.forecaster.train(
         list(data.values()),
         until=until,
         seed=run.seed if seed is None else seed,
-        config=config,
-        progress=report,
+        sizes=sizes or {},
+        with_test=with_test,
+        progress=progress,
     )
     return Challenger(models, data, until, time.perf_counter() - started)
 
 
 def promote_if_better(
-    run: Run, challenger: Challenger, champions: Mapping[str, TrainedModel], *, trigger: str
+    run: Run, challenger: Challenger, champions: Mapping[str, Model], *, trigger: str
 ) -> dict[str, Verdict]:
     """Compare a challenger with the champions and record it with the verdict; return that by area.
 
     ``champions`` are by area. Where the training gave a champion again, bit by bit, nothing is recorded
     and the answer is empty.
     """
-    from co2_assets.forecasting.score.comparison import judge_together
-
     if challenger.version in {champion.version for champion in champions.values()}:
         return {}
     verdicts = judge_together(challenger.models, champions, challenger.data, challenger.until)
@@ -221,7 +198,7 @@ def record_models(run: Run, challenger: Challenger, verdicts: Mapping[str, Verdi
             now=run.now,
             seconds=challenger.seconds,
             trigger=trigger,
-            weights_file=save_model(model, run.models).name,
+            weights_file=run.forecaster.save(model, run.models).name,
         )
         for model in challenger.models
     ]

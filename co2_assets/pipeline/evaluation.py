@@ -7,8 +7,11 @@ import pandas as pd
 
 from co2_assets.contracts.forecast_spec import MARK, ForecastKind
 from co2_assets.contracts.tables import MODEL_EVALUATIONS, MODEL_TRAINING_SETS
+from co2_assets.forecasting.forecaster import ModelFileError
+from co2_assets.forecasting.issue.forecast import history_needed
+from co2_assets.forecasting.score.backtest import backtest
 from co2_assets.forecasting.score.evaluation import score
-from co2_assets.pipeline.forecast_inputs import HISTORY_NEEDED, read_known_data
+from co2_assets.pipeline.forecast_inputs import read_known_data
 from co2_assets.pipeline.run import Run
 
 logger = logging.getLogger(__name__)
@@ -70,18 +73,17 @@ def _test_windows(run: Run, log: logging.Logger) -> list[pd.DataFrame]:
     )
     if unscored.empty:
         return []
-    from co2_assets.forecasting.network.model_file import ModelFileError, load_model
-    from co2_assets.forecasting.score.backtest import backtest
-
     parts = []
     for row in unscored.to_dict("records"):
         try:
-            model = load_model(run.models, row["model_version"], row["price_area"])
+            model = run.forecaster.load(run.models, row["model_version"], row["price_area"])
         except ModelFileError as error:
             log.warning(f"The test window of {row['model_version']} is not scored: {error}")
             continue
         start, end = row["from_utc"].to_pydatetime(), row["to_utc"].to_pydatetime()
-        data = read_known_data(run.warehouse, since=start - HISTORY_NEEDED, until=run.now, area=model.area)
+        data = read_known_data(
+            run.warehouse, since=start - history_needed(model), until=run.now, area=model.area
+        )
         outcomes = backtest(model, data, start, end, MARK)
         parts.append(evaluation_rows(outcomes, model.area.name, model.version, ForecastKind.TEST, run))
     return parts

@@ -4,17 +4,11 @@ from datetime import datetime, timedelta
 
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
 from co2_assets.contracts.forecast_spec import POWERS
-from co2_assets.forecasting.inputs.baselines import LONGEST_DAYS
 from co2_assets.forecasting.inputs.known_data import KnownData
-from co2_assets.forecasting.inputs.windows import REACH_BACK_HOURS
-from co2_assets.forecasting.network.calibration import RECALIBRATION_WINDOW
 from co2_assets.warehouse.database import Warehouse
 
 # How far past now rows may speak of: day-ahead data reach to the end of tomorrow.
 REACH_AHEAD = timedelta(days=3)
-# How far back of its issue time a forecast looks: recalibration reissues the forecasts of the last
-# weeks, and each of those looks back to its own past.
-HISTORY_NEEDED = RECALIBRATION_WINDOW + max(timedelta(hours=REACH_BACK_HOURS), timedelta(days=LONGEST_DAYS))
 # Production is measured for the whole country alone: it stands in for that of its parts.
 _MEASURED = f"""
     SELECT a.* REPLACE ({", ".join(f"coalesce(a.{name}, n.{name}) AS {name}" for name in POWERS)})

@@ -12,7 +12,7 @@ from datetime import timedelta
 from co2_assets.contracts import DATASETS, Dataset
 from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.contracts.tables import REJECTED
-from co2_assets.forecasting.network.model_file import version_of
+from co2_assets.forecasting.forecaster import version_of
 from co2_assets.pipeline.run import Run
 from co2_assets.warehouse.recovery import compact
 

@@ -12,18 +12,15 @@ from co2_assets.contracts import CO2_MAXIMUM
 from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import MARK_HOURS, QUANTILE_COLUMNS, ForecastKind
 from co2_assets.contracts.tables import PREDICTIONS
+from co2_assets.forecasting.forecaster import Model
 from co2_assets.forecasting.inputs.known_data import KnownData
-from co2_assets.forecasting.issue import fallback
-from co2_assets.forecasting.issue.forecast import NoForecastError, issue_forecasts
-from co2_assets.forecasting.network.trained_model import TrainedModel
+from co2_assets.forecasting.issue.fallback import VERSION, StatisticalFallback
+from co2_assets.forecasting.issue.forecast import NoForecastError, history_needed, issue_forecasts
 from co2_assets.pipeline.champions import champions_before, load_champion, newest_promoted
-from co2_assets.pipeline.forecast_inputs import HISTORY_NEEDED, read_known_data
+from co2_assets.pipeline.forecast_inputs import read_known_data
 from co2_assets.pipeline.run import Run
 
 logger = logging.getLogger(__name__)
-
-# What the rule without a model looks back to: its errors of some weeks, each from weeks before.
-_FALLBACK_HISTORY = fallback.ERRORS_WINDOW + timedelta(days=fallback.USUAL_DAYS + 1)
 
 # No measurement above CO2_MAXIMUM is believed. The widest band of a model that works may reach past
 # it when all feeds are missing; twice of it is a model that does not.
@@ -36,21 +33,18 @@ class ImpossibleForecastError(ValueError):
     """A model's numbers cannot come true; the message says what it gives."""
 
 
-def read_for_issue(
-    pipeline: Run, area: Area, champion: TrainedModel | None, first_issue: datetime
-) -> KnownData:
+def read_for_issue(pipeline: Run, area: Area, champion: Model | None, first_issue: datetime) -> KnownData:
     """Return what forecasts of ``area`` from ``first_issue`` on look at, as known at the pipeline's clock."""
-    needed = _FALLBACK_HISTORY if champion is None else max(HISTORY_NEEDED, _FALLBACK_HISTORY)
+    models = [StatisticalFallback(area), *([] if champion is None else [champion])]
+    needed = max(history_needed(model) for model in models)
     return read_known_data(pipeline.warehouse, since=first_issue - needed, until=pipeline.now, area=area)
 
 
-def issue_live(
-    pipeline: Run, champion: TrainedModel | None, data: KnownData, issue_time: datetime
-) -> pd.DataFrame:
+def issue_live(pipeline: Run, champion: Model | None, data: KnownData, issue_time: datetime) -> pd.DataFrame:
     """Return the live forecast from ``issue_time``, columns of `predictions`.
 
     A champion that fails, or gives what cannot be, makes way for the model before it, and the last of
-    them for the rule of `forecasting.fallback`, which also stands in without a champion; which model
+    them for the rule of `issue.fallback`, which also stands in without a champion; which model
     failed and how is said among the causes, as is that a model is not the newest promoted.
     NoForecastError when there is nothing to go on.
     """
@@ -66,19 +60,19 @@ def issue_live(
             logger.exception("%s fails and is passed over; train another with `co2 train`", model.version)
             failed.append(f"model: {model.version} failed ({_in_short(error)})")
             continue
-        promoted = newest_promoted(pipeline.warehouse, model.area.name, pipeline.now)
+        promoted = newest_promoted(pipeline, model.area.name)
         if promoted != model.version:
             failed.append(f"model: {promoted} cannot be used, {model.version} forecasts in its place")
         return _with_causes(live, failed).assign(kind=ForecastKind.LIVE.value)
-    live = fallback.issue_fallback(data, issue_time, as_of=pipeline.now)
+    live = issue_forecasts(StatisticalFallback(data.area), data, [issue_time], as_of=pipeline.now)
     return _with_causes(live, failed).assign(kind=ForecastKind.LIVE.value)
 
 
-def _models(pipeline: Run, champion: TrainedModel | None) -> Iterator[TrainedModel]:
+def _models(pipeline: Run, champion: Model | None) -> Iterator[Model]:
     """Yield the models to try: the champion and, each only once it is needed, those before it."""
     if champion is not None:
         yield champion
-        yield from champions_before(pipeline.warehouse, pipeline.models, champion, pipeline.now)
+        yield from champions_before(pipeline, champion)
 
 
 def _require_possible(live: pd.DataFrame) -> None:
@@ -119,13 +113,13 @@ def hindcast_marks(issue_time: datetime) -> list[datetime]:
 
 
 def _marks_to_hindcast(
-    pipeline: Run, area: Area, champion: "TrainedModel | None", issue_time: datetime
+    pipeline: Run, area: Area, champion: Model | None, issue_time: datetime
 ) -> list[datetime]:
     """Return the marks to forecast as of then: of the days before a model's first forecast."""
     if champion is None:
         return []
     by_models = f"SELECT 1 FROM {PREDICTIONS.name} WHERE price_area = ? AND model_version <> ? LIMIT 1"
-    if len(pipeline.warehouse.read(by_models, [area.name, fallback.VERSION])):
+    if len(pipeline.warehouse.read(by_models, [area.name, VERSION])):
         return []
     # Of hours the model was fitted to, a hindcast would be no test.
     return [mark for mark in hindcast_marks(issue_time) if mark >= champion.record.fitted_until]
@@ -139,7 +133,7 @@ def issue_area(
     The first forecast by a model comes with hindcasts of the last days. ``log`` is told where there are
     none. NoForecastError when there is nothing to forecast from.
     """
-    champion = load_champion(run.warehouse, run.models, area.name, run.now)
+    champion = load_champion(run, area.name)
     marks = _marks_to_hindcast(run, area, champion, issue_time)
     data = read_for_issue(run, area, champion, min([*marks, issue_time]))
     live = issue_live(run, champion, data, issue_time)

@@ -16,6 +16,8 @@ from co2_assets.energidataservice.sources import (
     live_is_reachable,
     parse_source,
 )
+from co2_assets.forecasting.forecaster import Forecaster
+from co2_assets.forecasting.network.forecaster import NetworkForecaster
 from co2_assets.settings import Settings, SettingsError
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
@@ -25,12 +27,16 @@ from co2_assets.warehouse.snapshots import Snapshot
 
 logger = logging.getLogger(__name__)
 
+# What trains and loads the models unless another one is given.
+DEFAULT_FORECASTER: Forecaster = NetworkForecaster()
+
 
 @dataclass(frozen=True)
 class Run:
     """One run's surroundings. ``now`` stands still, so that all steps of a run agree on it.
 
-    ``notice`` says what had to be mended before the run could begin, with its remedy.
+    ``forecaster`` trains, saves and loads the models. ``notice`` says what had to be mended before the
+    run could begin, with its remedy.
     """
 
     folder: SourceFolder
@@ -39,6 +45,7 @@ class Run:
     now: datetime
     history_days: int
     seed: int
+    forecaster: Forecaster = DEFAULT_FORECASTER
     notice: str | None = None
     publications: list[Snapshot] = field(default_factory=list)
 
@@ -101,7 +108,7 @@ def held_source(settings: Settings) -> str:
 
 
 @contextmanager
-def open_run(settings: Settings) -> Iterator[Run]:
+def open_run(settings: Settings, *, forecaster: Forecaster = DEFAULT_FORECASTER) -> Iterator[Run]:
     """Open what a run needs and close it afterwards; a warehouse that cannot be read is restored.
 
     Raises SettingsError for a source that cannot be used, and what `restore_if_damaged` raises.
@@ -137,6 +144,7 @@ def open_run(settings: Settings) -> Iterator[Run]:
             now=clock[0],
             history_days=settings.history_days,
             seed=settings.seed,
+            forecaster=forecaster,
         )
 
 

@@ -6,10 +6,13 @@ from typing import Any
 
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import AREAS, DENMARK
+from co2_assets.forecasting.forecaster import Forecaster, Model, TooLittleDataError
+from co2_assets.forecasting.score.backtest import backtest, report
+from co2_assets.pipeline.champions import load_champion, train_challenger
 from co2_assets.pipeline.forecast_inputs import read_areas
 from co2_assets.pipeline.hourly import BEGINNING, store_hours
 from co2_assets.pipeline.ingest import update
-from co2_assets.pipeline.run import Run, open_run
+from co2_assets.pipeline.run import DEFAULT_FORECASTER, Run, open_run
 from co2_assets.settings import Settings, SettingsError
 
 Say = Callable[[str], None]
@@ -28,6 +31,7 @@ def run_backtest(
     train_until: datetime | None,
     area_name: str = DENMARK.name,
     say: Say,
+    forecaster: Forecaster = DEFAULT_FORECASTER,
 ) -> dict[str, Any]:
     """Return the report of `co2_assets.forecasting.score.backtest.report`.
 
@@ -39,7 +43,7 @@ def run_backtest(
         raise SettingsError(f"--from {start:%Y-%m-%dT%H:%MZ} must lie before --to {end:%Y-%m-%dT%H:%MZ}")
     if train_until is not None and train_until > start:
         raise SettingsError("--train-until must not lie after --from: the model would have seen the answers")
-    with open_run(settings) as run:
+    with open_run(settings, forecaster=forecaster) as run:
         _bring_up_to_date(run, say)
         return _backtest(run, start, end, every_hours, train_until, area_name, say)
 
@@ -63,17 +67,14 @@ def _backtest(
     area_name: str,
     say: Say,
 ) -> dict[str, Any]:
-    from co2_assets.forecasting.network.splits import TooLittleDataError
-    from co2_assets.forecasting.score.backtest import backtest, report
-    from co2_assets.pipeline.champions import load_champion, train_challenger
-
     areas = read_areas(run.warehouse, since=BEGINNING, until=run.now)
     if area_name not in areas:
         raise BacktestError(f"no hour of {AREAS[area_name].title} ({area_name}) was measured in this source")
     if train_until is None:
-        model = load_champion(run.warehouse, run.models, area_name, run.now)
-        if model is None:
+        champion = load_champion(run, area_name)
+        if champion is None:
             raise BacktestError("there is no champion yet: give --train-until, or run `co2 tick` first")
+        model: Model = champion
     else:
         try:
             # The backtest itself is the test, so no part of the history is set aside for one.

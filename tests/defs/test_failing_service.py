@@ -11,17 +11,17 @@ import pytest
 from co2_assets.contracts import CO2_EMISSION, DATASETS, Dataset
 from co2_assets.contracts.areas import AREAS
 from co2_assets.contracts.tables import TABLES
-from co2_assets.forecasting.issue.forecast import issue_forecasts
-from co2_assets.pipeline.champions import load_champion
-from co2_assets.pipeline.forecast_inputs import HISTORY_NEEDED, read_known_data
+from co2_assets.forecasting.issue.forecast import history_needed, issue_forecasts
+from co2_assets.forecasting.network.trained_model import TrainedModel
+from co2_assets.pipeline.forecast_inputs import read_known_data
 from co2_assets.pipeline.status import read_status
 from tests.support.pipeline_runs import (
     HOUR,
     T0,
     Fault,
+    champion,
     checks,
     failures,
-    folder,
     published,
     refusing,
     run,
@@ -49,12 +49,11 @@ def mean_width(forecast: pd.DataFrame) -> float:
 def without_widening(home: Path, area: str) -> pd.DataFrame:
     """The same forecast by a model that does not know what a missing feed costs."""
     settings = simulated(home, EVENING)
-    champion = load_champion(warehouse(settings), folder(settings).models, area, EVENING)
-    assert champion is not None
-    data = read_known_data(
-        warehouse(settings), since=EVENING - HISTORY_NEEDED, until=EVENING, area=AREAS[area]
-    )
-    return issue_forecasts(replace(champion, widening={}), data, [EVENING])
+    model = champion(settings, area)
+    assert isinstance(model, TrainedModel)
+    since = EVENING - history_needed(model)
+    data = read_known_data(warehouse(settings), since=since, until=EVENING, area=AREAS[area])
+    return issue_forecasts(replace(model, widening={}), data, [EVENING])
 
 
 def test_with_every_feed_up_nothing_is_degraded(second_home: Path) -> None:

@@ -13,21 +13,22 @@ import pytest
 from co2_assets.contracts.areas import AREAS
 from co2_assets.contracts.tables import MODEL_TABLE
 from co2_assets.defs.automation import RETRAIN_JOB
+from co2_assets.forecasting.forecaster import Model
 from co2_assets.forecasting.inputs.known_data import KnownData
-from co2_assets.forecasting.network.trained_model import TrainedModel
+from co2_assets.forecasting.score import comparison
 from co2_assets.forecasting.score.comparison import Verdict, judge, judge_together
 from co2_assets.pipeline import champions as promotion
-from co2_assets.pipeline.champions import load_champion
-from tests.support.pipeline_runs import SMALL, T0, folder, run, simulated, tables, warehouse
+from tests.support.pipeline_runs import SMALL, T0, folder, run, simulated, tables
+from tests.support.pipeline_runs import champion as champion_of
 
 FITTED_UNTIL = T0 - timedelta(days=6)
 TRUTH = 100.0
 
 
-def model(version: str, error: float, fitted_until: datetime = FITTED_UNTIL) -> TrainedModel:
+def model(version: str, error: float, fitted_until: datetime = FITTED_UNTIL) -> Model:
     """A model whose median is off by ``error`` for ever."""
     record = SimpleNamespace(fitted_until=fitted_until)
-    return cast(TrainedModel, SimpleNamespace(version=version, error=error, record=record))
+    return cast(Model, SimpleNamespace(version=version, error=error, record=record))
 
 
 def data(until: datetime = T0) -> KnownData:
@@ -51,7 +52,7 @@ def _forecasts_by_error(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
         wrong = np.where(frame["lead_hours"] <= 6, model.error, 0.0)
         return frame.assign(q50_g_per_kwh=TRUTH + wrong)
 
-    monkeypatch.setattr(promotion, "issue_forecasts", issue)
+    monkeypatch.setattr(comparison, "issue_forecasts", issue)
 
 
 def test_the_first_model_is_promoted() -> None:
@@ -103,10 +104,10 @@ def test_areas_that_learnt_together_are_promoted_together(west: float, promoted:
     errors = {"DK": (8.0, 10.0), "DK1": (west, 10.0)}
     areas = {name: SimpleNamespace(name=name) for name in (*errors, "DK2")}
 
-    def trained(version: str, error: float, area: str) -> TrainedModel:
+    def trained(version: str, error: float, area: str) -> Model:
         made = cast(SimpleNamespace, model(version, error))
         made.area = areas[area]
-        return cast(TrainedModel, made)
+        return cast(Model, made)
 
     challengers = [trained("new", own, name) for name, (own, _) in errors.items()]
     champions = {name: trained("old", other, name) for name, (_, other) in errors.items()}
@@ -135,7 +136,7 @@ def test_a_retraining_is_recorded_whatever_comes_of_it(home: Path) -> None:
     assert row["decision"] == ("promoted" if better else "rejected")
     assert row["reason"].startswith("MAE of leads 1-6 was")
     assert (folder(settings).models / row["weights_file"]).exists()
-    champion = load_champion(warehouse(settings), folder(settings).models, "DK", T0)
+    champion = champion_of(settings, now=T0)
     assert champion is not None
     assert champion.version == (new if better else old)
 
@@ -150,7 +151,7 @@ def test_a_damaged_champion_gives_way_to_the_one_before(
         patch.setattr(promotion, "judge_together", lambda *_: dict.fromkeys(AREAS, promoted))
         assert run(settings, RETRAIN_JOB, training={**SMALL, "seed": 2}).success
     models = folder(settings).models
-    champion = load_champion(warehouse(settings), models, "DK", T0 + timedelta(hours=1))
+    champion = champion_of(settings)
     assert champion is not None
     assert champion.version != old
     weights = models / f"{champion.version}.safetensors"
@@ -158,19 +159,18 @@ def test_a_damaged_champion_gives_way_to_the_one_before(
     content[-1] ^= 1
     weights.write_bytes(content)
     with caplog.at_level(logging.WARNING):
-        fallback = load_champion(warehouse(settings), models, "DK", T0 + timedelta(hours=1))
+        fallback = champion_of(settings)
     assert fallback is not None
     assert fallback.version == old
     assert champion.version in caplog.text
     assert "cannot be used" in caplog.text
 
     (models / f"{old}.DK.json").unlink()
-    assert load_champion(warehouse(settings), models, "DK", T0 + timedelta(hours=1)) is None
+    assert champion_of(settings) is None
 
 
 def test_a_model_trained_later_is_no_champion_yet(home: Path) -> None:
     settings = simulated(home)
-    models = folder(settings).models
-    assert load_champion(warehouse(settings), models, "DK", T0) is not None
-    assert load_champion(warehouse(settings), models, "DK", T0 - timedelta(hours=1)) is None
-    assert load_champion(warehouse(settings), models, "DK9", T0) is None
+    assert champion_of(settings) is not None
+    assert champion_of(settings, now=T0 - timedelta(hours=1)) is None
+    assert champion_of(settings, "DK9") is None

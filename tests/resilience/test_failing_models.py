@@ -54,8 +54,9 @@ def promoted(home: Settings) -> list[str]:
     """Promote a copy of the champion under a name of its own; return the versions, newest first."""
     held = rows(home, MODEL_TABLE.name).query("price_area == 'DK'")
     (row,) = held.to_dict("records")
-    old = load_champion(warehouse(home), folder(home).models, DENMARK.name, T0)
-    assert old is not None
+    with open_run(at(home, T0)) as pipeline:
+        old = load_champion(pipeline, DENMARK.name)
+    assert isinstance(old, TrainedModel)
     save_model(replace(old, version=NEWER), folder(home).models)
     newer = row | {"model_version": NEWER, "trained_at_utc": T0 + HOUR / 2}
     with warehouse(home).open_transaction() as transaction:
@@ -66,7 +67,7 @@ def promoted(home: Settings) -> list[str]:
 def issued(home: Settings) -> tuple[pd.DataFrame, list[str]]:
     """Issue a live forecast as a run does; return it and its causes."""
     with open_run(at(home, NOW)) as pipeline:
-        champion = load_champion(pipeline.warehouse, pipeline.models, DENMARK.name, pipeline.now)
+        champion = load_champion(pipeline, DENMARK.name)
         data = read_for_issue(pipeline, DENMARK, champion, NOW)
         live = issue_live(pipeline, champion, data, NOW)
     (causes,) = live["degraded_causes"].unique()

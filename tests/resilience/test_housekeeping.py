@@ -21,7 +21,7 @@ from co2_assets.contracts.tables import MODEL_TABLE
 from co2_assets.contracts.time import hour_of
 from co2_assets.defs.resources import PipelineResource
 from co2_assets.defs.run_records import RUNS_KEPT, prune_runs
-from co2_assets.forecasting.network.model_file import version_of
+from co2_assets.forecasting.forecaster import version_of
 from co2_assets.pipeline import housekeeping
 from co2_assets.pipeline.forecast_inputs import read_known_data
 from co2_assets.pipeline.housekeeping import Tidied, tidy

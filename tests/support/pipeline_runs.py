@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ import pandas as pd
 from co2_assets.contracts.tables import TABLES
 from co2_assets.definitions import build_definitions
 from co2_assets.defs.automation import TICK_JOB
+from co2_assets.defs.resources import PipelineResource
+from co2_assets.forecasting.forecaster import Model
+from co2_assets.pipeline.champions import load_champion
+from co2_assets.pipeline.run import open_run
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
@@ -40,6 +45,7 @@ def run(
     assets: Iterable[str] | None = None,
     training: Mapping[str, Any] | None = None,
     instance: dg.DagsterInstance | None = None,
+    resource: type[PipelineResource] = PipelineResource,
 ) -> dg.ExecuteInProcessResult:
     """Execute a job, or only some of its assets, without printing; return what Dagster saw."""
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -47,7 +53,7 @@ def run(
         config["ops"] = {"trained_model": {"config": dict(FIRST_RUN if training is None else training)}}
     with dg.DagsterInstance.ephemeral() if instance is None else nullcontext(instance) as own:
         return (
-            build_definitions(settings)
+            build_definitions(settings, resource)
             .resolve_job_def(job)
             .execute_in_process(
                 instance=own,
@@ -85,6 +91,12 @@ def folder(settings: Settings) -> SourceFolder:
 
 def warehouse(settings: Settings) -> Warehouse:
     return Warehouse(folder(settings).database, "simulator", lock_timeout_s=10)
+
+
+def champion(settings: Settings, area_name: str = "DK", *, now: datetime | None = None) -> Model | None:
+    """Return the model that forecasts an area at ``now``, by default the settings' time."""
+    with open_run(settings) as opened:
+        return load_champion(replace(opened, now=now or opened.now), area_name)
 
 
 def published(settings: Settings) -> snapshots.Snapshot:

@@ -19,7 +19,7 @@ from co2_assets.pipeline.run import Run
 from co2_assets.settings import MAXIMUM_SEED
 
 if TYPE_CHECKING:
-    from co2_assets.forecasting.network.trained_model import TrainedModel
+    from co2_assets.forecasting.forecaster import Model
 
 LISTED_VERSIONS = 4
 LISTED_COLUMNS = ["price_area", "model_version", "decision", "test_mae_g_per_kwh", "reason", "trigger"]
@@ -50,7 +50,7 @@ class LearningConfig(dg.Config):
     )
 
     def sizes(self) -> dict[str, int]:
-        """Return the fields of TrainingConfig that this configuration sets."""
+        """Return the sizes that are set here, as the forecaster takes them."""
         given = {"ensemble": self.ensemble, "hidden": self.hidden, "epochs": self.epochs}
         return {name: number for name, number in given.items() if number is not None}
 
@@ -97,7 +97,7 @@ def trained_model(
     # Imported here because torch takes a second and a half: loading the definitions does not need it.
     from co2_assets.pipeline.champions import load_champions
 
-    champions = load_champions(pipeline.warehouse, pipeline.models, pipeline.now)
+    champions = load_champions(pipeline)
     champion = champions.get(DENMARK.name)
     if champion is not None and config.only_if_missing:
         context.log.info(f"Champion {champion.version} stays in use.")
@@ -119,10 +119,10 @@ def _train(
     context: dg.AssetExecutionContext,
     config: TrainingRunConfig,
     run: Run,
-    champions: "Mapping[str, TrainedModel]",
+    champions: "Mapping[str, Model]",
 ) -> str:
     """Train a challenger, promote it in the areas where it is better, and return its version."""
-    from co2_assets.forecasting.network.splits import TooLittleDataError
+    from co2_assets.forecasting.forecaster import TooLittleDataError
     from co2_assets.pipeline.champions import promote_if_better, train_challenger
 
     since = BEGINNING if config.window_days is None else run.now - timedelta(days=config.window_days)

@@ -65,12 +65,13 @@ def assess(area: Area, windows: Windows, as_of: Integers, widening: Mapping[str,
     powers = [position for position, i in enumerate(past_inputs(area)) if i.name in POWERS]
     unproduced = (unknown[..., powers].any(axis=-1) & ~unknown[..., co2]).sum(axis=1)
     late = windows.age_hours.astype(np.int64)
+    # Whatever else a model uses, its forecast starts at the newest value.
+    for row in np.flatnonzero(late > 0):
+        causes[row].append(f"{area.measured_in}: newest hour is {late[row]} h older than it should be")
     if POWER_FEED in widening:
         share = np.clip(np.maximum(late / FULLY_LATE_HOURS, (lost + unproduced) / PAST_HOURS), 0, 1)
         share = np.where((late > 0) | (lost + unproduced > FORGIVEN_HOURS), share, 0.0)
         factor *= 1 + share * (widening[POWER_FEED] - 1)
-        for row in np.flatnonzero(late > 0):
-            causes[row].append(f"{area.measured_in}: newest hour is {late[row]} h older than it should be")
         for row in np.flatnonzero(lost - late > FORGIVEN_HOURS):
             causes[row].append(f"{area.measured_in}: {lost[row]} of the last {PAST_HOURS} hours are missing")
         for row in np.flatnonzero(unproduced > FORGIVEN_HOURS):

@@ -5,28 +5,20 @@ over the last weeks. The bands are the quantiles of what this very rule got wron
 as known at the time. It stands in while no trained model can be used, and says so.
 """
 
-import json
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from co2_assets.contracts.forecast_spec import (
-    CO2,
-    HORIZON_HOURS,
-    MARK_HOURS,
-    MEASURED,
-    MEDIAN,
-    QUANTILE_COLUMNS,
-    QUANTILES,
-)
-from co2_assets.contracts.time import hour_of, second_of, times_of
-from co2_assets.forecasting.inputs.baselines import LONGEST_AGE_HOURS, persistence, same_hour_yesterday
+from co2_assets.contracts.areas import Area
+from co2_assets.contracts.forecast_spec import CO2, HORIZON_HOURS, MARK_HOURS, MEASURED, MEDIAN, QUANTILES
+from co2_assets.forecasting.forecaster import NO_TRAINING, TrainingRecord
+from co2_assets.forecasting.inputs.baselines import LONGEST_AGE_HOURS
 from co2_assets.forecasting.inputs.known_data import KnownData
-from co2_assets.forecasting.inputs.windows import POWER_FEED
-from co2_assets.forecasting.issue.forecast import COLUMNS, DECIMALS, NoForecastError
+from co2_assets.forecasting.inputs.windows import Windows
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -51,51 +43,49 @@ PRIOR_QUANTILES: Final = np.array((-1.46, -1.10, -0.60, 0.0, 0.55, 1.27, 1.82))
 _REACH = HORIZON_HOURS + LONGEST_AGE_HOURS
 
 
-def issue_fallback(data: KnownData, issue_time: datetime, *, as_of: datetime | None = None) -> pd.DataFrame:
-    """Return the stand-in forecast of the 24 hours from ``issue_time`` (naive UTC, a whole hour).
+@dataclass(frozen=True)
+class StatisticalFallback:
+    """The rule as a model of one area. It uses only what was measured before an issue time."""
 
-    Uses only what was measured before ``issue_time``; ``as_of`` is when it was made, by default the
-    issue time. Returns the columns of `predictions` but ``kind``, one row per lead. NoForecastError
-    when nothing was measured in the 24 hours before.
-    """
-    issue = np.array([hour_of(issue_time)], np.int64)
-    ages = np.arange(LONGEST_AGE_HOURS)
-    known = ~np.isnan(_co2(data, issue[0] - 1 - ages))
-    if not known.any():
-        raise NoForecastError(
-            f"no carbon intensity was measured in the 24 hours before {issue_time:%Y-%m-%d %H:%M} UTC "
-            f"in {data.area.name}: fetch {data.area.measured_in} first"
-        )
-    age = int(known.argmax())
-    marks = _marks(int(issue[0]))
-    median = _medians(data, issue)[0]
+    area: Area
+    version: str = VERSION
+    seed: int = 0
+    architecture: str = "last value drawn back to the usual course of the day"
+    parameters: int = 0
+    weights_sha256: str = ""
+    record: TrainingRecord = NO_TRAINING
+    # Its bands are those of its own past errors: nothing is left to calibrate.
+    offsets: None = None
+    standing_causes: tuple[str, ...] = (CAUSE,)
+    # Its errors of some weeks, each from weeks before.
+    reach_back: timedelta = ERRORS_WINDOW + timedelta(days=USUAL_DAYS + 1)
+
+    @property
+    def feature_list(self) -> list[str]:
+        """The one series that it looks at."""
+        return [f"past.{CO2}"]
+
+    @property
+    def widening(self) -> Mapping[str, float]:
+        """It needs no feed but the measurements, whose age its bands know."""
+        return {}
+
+    def quantiles(self, windows: Windows, data: KnownData) -> Floats:
+        """Quantiles of all issue times of ``windows``, g/kWh: (N, HORIZON_HOURS, len(QUANTILES))."""
+        quantiles = [_quantiles(data, issue) for issue in windows.issue_hours.tolist()]
+        return np.reshape(quantiles, (len(windows), HORIZON_HOURS, len(QUANTILES)))
+
+
+def _quantiles(data: KnownData, issue: int) -> Floats:
+    issues = np.array([issue], np.int64)
+    age = int(_ages(data, issues)[0])
+    marks = _marks(issue)
     hours = (marks - _ages(data, marks))[:, None] + np.arange(_REACH)
     errors = _co2(data, hours) - _medians(data, marks)
     # Of each mark only what had come true by the issue time.
-    errors[hours >= issue[0]] = np.nan
-    quantiles = np.maximum(median[:, None] + _bands(errors), 0.0)
-    ahead = slice(age, age + HORIZON_HOURS)
-
-    targets = issue[:, None] + np.arange(HORIZON_HOURS)
-    repeated = np.broadcast_to(issue[:, None], targets.shape)
-    made = issue * 3600 if as_of is None else np.array([second_of(as_of)], np.int64)
-    causes = [CAUSE]
-    if age:
-        causes.append(f"{POWER_FEED}: newest hour is {age} h older than it should be")
-    columns: dict[str, object] = {
-        "price_area": data.area.name,
-        "issue_time_utc": times_of(repeated.ravel()),
-        "target_hour_utc": times_of(targets.ravel()),
-        "model_version": VERSION,
-        "lead_hours": np.arange(1, HORIZON_HOURS + 1, dtype=np.int32),
-        **dict(zip(QUANTILE_COLUMNS, quantiles[ahead].round(DECIMALS).T, strict=True)),
-        "persistence_g_per_kwh": np.repeat(persistence(data, issue), HORIZON_HOURS),
-        "same_hour_yesterday_g_per_kwh": same_hour_yesterday(data, repeated, targets).ravel(),
-        "energinet_prognosis_g_per_kwh": data.prognosis_at(targets, made[:, None]).ravel(),
-        "degraded_causes": json.dumps(causes, ensure_ascii=False),
-        "as_of_utc": np.repeat(made, HORIZON_HOURS).astype("datetime64[s]").astype("datetime64[us]"),
-    }
-    return pd.DataFrame(columns)[list(COLUMNS)]
+    errors[hours >= issue] = np.nan
+    quantiles: Floats = _medians(data, issues)[0][:, None] + _bands(errors)
+    return np.maximum(quantiles[age : age + HORIZON_HOURS], 0.0)
 
 
 def _co2(data: KnownData, hours: Integers) -> Floats:

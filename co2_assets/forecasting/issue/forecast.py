@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, MARK_HOURS, QUANTILE_COLUMNS
 from co2_assets.contracts.time import hour_of, second_of, times_of
-from co2_assets.forecasting.inputs.baselines import LONGEST_DAYS, persistence, same_hour_yesterday
-from co2_assets.forecasting.inputs.known_data import KnownData
-from co2_assets.forecasting.inputs.windows import REACH_BACK_HOURS, build_windows
-from co2_assets.forecasting.issue.degradation import assess
-from co2_assets.forecasting.network.calibration import (
+from co2_assets.forecasting.calibration import (
     RECALIBRATION_WINDOW,
     offsets_as_of,
     recalibrated,
     scaled_errors,
+    widened,
 )
-from co2_assets.forecasting.network.trained_model import TrainedModel, raw_quantiles
+from co2_assets.forecasting.forecaster import Model
+from co2_assets.forecasting.inputs.baselines import LONGEST_DAYS, persistence, same_hour_yesterday
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.inputs.windows import REACH_BACK_HOURS, Windows, build_windows
+from co2_assets.forecasting.issue.degradation import assess
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -48,13 +49,13 @@ class NoForecastError(RuntimeError):
 
 
 def issue_forecasts(
-    model: TrainedModel,
+    model: Model,
     data: KnownData,
     issue_times: Sequence[datetime],
     *,
     as_of: datetime | None = None,
 ) -> pd.DataFrame:
-    """Forecasts of the 24 hours from each of ``issue_times`` (naive UTC, whole hours).
+    """Forecasts of the `HORIZON_HOURS` from each of ``issue_times`` (naive UTC, whole hours).
 
     Each uses only what was knowable at its issue time, or at ``as_of``, which must lie in the hour
     that begins at the one issue time given. Returns the columns of `predictions` but ``kind``,
@@ -73,16 +74,14 @@ def issue_forecasts(
         )
     issue_hours = windows.issue_hours
     instants = issue_hours * 3600 if as_of is None else np.full(len(issue_hours), second_of(as_of), np.int64)
-    raw = raw_quantiles(model, windows)
-    marks = build_windows(data, _marks(issue_hours, model))
-    errors = scaled_errors(raw_quantiles(model, marks), marks.target.astype(np.float64))
-    offsets = offsets_as_of(issue_hours, marks.issue_hours, errors, model.offsets)
     degradation = assess(model.area, windows, instants, model.widening)
-    quantiles = recalibrated(raw, offsets, degradation.widening).round(DECIMALS)
+    quantiles = _calibrated(model, data, windows, degradation.widening).round(DECIMALS)
 
     targets = issue_hours[:, None] + np.arange(HORIZON_HOURS)
     repeated = np.broadcast_to(issue_hours[:, None], targets.shape)
-    causes = [json.dumps(list(named), ensure_ascii=False) for named in degradation.causes]
+    causes = [
+        json.dumps([*model.standing_causes, *named], ensure_ascii=False) for named in degradation.causes
+    ]
     columns: dict[str, object] = {
         "price_area": model.area.name,
         "issue_time_utc": times_of(repeated.ravel()),
@@ -99,6 +98,26 @@ def issue_forecasts(
     return pd.DataFrame(columns)[list(COLUMNS)]
 
 
+def history_needed(model: Model) -> timedelta:
+    """How far before an issue time the data must reach, for the forecast and all that it is held against.
+
+    Recalibration issues the forecasts of the last weeks once more, and each of those looks back too.
+    """
+    calibrated = timedelta() if model.offsets is None else RECALIBRATION_WINDOW
+    return calibrated + max(model.reach_back, timedelta(hours=REACH_BACK_HOURS), timedelta(days=LONGEST_DAYS))
+
+
+def _calibrated(model: Model, data: KnownData, windows: Windows, widening: Floats) -> Floats:
+    """Quantiles of ``windows``, moved by the errors of forecasts that had come true by each issue time."""
+    raw = model.quantiles(windows, data)
+    if model.offsets is None:
+        return widened(raw, widening)
+    marks = build_windows(data, _marks(windows.issue_hours, model))
+    errors = scaled_errors(model.quantiles(marks, data), marks.target.astype(np.float64))
+    offsets = offsets_as_of(windows.issue_hours, marks.issue_hours, errors, model.offsets)
+    return recalibrated(raw, offsets, widening)
+
+
 def _check(times: list[datetime], as_of: datetime | None) -> None:
     if not times:
         raise ValueError("no issue time was given")
@@ -112,7 +131,7 @@ def _check(times: list[datetime], as_of: datetime | None) -> None:
         )
 
 
-def _marks(issue_hours: Integers, model: TrainedModel) -> Integers:
+def _marks(issue_hours: Integers, model: Model) -> Integers:
     """Six-hour marks whose forecasts calibrate: outside of what the model was fitted to."""
     window = RECALIBRATION_WINDOW // timedelta(hours=1)
     first = max(int(issue_hours[0]) - window, hour_of(model.record.fitted_until))
@@ -120,8 +139,10 @@ def _marks(issue_hours: Integers, model: TrainedModel) -> Integers:
     return np.arange(first, int(issue_hours[-1]), MARK_HOURS, dtype=np.int64)
 
 
-def _from(issue_hours: Integers, model: TrainedModel) -> datetime:
+def _from(issue_hours: Integers, model: Model) -> datetime:
     """Start of the data that can matter."""
-    marks = _marks(issue_hours, model)
-    first = int(min(issue_hours[0], marks[0])) if len(marks) else int(issue_hours[0])
-    return times_of(np.array([first - max(REACH_BACK_HOURS, 24 * LONGEST_DAYS)]))[0].to_pydatetime()
+    first = int(issue_hours[0])
+    if model.offsets is not None:
+        first = min([first, *_marks(issue_hours, model)[:1]])
+    reach = max(REACH_BACK_HOURS, 24 * LONGEST_DAYS, model.reach_back // timedelta(hours=1))
+    return times_of(np.array([first - reach]))[0].to_pydatetime()

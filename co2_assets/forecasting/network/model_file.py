@@ -15,14 +15,13 @@ from safetensors.torch import load
 
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, QUANTILES
+from co2_assets.forecasting.forecaster import ModelFileError, TrainingRecord, TrainingSplit
 from co2_assets.forecasting.inputs.windows import PAST_HOURS, future_inputs, past_inputs
 from co2_assets.forecasting.network.network import AttentionLstm
 from co2_assets.forecasting.network.scaling import InputLayer, Scaler
 from co2_assets.forecasting.network.trained_model import (
     TrainedModel,
     TrainingConfig,
-    TrainingRecord,
-    TrainingSplit,
     sha256,
     weights_bytes,
 )
@@ -35,10 +34,6 @@ _OWN_HASH: Final = "content_sha256"
 
 
 T = TypeVar("T")
-
-
-class ModelFileError(RuntimeError):
-    """A model's files are missing, damaged or not of this program; the message names the remedy."""
 
 
 def save_model(model: TrainedModel, folder: Path) -> Path:
@@ -56,18 +51,13 @@ def save_model(model: TrainedModel, folder: Path) -> Path:
     return weights
 
 
-def version_of(path: Path) -> str:
-    """Name of the model that a file of it belongs to."""
-    return path.name.split(".")[0]
+def _sidecar_path(folder: Path, version: str, area_name: str) -> Path:
+    return folder / f"{version}.{area_name}{SIDECAR_SUFFIX}"
 
 
-def _sidecar_path(folder: Path, version: str, area: str) -> Path:
-    return folder / f"{version}.{area}{SIDECAR_SUFFIX}"
-
-
-def load_model(folder: Path, version: str, area: str = DENMARK.name) -> TrainedModel:
-    """Read the model ``version`` as it forecasts ``area``; ModelFileError when it cannot be trusted."""
-    sidecar_path = _sidecar_path(folder, version, area)
+def load_model(folder: Path, version: str, area_name: str = DENMARK.name) -> TrainedModel:
+    """Read the model ``version`` as it forecasts an area; ModelFileError when it cannot be trusted."""
+    sidecar_path = _sidecar_path(folder, version, area_name)
     weights_path = folder / f"{version}{WEIGHTS_SUFFIX}"
     try:
         content = sidecar_path.read_bytes()
@@ -102,7 +92,7 @@ def load_model(folder: Path, version: str, area: str = DENMARK.name) -> TrainedM
         raise ModelFileError(
             f"{sidecar_path} does not describe its weights ({error!r}); train anew"
         ) from error
-    if model.version != version or model.area.name != area:
+    if model.version != version or model.area.name != area_name:
         raise ModelFileError(
             f"{sidecar_path} describes {model.version} of {model.area.name}; restore it or train anew"
         )

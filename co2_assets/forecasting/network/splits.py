@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, ROLLING_HOURS
+from co2_assets.forecasting.forecaster import TooLittleDataError
 from co2_assets.forecasting.inputs.windows import PAST_HOURS
 
 Integers = NDArray[np.int64]
@@ -21,10 +22,6 @@ LEAST_FITTED_WINDOWS = 336 + LEAST_PART_WINDOWS + GAP_HOURS
 # Three weeks tell two models apart. A longer test part would keep the newest weeks from the networks,
 # and those teach most: without the last six a forecast was 5 % worse (docs/accuracy.md).
 MOST_TEST_WINDOWS = 21 * 24
-
-
-class TooLittleDataError(ValueError):
-    """There are not enough measured hours to train on."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,15 @@ from safetensors.torch import save
 
 from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, QUANTILES
-from co2_assets.forecasting.inputs.windows import PAST_HOURS, Windows, future_inputs, past_inputs
+from co2_assets.forecasting.forecaster import TrainingRecord
+from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.inputs.windows import (
+    PAST_HOURS,
+    REACH_BACK_HOURS,
+    Windows,
+    future_inputs,
+    past_inputs,
+)
 from co2_assets.forecasting.network.network import AttentionLstm
 from co2_assets.forecasting.network.scaling import InputLayer, Scaler
 
@@ -53,41 +61,6 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class TrainingSplit:
-    """One part of the training data: ``split`` is train, validation or test.
-
-    ``from_utc`` is its first issue time, ``to_utc`` the end of its last target hour, both naive UTC.
-    The validation part lies within the training part: each network learns all of it but its own block.
-    """
-
-    split: str
-    from_utc: datetime
-    to_utc: datetime
-    windows: int
-
-
-@dataclass(frozen=True)
-class TrainingRecord:
-    """What a training was made of and how it went.
-
-    ``metrics`` has validation_mae_g_per_kwh, test_mae_g_per_kwh and test_persistence_mae_g_per_kwh
-    of leads 1-6 (those of the test part are missing where it was left out). ``curves`` lists, by
-    network, the epochs' losses as (training, validation), scaled pinball loss.
-    """
-
-    data_from: datetime
-    data_to: datetime
-    parts: tuple[TrainingSplit, ...]
-    metrics: Mapping[str, float]
-    curves: tuple[tuple[tuple[float, float], ...], ...]
-
-    @property
-    def fitted_until(self) -> datetime:
-        """End of what the weights were fitted to or chosen by."""
-        return max(part.to_utc for part in self.parts if part.split != "test")
-
-
-@dataclass(frozen=True)
 class TrainedModel:
     """Networks, scaler and calibration of one area.
 
@@ -114,6 +87,20 @@ class TrainedModel:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "input_layer", InputLayer(self.area, self.scaler, self.number))
+
+    @property
+    def reach_back(self) -> timedelta:
+        """How far before an issue time its windows look."""
+        return timedelta(hours=REACH_BACK_HOURS)
+
+    @property
+    def standing_causes(self) -> tuple[str, ...]:
+        """A trained network is not degraded by itself."""
+        return ()
+
+    def quantiles(self, windows: Windows, data: KnownData) -> Floats:  # noqa: ARG002
+        """`raw_quantiles`; all that the networks look at is in ``windows``."""
+        return raw_quantiles(self, windows)
 
     @property
     def number(self) -> int:

@@ -12,6 +12,8 @@ from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, HORIZON_HOURS, MEDIAN
 from co2_assets.contracts.time import hour_of, times_of
 from co2_assets.forecasting import metrics
+from co2_assets.forecasting.calibration import conformal_offsets, scaled_errors
+from co2_assets.forecasting.forecaster import TooLittleDataError, TrainingRecord, TrainingSplit
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.inputs.windows import (
     MASKABLE_FEEDS,
@@ -20,15 +22,12 @@ from co2_assets.forecasting.inputs.windows import (
     Windows,
     build_windows,
 )
-from co2_assets.forecasting.network.calibration import conformal_offsets, scaled_errors
 from co2_assets.forecasting.network.network import AttentionLstm, pinball_loss
 from co2_assets.forecasting.network.scaling import Batch, InputLayer, fit_scaler
-from co2_assets.forecasting.network.splits import Split, TooLittleDataError, split_in_time
+from co2_assets.forecasting.network.splits import Split, split_in_time
 from co2_assets.forecasting.network.trained_model import (
     TrainedModel,
     TrainingConfig,
-    TrainingRecord,
-    TrainingSplit,
     deterministic,
     model_version,
     raw_quantiles,

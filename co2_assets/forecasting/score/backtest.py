@@ -20,9 +20,9 @@ from co2_assets.contracts.forecast_spec import (
 )
 from co2_assets.contracts.time import hours_since_epoch
 from co2_assets.forecasting import metrics
+from co2_assets.forecasting.forecaster import Model
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.issue.forecast import issue_forecasts
-from co2_assets.forecasting.network.trained_model import TrainedModel
 from co2_assets.forecasting.score.evaluation import band_coverage
 
 Floats = NDArray[np.float64]
@@ -43,7 +43,7 @@ NOTES = {
 
 
 def backtest(
-    model: TrainedModel,
+    model: Model,
     data: KnownData,
     start: datetime,
     end: datetime,
@@ -67,7 +67,7 @@ def backtest(
     return outcomes
 
 
-def report(outcomes: pd.DataFrame, model: TrainedModel, every: timedelta) -> dict[str, Any]:
+def report(outcomes: pd.DataFrame, model: Model, every: timedelta) -> dict[str, Any]:
     """A backtest as plain values for JSON: by lead, for the headline's leads, and how it was made.
 
     Measures of the absolute kind are g/kWh, mape, accuracy and coverage are %; null where there is

@@ -8,9 +8,9 @@ import pandas as pd
 
 from co2_assets.contracts.forecast_spec import CO2, HEADLINE_LEADS, HORIZON_HOURS, MEDIAN_COLUMN
 from co2_assets.contracts.tables import PROMOTED, REJECTED
+from co2_assets.forecasting.forecaster import Model
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.issue.forecast import issue_forecasts
-from co2_assets.forecasting.network.trained_model import TrainedModel
 
 # Time between the issues that two models are compared on.
 COMPARED_EVERY = timedelta(hours=3)
@@ -36,7 +36,7 @@ class Verdict:
         return PROMOTED if self.promoted else REJECTED
 
 
-def judge(challenger: TrainedModel, champion: TrainedModel | None, data: KnownData, now: datetime) -> Verdict:
+def judge(challenger: Model, champion: Model | None, data: KnownData, now: datetime) -> Verdict:
     """Measure a challenger against the champion on hours later than what either was fitted to.
 
     Both forecast leads 1-6 every three hours from the end of their fitting to ``now``; the smaller
@@ -70,8 +70,8 @@ def judge(challenger: TrainedModel, champion: TrainedModel | None, data: KnownDa
 
 
 def judge_together(
-    challengers: Sequence[TrainedModel],
-    champions: Mapping[str, TrainedModel],
+    challengers: Sequence[Model],
+    champions: Mapping[str, Model],
     data: Mapping[str, KnownData],
     now: datetime,
 ) -> dict[str, Verdict]:
@@ -102,7 +102,7 @@ def judge_together(
 
 
 def _paired_errors(
-    challenger: TrainedModel, champion: TrainedModel, data: KnownData, issue_times: list[datetime]
+    challenger: Model, champion: Model, data: KnownData, issue_times: list[datetime]
 ) -> pd.DataFrame:
     """Absolute errors of both models on the same issue and target hours of leads 1-6, g/kWh."""
     if not issue_times:

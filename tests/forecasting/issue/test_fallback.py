@@ -10,8 +10,8 @@ import pytest
 
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, MEDIAN_COLUMN, QUANTILE_COLUMNS
 from co2_assets.forecasting.inputs.known_data import KnownData
-from co2_assets.forecasting.issue.fallback import CAUSE, VERSION, issue_fallback
-from co2_assets.forecasting.issue.forecast import COLUMNS, NoForecastError
+from co2_assets.forecasting.issue.fallback import CAUSE, VERSION, StatisticalFallback
+from co2_assets.forecasting.issue.forecast import COLUMNS, NoForecastError, issue_forecasts
 
 ISSUE = datetime(2024, 4, 5, 12)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -21,6 +21,10 @@ def measured(data: KnownData, *, before: datetime, since: datetime = datetime(20
     hours = data.aggregated["hour_utc"]
     kept = data.aggregated[(hours >= since) & (hours < before)]
     return replace(data, aggregated=kept.reset_index(drop=True))
+
+
+def issue_fallback(data: KnownData, issue: datetime, *, as_of: datetime | None = None) -> pd.DataFrame:
+    return issue_forecasts(StatisticalFallback(data.area), data, [issue], as_of=as_of)
 
 
 def test_it_says_what_it_is_and_speaks_of_the_coming_day(data: KnownData) -> None:

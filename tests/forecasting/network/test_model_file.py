@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from co2_assets.forecasting.forecaster import ModelFileError
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.issue.forecast import issue_forecasts
 from co2_assets.forecasting.network import model_file
-from co2_assets.forecasting.network.model_file import ModelFileError, load_model, save_model
+from co2_assets.forecasting.network.model_file import load_model, save_model
 from co2_assets.forecasting.network.trained_model import TrainedModel
 
 ISSUE = datetime(2024, 4, 5, 6)

@@ -17,6 +17,7 @@ from co2_assets.contracts.forecast_spec import (
     ROLLING_HOURS,
 )
 from co2_assets.contracts.time import hour_of
+from co2_assets.forecasting.forecaster import TooLittleDataError
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.inputs.windows import (
     PAST_HOURS,
@@ -32,7 +33,6 @@ from co2_assets.forecasting.network.splits import (
     GAP_HOURS,
     MOST_TEST_WINDOWS,
     Split,
-    TooLittleDataError,
     split_in_time,
 )
 from co2_assets.forecasting.network.trained_model import TrainedModel, weights_bytes

@@ -4,7 +4,7 @@ For every lead and quantile the offset is the matching quantile of past errors, 
 bands: (actual - forecast quantile) / (half the width of the raw 10-90 % band). This is the
 conformalized quantile regression of Romano, Patterson and Candès (2019), one-sided for each quantile
 and with locally scaled errors, over a moving window of outcomes known at the time, so that it follows
-drift. The median stays the network's own.
+drift. The median stays the model's own.
 """
 
 from datetime import timedelta
@@ -79,12 +79,26 @@ def recalibrated(raw: Floats, offsets: Floats, widening: Floats) -> Floats:
     ``raw`` (N, H, Q), ``offsets`` (N, H, Q), ``widening`` (N,). Non-negative.
     """
     moved = raw + offsets * half_band(raw)
-    median = moved[..., MEDIAN : MEDIAN + 1]
-    spread = median + (moved - median) * widening[:, None, None]
+    spread = _spread(moved, widening)
     # Each side is pushed outwards from the median, so that offsets never make quantiles cross.
     spread[..., MEDIAN:] = np.maximum.accumulate(spread[..., MEDIAN:], axis=-1)
     spread[..., : MEDIAN + 1] = np.minimum.accumulate(spread[..., MEDIAN::-1], axis=-1)[..., ::-1]
     return np.maximum(spread, 0.0)
+
+
+def widened(quantiles: Floats, widening: Floats) -> Floats:
+    """Calibrated ``quantiles`` (N, H, Q), spread by ``widening`` (N,) >= 1 around the median. Non-negative.
+
+    Where the factor is 1 they stay as they are, to the last bit.
+    """
+    spread = np.where(widening[:, None, None] == 1, quantiles, _spread(quantiles, widening))
+    return np.maximum(spread, 0.0)
+
+
+def _spread(quantiles: Floats, widening: Floats) -> Floats:
+    median = quantiles[..., MEDIAN : MEDIAN + 1]
+    spread: Floats = median + (quantiles - median) * widening[:, None, None]
+    return spread
 
 
 def offsets_as_of(issue_hours: Integers, mark_hours: Integers, mark_errors: Floats, stored: Floats) -> Floats:

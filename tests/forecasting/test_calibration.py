@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from co2_assets.contracts.forecast_spec import MEDIAN, QUANTILES
-from co2_assets.forecasting.network.calibration import (
+from co2_assets.forecasting.calibration import (
     POOLED_LEADS,
     PRIOR_OUTCOMES,
     conformal_offsets,
