@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import dash
@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from co2_assets.contracts.time import utc_now
 from co2_dash.api.page_requests import PageRequests
 from co2_dash.api.problems import problem
 from co2_dash.api.routes import install
@@ -60,11 +61,6 @@ Reading the newest forecast …<noscript> This page needs JavaScript; the same d
 <a href="/docs">the API</a>.</noscript></div></div>"""
 
 
-def wall_clock() -> datetime:
-    """Return the wall clock as naive UTC."""
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
 class Pages(Dash):
     """Dash with our own first document: titled by page, and the grid's library left for later."""
 
@@ -86,7 +82,7 @@ class Pages(Dash):
         return str(super().interpolate_index(**parts))  # type: ignore[no-untyped-call]
 
 
-def create_app(settings: Settings, clock: Callable[[], datetime] = wall_clock) -> Pages:
+def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Pages:
     """Return the application; ``.server`` is the ASGI application to be served by one process.
 
     ``clock`` gives the wall clock in naive UTC.

@@ -5,7 +5,8 @@ from datetime import datetime
 
 import uvicorn
 
-from co2_dash.app import create_app, wall_clock
+from co2_assets.contracts.time import utc_now
+from co2_dash.app import create_app
 from co2_dash.settings import Settings
 
 LOCAL_HOST = "127.0.0.1"
@@ -16,7 +17,7 @@ def server_of(
     settings: Settings,
     host: str = LOCAL_HOST,
     port: int = DEFAULT_PORT,
-    clock: Callable[[], datetime] = wall_clock,
+    clock: Callable[[], datetime] = utc_now,
 ) -> uvicorn.Server:
     """Return the server, ready to run; 127.0.0.1 is reached from this machine alone."""
     return uvicorn.Server(

@@ -37,6 +37,8 @@ def _endpoint(path: str, operation: Schema) -> str:
 
 
 def _shape(name: str, schema: Schema) -> str:
+    if "enum" in schema:
+        return f"### {name}\n\n{schema.get('description', '')}\n\nOne of {_kind(schema)}."
     rows = [
         f"| `{field}` | {_kind(part)} | {part.get('description', '')} |"
         for field, part in schema.get("properties", {}).items()

@@ -1,12 +1,12 @@
 """The four endpoints that programs of the first hour know."""
 
 from datetime import timedelta
-from typing import Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from co2_assets.contracts.areas import DENMARK
+from co2_assets.contracts.forecast_spec import ForecastKind
 from co2_dash.advice.coming_hours import HEADLINE_HOURS, coming_hours
 from co2_dash.api.cached_response import Refusal, answer
 from co2_dash.api.parameters import PriceAreaParameter
@@ -24,7 +24,8 @@ from co2_dash.data import queries
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 
-Kind = Literal["live", "hindcast"]
+# Forecasts of the first kind that has any are shown.
+KINDS = (ForecastKind.LIVE, ForecastKind.HINDCAST, ForecastKind.BACKFILL)
 router = APIRouter(prefix="/api", tags=["original"], responses=documented(401, 422, 429, 503))
 
 
@@ -64,10 +65,8 @@ async def last_6h_predictions_vs_actual(
     def build(view: View, state: DataState) -> Outcomes:
         end = measured_until(state)
         start = end - timedelta(hours=6)
-        found = {
-            kind: queries.outcomes(view, state.area.name, kind, start, end) for kind in ("live", "hindcast")
-        }
-        kind: Kind = "hindcast" if found["live"].empty and len(found["hindcast"]) else "live"
+        found = {kind: queries.outcomes(view, state.area.name, kind, start, end) for kind in KINDS}
+        kind = next((kind for kind in KINDS if len(found[kind])), ForecastKind.LIVE)
         rows = found[kind]
         rows = rows[rows["lead_hours"] <= HEADLINE_HOURS].assign(
             error_g_per_kwh=rows["q50_g_per_kwh"] - rows["actual_g_per_kwh"]

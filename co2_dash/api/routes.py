@@ -8,9 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse
 
-from co2_dash.api import carbon_intensity, problems, reference
-from co2_dash.api import health as state
-from co2_dash.api import legacy as original
+from co2_dash.api import carbon_intensity, health, legacy, problems, reference
 from co2_dash.api.access import PREFIX, Gate
 from co2_dash.api.cached_response import Workers
 from co2_dash.api.problems import Problem
@@ -30,7 +28,7 @@ def install(server: FastAPI, reader: Reader, settings: Settings) -> None:
     server.state.reader, server.state.settings = reader, settings
     server.state.workers = Workers()
     problems.install(server)
-    for router in (original.router, carbon_intensity.router, state.router):
+    for router in (legacy.router, carbon_intensity.router, health.router):
         server.include_router(router)
     _add_documents(server, settings)
 

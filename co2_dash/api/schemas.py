@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.forecast_spec import ForecastKind
+from co2_assets.contracts.sources import SourceKind
 from co2_dash.data.danish_time import iso_utc
 
 Instant = Annotated[
@@ -31,7 +33,7 @@ class Answer(BaseModel):
 class Origin(Answer):
     """Where an answer comes from: nothing made up or recorded can pass for live."""
 
-    source: Literal["live", "archive", "simulator"] = Field(
+    source: Literal[SourceKind.LIVE, SourceKind.ARCHIVE, SourceKind.SIMULATOR] = Field(
         description="live: the real service. archive: recorded real data. simulator: made up, none is real."
     )
     replayed: bool = Field(
@@ -169,8 +171,9 @@ class Outcomes(Answer):
 
     price_area: PriceArea
     unit: Literal["g CO2/kWh"] = Field(default="g CO2/kWh", description="Unit of every intensity.")
-    kind: Literal["live", "hindcast"] = Field(
-        description="live, or hindcast: issued later, as of then; hindcasts only where no live one is."
+    kind: ForecastKind = Field(
+        description="live where there are live forecasts; else hindcast, or else backfill: both were issued "
+        "later, as of then."
     )
     hours: list[Outcome]
     origin: Origin
@@ -180,7 +183,10 @@ class LeadAccuracy(Answer):
     """Scores of one model over a range of leads on one window of hours."""
 
     model_version: str = Field(description="The model.")
-    kind: Literal["live", "hindcast", "test"] = Field(description="What was scored.")
+    kind: ForecastKind = Field(
+        description="What was scored: forecasts of one kind (live, hindcast or backfill), or the test part "
+        "of the model's training."
+    )
     lead_from_hours: int = Field(description="First lead, h.")
     lead_to_hours: int = Field(description="Last lead, h; 1 to 6 is the headline.")
     window_from: Instant = Field(description="First hour scored.")

@@ -8,7 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from co2_assets.contracts import tables
+from co2_assets.contracts.forecast_spec import ForecastKind
 from co2_assets.warehouse import snapshots
+from co2_assets.warehouse.database import Transaction
 from co2_assets.warehouse.paths import Home
 from co2_dash.api.access import RequestLimit
 from tests.support import snapshot_data
@@ -29,6 +32,15 @@ DATA_ENDPOINTS = (
     "/api/v1/areas",
 )
 ENDPOINTS = (*DATA_ENDPOINTS, "/api/v1/status")
+
+
+def published_again(home: Home, add: Callable[[Transaction], None]) -> None:
+    """Add rows to the live warehouse of ``home`` and publish it again."""
+    folder = home.source("live")
+    warehouse = snapshot_data.Warehouse(folder.database, "live")
+    with warehouse.open_transaction() as transaction:
+        add(transaction)
+    snapshots.publish(warehouse, folder.snapshots, as_of_utc=NOW, published_at_utc=NOW)
 
 
 def body(response: httpx.Response) -> Any:
@@ -125,6 +137,44 @@ def test_accuracy_stands_beside_the_baselines_by_lead(asked: Client) -> None:
     leads = body(asked().get("/api/v1/accuracy"))["leads"]
     assert {(row["lead_from_hours"], row["lead_to_hours"]) for row in leads} >= {(1, 6), (1, 1), (6, 6)}
     assert all(row["persistence_mae_g_per_kwh"] > 0 and row["prognosis_mae_g_per_kwh"] > 0 for row in leads)
+
+
+@pytest.mark.parametrize("kind", ForecastKind)
+def test_every_kind_of_evaluation_is_answered(
+    asked: Client, tmp_path: Path, archive_dir: Path, kind: ForecastKind
+) -> None:
+    home = Home(tmp_path)
+    snapshot_data.publish(home, archive_dir)
+
+    def add(transaction: Transaction) -> None:
+        rows = transaction.read("SELECT * FROM model_evaluations WHERE price_area = 'DK' AND kind = 'test'")
+        transaction.upsert(tables.MODEL_EVALUATIONS, rows.assign(kind=kind.value, evaluation_id="added"))
+
+    published_again(home, add)
+    leads = body(asked(home).get("/api/v1/accuracy"))["leads"]
+    assert kind in {row["kind"] for row in leads}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ForecastKind if kind is not ForecastKind.TEST])
+def test_every_kind_of_forecast_is_answered_where_there_is_no_other(
+    asked: Client, tmp_path: Path, archive_dir: Path, kind: ForecastKind
+) -> None:
+    home = Home(tmp_path)
+    snapshot_data.publish_empty(home)
+    recorded = snapshot_data.recorded(archive_dir)
+
+    def add(transaction: Transaction) -> None:
+        hours = recorded[recorded["hour_utc"] < NOW.replace(minute=0)].tail(48)
+        transaction.upsert(tables.AGGREGATED_DATA, hours[list(tables.AGGREGATED_DATA.column_names)])
+        intensity = recorded.set_index("hour_utc")["co2_g_per_kwh"]
+        for issue in (datetime(2024, 6, 1), datetime(2024, 6, 1, 6)):
+            rows = snapshot_data.forecast(intensity, issue, CHAMPION, kind)
+            transaction.insert_missing(tables.PREDICTIONS, rows)
+
+    published_again(home, add)
+    answer = body(asked(home).get("/api/last-6h-predictions-vs-actual"))
+    assert answer["kind"] == kind
+    assert "2024-06-01T07:00:00Z" in {hour["hour"] for hour in answer["hours"]}
 
 
 def test_every_area_is_answered_with_its_own_numbers(asked: Client) -> None:
@@ -403,7 +453,7 @@ def test_the_reference_tells_of_every_endpoint_and_unit(asked: Client) -> None:
     for path in document["paths"]:
         assert f"GET {path}" in page
     for schema in document["components"]["schemas"].values():
-        for name, field in schema["properties"].items():
+        for name, field in schema.get("properties", {}).items():
             if name.endswith("_g_per_kwh"):
                 assert "g CO2/kWh" in field["description"] or "on the test part" in field["description"]
 
