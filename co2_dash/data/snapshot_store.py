@@ -2,14 +2,13 @@
 
 import logging
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future
 from contextlib import ExitStack
-from threading import Lock
+from threading import Condition, Lock
 from typing import TypeVar, cast
 
 import pandas as pd
+from cachetools import LRUCache
 
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.errors import SnapshotUnreadable
@@ -19,14 +18,12 @@ from co2_dash.settings import Settings
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-# What is worked out from one version is kept up to these, the longest unused going first: hostile
-# parameters can make neither grow. A page's own frames take under a megabyte each.
+# What is worked out from one version is kept up to these limits; the value that was not used for the
+# longest time goes first. A page's own frames take under a megabyte each.
 MOST_REMEMBERED = 512
 MOST_REMEMBERED_BYTES = 64 * 2**20
 # One that is larger would drive out many that are asked for more often.
 LARGEST_REMEMBERED_BYTES = 4 * 2**20
-# Of a key and its place, and all that a small value weighs.
-_LEAST_WEIGHT = 1024
 
 
 class View:
@@ -38,11 +35,10 @@ class View:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        # Held to look up and to keep, never while something is worked out.
-        self._lock = Lock()
-        self._remembered: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
-        self._bytes = 0
-        self._underway: dict[Hashable, Future[object]] = {}
+        # Held to look up and to keep a value, never while one is built.
+        self._changed = Condition()
+        self._kept: LRUCache[Hashable, object] = LRUCache(MOST_REMEMBERED_BYTES, getsizeof=_weight)
+        self._underway: set[Hashable] = set()
         # The connection serves one thread at a time.
         self._asking = Lock()
         stack = ExitStack()
@@ -56,8 +52,8 @@ class View:
 
     @property
     def remembered_bytes(self) -> int:
-        """About how much memory takes what is remembered."""
-        return self._bytes
+        """How many bytes the remembered values count for."""
+        return int(self._kept.currsize)
 
     def frame(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
         """Return the rows of a query; the same query of the same version is asked once."""
@@ -70,58 +66,49 @@ class View:
 
     def remembered(self, key: Hashable) -> object | None:
         """Return what `remember` has kept for ``key``, or None; never waits for a build."""
-        with self._lock:
-            if key not in self._remembered:
-                return None
-            self._remembered.move_to_end(key)
-            return self._remembered[key][0]
+        with self._changed:
+            return self._kept.get(key)
 
     def remember(
         self, key: Hashable, build: Callable[[], T], most_bytes: int = LARGEST_REMEMBERED_BYTES
     ) -> T:
         """Return what ``build`` gave for ``key`` the first time; it must depend on nothing else.
 
-        Who asks for what another thread is building waits for it; nobody else does. A value of more
-        than ``most_bytes`` is not kept, nor one that was not asked for since much else was.
+        A thread that asks for what another thread is building waits for it; no other thread waits. A value
+        of more than ``most_bytes`` is not kept, so the next thread builds it again.
         """
-        with self._lock:
-            if key in self._remembered:
-                self._remembered.move_to_end(key)
-                return cast("T", self._remembered[key][0])
-            underway = self._underway.get(key)
-            if underway is None:
-                ours = self._underway[key] = Future()
-        if underway is not None:
-            return cast("T", underway.result())
+        # `cachetools.cachedmethod` does the same, but knows no limit for a single value.
+        with self._changed:
+            while key in self._underway:
+                self._changed.wait()
+            if key in self._kept:
+                return cast("T", self._kept[key])
+            self._underway.add(key)
         try:
             value = build()
-        except BaseException as error:
-            with self._lock:
-                del self._underway[key]
-            ours.set_exception(error)
-            raise
-        with self._lock:
-            self._keep(key, value, most_bytes)
-            del self._underway[key]
-        ours.set_result(value)
-        return value
-
-    def _keep(self, key: Hashable, value: object, most_bytes: int) -> None:
-        weight = _LEAST_WEIGHT + _size(value)
-        if weight > most_bytes:
-            return
-        self._remembered[key] = (value, weight)
-        self._bytes += weight
-        while self._bytes > MOST_REMEMBERED_BYTES or len(self._remembered) > MOST_REMEMBERED:
-            _, (_, freed) = self._remembered.popitem(last=False)
-            self._bytes -= freed
+            with self._changed:
+                if _size(value) <= most_bytes:
+                    self._kept[key] = value
+            return value
+        finally:
+            with self._changed:
+                self._underway.remove(key)
+                self._changed.notify_all()
 
 
 def _size(value: object) -> int:
-    """Return about how many bytes a value takes; what is neither text nor table is small."""
+    """Return about how many bytes a value takes; what is neither bytes nor a table is small."""
     if isinstance(value, pd.DataFrame):
         return int(value.memory_usage(deep=True).sum())
     return len(value) if isinstance(value, bytes) else 0
+
+
+def _weight(value: object) -> int:
+    """Return what a value counts for: its size, and at least an even share of the limit.
+
+    So the one limit of bytes also limits the number of values to `MOST_REMEMBERED`.
+    """
+    return max(_size(value), MOST_REMEMBERED_BYTES // MOST_REMEMBERED)
 
 
 class SnapshotStore:
