@@ -1,8 +1,8 @@
 """Take pictures of the pages: ``python -m bench.screenshots --home DIR --source archive --out docs/images``.
 
 Serves what was last published under the home folder and photographs each page on a desktop, on a
-phone 375 pixels wide, and in the dark. Needs playwright and a Chromium; CO2_CHROMIUM names another
-than /usr/bin/chromium.
+phone 375 pixels wide, and in the dark theme. Needs playwright and Chromium: CO2_CHROMIUM is its path,
+/usr/bin/chromium unless set.
 """
 
 import argparse
@@ -43,14 +43,14 @@ CHROMIUM_FLAGS = (
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on now."""
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def answers(address: str) -> bool:
-    """Tell whether the pages are up."""
+    """Tell whether the server of the pages answers."""
     try:
         return httpx.get(f"{address}/healthz").is_success
     except httpx.TransportError:
@@ -59,7 +59,7 @@ def answers(address: str) -> bool:
 
 @contextmanager
 def served(home: Path, source: str, **environment: str) -> Iterator[str]:
-    """Give the address of the pages, served in a process of their own until the block ends."""
+    """Serve the pages in another process until the block ends; yield their address."""
     port = free_port()
     command = [sys.executable, "-m", "co2_dash", "--port", str(port)]
     command += ["--home", str(home), "--source", source]
@@ -77,7 +77,7 @@ def served(home: Path, source: str, **environment: str) -> Iterator[str]:
 
 
 def settled(page: Page) -> None:
-    """Wait until every chart is drawn, or words stand there, and every open table has its rows."""
+    """Wait until every chart is drawn or replaced by a text, and every open table has its rows."""
     page.wait_for_function(
         """() => {
             const sections = [...document.querySelectorAll('main section')];
@@ -93,7 +93,7 @@ def settled(page: Page) -> None:
 
 
 def photograph(browser: Browser, address: str, folder: Path) -> list[Path]:
-    """Take every page in every look; return the files."""
+    """Photograph every page in every look; return the files."""
     taken = []
     for look, options in LOOKS.items():
         context = browser.new_context(**options, reduced_motion="reduce", locale="en-GB")

@@ -236,8 +236,7 @@ LEADS = Chart(
     title="Error by lead",
     explanation="Mean absolute error. Persistence is the last measured value, kept for all hours; it is "
     "scored on the same hours as ours. Energinet’s prognosis is the one that was known when ours was issued, "
-    "usually about a day old. Where it is missing for some hours, a dotted line shows our error on the "
-    "other hours.",
+    "usually about a day old. Where it is missing for some hours, a dotted line shows our error on the rest.",
     rows=lead_rows,
     columns=(
         "lead_hours",
