@@ -8,7 +8,7 @@ from co2_assets.pipeline.retraining import RetrainingInputs, Score, decide
 
 NOW = datetime(2024, 6, 2)
 BAD = Score("DK:m1:live:20240602T00", n_hours=24, accuracy_percent=58.2, persistence_accuracy_percent=55.0)
-SITUATION = RetrainingInputs(
+INPUTS = RetrainingInputs(
     now=NOW,
     champion="m1",
     score=BAD,
@@ -22,7 +22,7 @@ SITUATION = RetrainingInputs(
 
 
 def test_fires_under_the_threshold_and_says_why() -> None:
-    decision = decide(SITUATION)
+    decision = decide(INPUTS)
     assert decision.train
     assert decision.name == BAD.evaluation_id
     assert "58.2 %" in decision.sentence
@@ -30,7 +30,7 @@ def test_fires_under_the_threshold_and_says_why() -> None:
 
 
 def test_exactly_at_the_threshold_does_not_fire() -> None:
-    assert not decide(replace(SITUATION, score=replace(BAD, accuracy_percent=65.0))).train
+    assert not decide(replace(INPUTS, score=replace(BAD, accuracy_percent=65.0))).train
 
 
 def test_skips_with_a_reason() -> None:
@@ -43,20 +43,20 @@ def test_skips_with_a_reason() -> None:
         ({"fired": frozenset({BAD.evaluation_id})}, "Already retrained"),
         ({"last_fired_at": NOW - timedelta(hours=23)}, "less than a day ago"),
     ):
-        decision = decide(replace(SITUATION, **change))
+        decision = decide(replace(INPUTS, **change))
         assert not decision.train, words
         assert words in decision.sentence
 
 
 def test_fires_again_after_a_day_for_a_new_evaluation() -> None:
     assert decide(
-        replace(SITUATION, last_fired_at=NOW - timedelta(days=1), fired=frozenset({"an earlier one"}))
+        replace(INPUTS, last_fired_at=NOW - timedelta(days=1), fired=frozenset({"an earlier one"}))
     ).train
 
 
 def test_history_grown_twofold_asks_for_training_once() -> None:
     grown = replace(
-        SITUATION,
+        INPUTS,
         score=None,
         learnt_history=timedelta(days=60),
         history=timedelta(days=730),
@@ -70,13 +70,13 @@ def test_history_grown_twofold_asks_for_training_once() -> None:
 
 def test_a_month_since_the_last_training_asks_for_another_once_a_day() -> None:
     good = replace(BAD, accuracy_percent=81.0)
-    old = replace(SITUATION, score=good, last_trained_at=NOW - timedelta(days=30, hours=6))
+    old = replace(INPUTS, score=good, last_trained_at=NOW - timedelta(days=30, hours=6))
     decision = decide(old)
     assert decision.train
     assert decision.trigger == "month passed"
     assert "over 30 days ago" in decision.sentence
     assert not decide(replace(old, last_trained_at=NOW - timedelta(days=30))).train
-    # RequestedWindow for and failed: not twice within a day, and again after it.
+    # After a failed training: not again within a day, and again after it.
     asked = replace(old, fired=frozenset({decision.name}), last_fired_at=NOW)
     assert not decide(asked).train
     assert not decide(replace(asked, now=NOW + timedelta(hours=23))).train
@@ -95,7 +95,7 @@ def test_a_year_of_bad_scores_makes_at_most_one_training_a_day() -> None:
             looked_at = now + timedelta(minutes=minute)
             decision = decide(
                 replace(
-                    SITUATION,
+                    INPUTS,
                     now=looked_at,
                     score=score,
                     last_fired_at=last_at,
@@ -111,7 +111,7 @@ def test_a_year_of_bad_scores_makes_at_most_one_training_a_day() -> None:
 
 
 def test_an_area_measured_since_asks_for_training_once() -> None:
-    added = replace(SITUATION, score=None, areas_without_model=("DK1", "DK2"))
+    added = replace(INPUTS, score=None, areas_without_model=("DK1", "DK2"))
     decision = decide(added)
     assert decision.train
     assert decision.trigger == "area added"
