@@ -30,8 +30,7 @@ def test_the_code_location_has_one_name() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["dg"][
         "project"
     ]
-    assert local["python_module"]["module_name"] == LOCATION
-    assert local["python_module"]["location_name"] == LOCATION
+    assert local["python_module"] == LOCATION  # without another name, Dagster takes that of the module
     assert project["code_location_name"] == LOCATION
     assert remote["grpc_server"]["location_name"] == LOCATION
     assert code[code.index("--location-name") + 1] == LOCATION
