@@ -143,7 +143,7 @@ class Forecaster(Protocol):
         """
         ...
 
-    def was_trained_so(self, model: Model, *, sizes: Mapping[str, int], with_test: bool) -> bool:
+    def was_trained_with(self, model: Model, *, sizes: Mapping[str, int], with_test: bool) -> bool:
         """Whether ``model`` was trained with these arguments of `train`."""
         ...
 

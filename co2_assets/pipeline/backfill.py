@@ -95,7 +95,7 @@ def _models_as_of(
     held = _trained_before(run, start, log)
     if held:
         first = held[0]
-        is_same = run.forecaster.was_trained_so(first, sizes=sizes, with_test=False)
+        is_same = run.forecaster.was_trained_with(first, sizes=sizes, with_test=False)
         if is_same and first.seed == wanted_seed and first.record.data_from >= since:
             log.info(f"going on with {first.version}")
             return held

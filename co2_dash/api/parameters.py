@@ -7,6 +7,7 @@ from fastapi import Query
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_dash.api.cached_response import Refusal
 
 # Measurements begin in 2017 at the earliest; a year at a time keeps an answer under a megabyte or two.
@@ -48,7 +49,7 @@ EndParameter = Annotated[
     Query(description="End, exclusive, ISO 8601 with offset; the end of the measurements when left out."),
 ]
 DurationParameter = Annotated[
-    float, Query(ge=0.25, le=24, description="Length of the stretch, h.", allow_inf_nan=False)
+    float, Query(ge=0.25, le=HORIZON_HOURS, description="Length of the stretch, h.", allow_inf_nan=False)
 ]
 BeforeParameter = Annotated[
     IsoInstant | None,

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse
 
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_dash.api import carbon_intensity, health, legacy, problems, reference
 from co2_dash.api.access import PREFIX, Gate
 from co2_dash.api.cached_response import Workers
@@ -18,7 +19,8 @@ from co2_dash.settings import Settings
 TITLE = "Danish carbon intensity: measurements and forecast"
 DESCRIPTION = (
     "How many grams of CO2 a kWh used in Denmark carries: measured by the hour, and forecast for the "
-    "coming 24 hours with its uncertainty. Times are ISO 8601 in UTC; every answer names its source. "
+    f"coming {HORIZON_HOURS} hours with its uncertainty. Times are ISO 8601 in UTC; every answer names "
+    "its source. "
     "Answers carry an ETag: ask again with If-None-Match. Errors are problem documents (RFC 9457)."
 )
 

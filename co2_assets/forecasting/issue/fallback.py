@@ -77,6 +77,7 @@ class StatisticalFallback:
 
 
 def _quantiles(data: KnownData, issue: int) -> Floats:
+    """The rule's quantiles from one issue hour: (HORIZON_HOURS, len(QUANTILES))."""
     issues = np.array([issue], np.int64)
     age = int(_ages(data, issues)[0])
     marks = _marks(issue)

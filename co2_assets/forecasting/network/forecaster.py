@@ -40,7 +40,7 @@ class NetworkForecaster:
 
         return train_together(data, until=until, seed=seed, config=config, progress=report)
 
-    def was_trained_so(self, model: Model, *, sizes: Mapping[str, int], with_test: bool) -> bool:
+    def was_trained_with(self, model: Model, *, sizes: Mapping[str, int], with_test: bool) -> bool:
         """Whether the configuration of ``model`` is the one that `train` would use."""
         return _own(model).config == _config(sizes, with_test=with_test)
 

@@ -46,6 +46,13 @@ def test_nothing_measured_later_has_a_say(data: KnownData) -> None:
     pd.testing.assert_frame_equal(whole, issue_fallback(measured(data, before=ISSUE), ISSUE))
 
 
+def test_many_at_once_are_what_each_was_in_its_time(data: KnownData) -> None:
+    times = [ISSUE + n * HOUR for n in range(3)]
+    together = issue_forecasts(StatisticalFallback(data.area), data, times)
+    alone = pd.concat([issue_fallback(data, time) for time in times], ignore_index=True)
+    pd.testing.assert_frame_equal(together, alone)
+
+
 def test_late_measurements_are_named_and_widen_the_bands(data: KnownData) -> None:
     fresh = issue_fallback(measured(data, before=ISSUE), ISSUE)
     late = issue_fallback(measured(data, before=ISSUE - 5 * HOUR), ISSUE)

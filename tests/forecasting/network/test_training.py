@@ -225,9 +225,20 @@ def test_an_input_never_seen_in_training_is_not_used(data: KnownData):
     assert (layer.batch(windows_of(data, 20)).future[..., mark] == 1).all()
 
 
-def test_features_do_not_need_torch():
+@pytest.mark.parametrize(
+    "module",
+    [
+        "co2_assets.forecasting.inputs.windows",
+        "co2_assets.forecasting.network.forecaster",
+        "co2_assets.pipeline.champions",
+        "co2_assets.pipeline.live_forecast",
+        "co2_assets.pipeline.run_backtest",
+        "co2_assets.definitions",
+    ],
+)
+def test_torch_is_not_imported_before_a_network_is_used(module: str):
     # The assets that only shape tables start in half a second less for it.
-    program = "import sys, co2_assets.forecasting.inputs.windows; sys.exit('torch' in sys.modules)"
+    program = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
