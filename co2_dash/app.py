@@ -1,6 +1,5 @@
 """The application: pages and API, one ASGI server."""
 
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -8,19 +7,20 @@ from datetime import datetime
 from typing import Any
 
 import dash
+import dash_ag_grid
+import httpx
 from dash import Dash
 from dash.exceptions import DependencyException
 from fastapi import FastAPI, Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from co2_assets.contracts.time import utc_now
-from co2_dash.api.page_requests import PageRequests
 from co2_dash.api.problems import problem
 from co2_dash.api.routes import install
 from co2_dash.data.snapshot_store import SnapshotStore, View
 from co2_dash.data.state import DataState, Reader, area_named
-from co2_dash.http import Compression, HeadAsGet, SecurityHeaders, TruePageStatus, Unchanged
+from co2_dash.http import BodyLimit, Compression, HeadAsGet, SecurityHeaders, TruePageStatus, Unchanged
+from co2_dash.page_requests import refuse_unknown
 from co2_dash.pages import chart_card, emissions, home, models, predictions, shell
 from co2_dash.pages.components import Part
 from co2_dash.settings import Settings
@@ -40,8 +40,10 @@ DESCRIPTIONS = {
 # Addresses that answer with HTML: the pages and the API's reference.
 DOCUMENTS = frozenset({*LAYOUTS, "/docs"})
 register_page: Any = dash.register_page
-_asked: ContextVar[Reader] = ContextVar("reader")
-_GRID_SCRIPT = re.compile(r'<script src="([^"]*/dash_ag_grid/[^"]*)"></script>')
+# Dash keeps one list of pages for the process, so a layout learns from the request whose page it is.
+_reader: ContextVar[Reader] = ContextVar("reader")
+# Dash's mark for a script that no page names: clientside.js loads it (1.3 MB) when a table is first opened.
+dash_ag_grid._js_dist[0]["async"] = "lazy"
 
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -58,28 +60,22 @@ _INDEX = """<!DOCTYPE html>
 </html>"""
 _ENTRY = """<div id="react-entry-point"><div class="_dash-loading"><strong>CO₂ in the socket</strong>
 Reading the newest forecast …<noscript> This page needs JavaScript; the same data are at
-<a href="/docs">the API</a>.</noscript></div></div>"""
+<a href="/openapi.json">the API</a>.</noscript></div></div>"""
 
 
 class Pages(Dash):
-    """Dash with our own first document: titled by page, and the grid's library left for later."""
+    """Dash with a title for each page in the first document, and with callbacks that pages alone reach."""
 
     def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]
-        """Return the first document; the grid's script is named in it, for who opens a table."""
-        scripts = str(parts["scripts"])
-        found = _GRID_SCRIPT.search(scripts)
-        if found is None:
-            raise RuntimeError("Dash no longer lists the grid's script the way it is looked for")
-        path = self.backend.request_adapter().path
-        names = dict(shell.NAVIGATION)
-        metas = f'{parts["metas"]}\n<meta name="grid-library" content="{found[1]}">'
-        parts |= {
-            "scripts": scripts.replace(found[0], ""),
-            "metas": metas,
-            "title": _title(names.get(path, "No such page")),
-            "app_entry": _ENTRY,
-        }
+        """Return the first document."""
+        name = dict(shell.NAVIGATION).get(self.backend.request_adapter().path, "No such page")
+        parts |= {"title": _title(name), "app_entry": _ENTRY}
         return str(super().interpolate_index(**parts))  # type: ignore[no-untyped-call]
+
+    def _initialize_context(self, body: Any) -> Any:
+        # The first that Dash does with a request to a callback.
+        refuse_unknown(body, self.callback_map)
+        return super()._initialize_context(body)
 
 
 def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Pages:
@@ -102,17 +98,18 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> P
         suppress_callback_exceptions=True,
         on_error=shell.report_failure,
         add_log_handler=False,
-        assets_ignore="favicon.svg",
+        assets_ignore=r"favicon\.svg|reference\.js",
     )
     _register_pages()
     app.layout = lambda: shell.frame(reader.look()[1])
+    app.backend.before_request(lambda: _reader.set(reader))
     for part in (shell, chart_card, home, emissions, predictions, models):
         part.register(app, reader)
     server.add_exception_handler(DependencyException, _no_such_file)
-    server.add_middleware(WithReader, reader=reader)
-    server.add_middleware(PageRequests, callbacks=app.callback_map)
+    # The last one added is the first that a request meets.
+    server.add_middleware(BodyLimit)
     server.add_middleware(TruePageStatus, pages=DOCUMENTS)
-    server.add_middleware(SecurityHeaders)
+    server.add_middleware(SecurityHeaders, script_hashes=app.csp_hashes)
     server.add_middleware(Compression)
     server.add_middleware(Unchanged)
     server.add_middleware(HeadAsGet)
@@ -127,25 +124,10 @@ async def _no_such_file(_request: Request, _error: Exception) -> Response:
     return problem(404, "There is no such file.")
 
 
-class WithReader:
-    """Lets a page's layout find the reader of the application that is asked for it.
-
-    Dash keeps one list of pages for the process, whichever application added them.
-    """
-
-    def __init__(self, app: ASGIApp, reader: Reader) -> None:
-        self.app = app
-        self.reader = reader
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        _asked.set(self.reader)
-        await self.app(scope, receive, send)
-
-
 def _register_pages() -> None:
     def bound(layout: Callable[[View | None, DataState], Part]) -> Callable[..., Part]:
         # A page is given the address's query as keywords.
-        return lambda area=None, **_query: layout(*_asked.get().look(area_named(area)))
+        return lambda area=None, **_query: layout(*_reader.get().look(area_named(area)))
 
     for order, (path, name) in enumerate(shell.NAVIGATION):
         register_page(
@@ -168,27 +150,7 @@ async def _ready_pages(server: FastAPI) -> AsyncIterator[None]:
 
     Without it a first visit to any page but the home page would lack the script that sets titles.
     """
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(_message: Message) -> None:
-        return None
-
-    scope: Scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": "/_dash-layout",
-        "raw_path": b"/_dash-layout",
-        "query_string": b"",
-        "root_path": "",
-        "headers": [],
-        "server": ("127.0.0.1", 80),
-        "client": ("127.0.0.1", 0),
-        "app": server,
-    }
-    await server(scope, receive, send)
+    transport = httpx.ASGITransport(server)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        await client.get("/_dash-layout")
     yield

@@ -69,7 +69,10 @@ def install(server: FastAPI) -> None:
     @server.exception_handler(HTTPException)
     async def refused(_request: Request, error: HTTPException) -> JSONResponse:
         detail = error.detail or HTTPStatus(error.status_code).description
-        return problem(error.status_code, str(detail), headers=error.headers)
+        headers = dict(error.headers or {})
+        if headers.get("Allow") == "GET":
+            headers["Allow"] = "GET, HEAD"
+        return problem(error.status_code, str(detail), headers=headers)
 
     @server.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:

@@ -4,6 +4,7 @@
   "use strict";
 
   const OFFLINE_AFTER_MS = 90000;
+  const GRID_LIBRARY = "/_dash-component-suites/dash_ag_grid/dash_ag_grid.min.js";
   let lastAnswer = Date.now();
   let gridLibrary = null;
 
@@ -14,7 +15,7 @@
     if (!gridLibrary) {
       gridLibrary = new Promise(function (resolve, reject) {
         const script = document.createElement("script");
-        script.src = document.querySelector('meta[name="grid-library"]').content;
+        script.src = GRID_LIBRARY;
         script.onload = resolve;
         script.onerror = function () {
           gridLibrary = null;

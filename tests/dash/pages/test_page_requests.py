@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from co2_dash.api.page_requests import MOST_BYTES, PATH
 from co2_dash.app import Pages
+from co2_dash.http import MOST_BODY_BYTES
+from co2_dash.page_requests import PATH
 
 MakeClient = Callable[..., httpx.Client]
 SCORED: dict[str, Any] = {
@@ -77,7 +78,13 @@ def test_what_no_page_sends_is_refused(
 
 def test_another_content_type_or_too_much_content_is_refused(shared: httpx.Client) -> None:
     assert is_problem(shared.post(PATH, content=json.dumps(SCORED)), 400)
-    assert is_problem(sent(shared, b" " * (MOST_BYTES + 1)), 413)
+    assert is_problem(sent(shared, b" " * (MOST_BODY_BYTES + 1)), 413)
+
+
+def test_too_much_of_unnamed_length_is_refused(shared: httpx.Client) -> None:
+    pieces = iter([json.dumps(SCORED).encode(), *[b" " * 2**16] * 17])
+    response = shared.post(PATH, content=pieces, headers={"Content-Type": "application/json"})
+    assert is_problem(response, 400)
 
 
 def test_a_missing_field_or_one_of_the_wrong_type_is_no_failure_of_the_server(shared: httpx.Client) -> None:
