@@ -133,8 +133,7 @@ def measure_api(address: str, home: Home, source: str) -> int:
 
 def made_from_archive(root: Path) -> tuple[Home, str]:
     """Return a home with a snapshot made of the recorded archive, as the tests make theirs."""
-    sys.path.insert(0, str(REPOSITORY / "tests" / "dash"))
-    import snapshot_data
+    from tests.support import snapshot_data
 
     archive = Path(os.environ.get("CO2_ARCHIVE", REPOSITORY.parent / "shared" / "archive"))
     home = Home(root)
