@@ -1,8 +1,8 @@
-"""What the service and the way to it have been seen to do wrong, each by name, to be done on purpose.
+"""Faults of the service and of the network, by name, for tests and benchmarks to inject.
 
-A fault takes a request and its good answer, and gives what is sent instead or raises what httpx would
-raise (see `emulator.EmulatedService`). The recorded ones are facts of the recording of 2023-2024 and of
-the service's users; the others are what any service behind the internet does.
+A fault takes a request and its good response. It returns the response to send instead, or raises the
+error that httpx would raise (see `EmulatedService`). The faults marked as recorded were seen in the
+recording of 2023-2024 or reported by users of the service; the others can happen to any service.
 """
 
 import json
@@ -24,27 +24,27 @@ DAY = timedelta(days=1)
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
 
 
-def dataset_asked(request: httpx.Request) -> str:
-    """Return the service's name of the dataset that a request asks for."""
+def requested_dataset(request: httpx.Request) -> str:
+    """Return the service's name of the requested dataset."""
     return request.url.path.rsplit("/", 1)[-1]
 
 
 def time_field(request: httpx.Request) -> str:
-    """Return the UTC time column of the dataset that a request asks for."""
-    return SERVED[dataset_asked(request)].time_field
+    """Return the UTC time column of the requested dataset."""
+    return SERVED[requested_dataset(request)].time_field
 
 
 def only(fault: Fault, *datasets: str) -> Fault:
-    """Return ``fault`` for the service's ``datasets`` alone."""
+    """Return ``fault``, limited to the service's ``datasets``."""
 
-    def some(request: httpx.Request, response: httpx.Response) -> httpx.Response:
-        return fault(request, response) if dataset_asked(request) in datasets else response
+    def limited(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        return fault(request, response) if requested_dataset(request) in datasets else response
 
-    return some
+    return limited
 
 
 def status(code: int, headers: Mapping[str, str] | None = None) -> Fault:
-    """Answer with an HTTP status and a short JSON message."""
+    """Send an HTTP status with a short JSON message."""
 
     def fault(request: httpx.Request, _response: httpx.Response) -> httpx.Response:
         return httpx.Response(code, headers=headers, json={"message": "no"}, request=request)
@@ -53,7 +53,7 @@ def status(code: int, headers: Mapping[str, str] | None = None) -> Fault:
 
 
 def body(content: bytes, content_type: str = "application/json") -> Fault:
-    """Answer 200 with this body."""
+    """Send status 200 with this body."""
 
     def fault(request: httpx.Request, _response: httpx.Response) -> httpx.Response:
         return httpx.Response(200, headers={"Content-Type": content_type}, content=content, request=request)
@@ -62,7 +62,7 @@ def body(content: bytes, content_type: str = "application/json") -> Fault:
 
 
 def edited(change: Callable[[httpx.Request, Records], Records]) -> Fault:
-    """Send the good answer with its records changed; other answers than records go through."""
+    """Change the records of a good response; other responses are sent as they are."""
 
     def fault(request: httpx.Request, response: httpx.Response) -> httpx.Response:
         if response.status_code != httpx.codes.OK:
@@ -76,22 +76,22 @@ def edited(change: Callable[[httpx.Request, Records], Records]) -> Fault:
 
 
 def each(change: Callable[[Record], Record]) -> Fault:
-    """Send the good answer with every record changed."""
+    """Change every record of a good response."""
     return edited(lambda _request, records: [change(record) for record in records])
 
 
 def connect_timeout(request: httpx.Request, _response: httpx.Response) -> httpx.Response:
-    """No connection within the time allowed."""
+    """The connection times out."""
     raise httpx.ConnectTimeout("timed out", request=request)
 
 
 def connection_refused(request: httpx.Request, _response: httpx.Response) -> httpx.Response:
-    """Nobody listens."""
+    """The connection is refused."""
     raise httpx.ConnectError("connection refused", request=request)
 
 
 class _Breaks(httpx.SyncByteStream):
-    """Half of a body, then ``error``."""
+    """Sends half of a body, then raises ``error``."""
 
     def __init__(self, content: bytes, error: Exception) -> None:
         self._content = content
@@ -111,7 +111,7 @@ def _broken_off(error: type[httpx.TransportError]) -> Fault:
 
 
 class _Flood(httpx.SyncByteStream):
-    """More rows than we take: 1.2 million of a hundred bytes and more."""
+    """Sends more than the client accepts: 1.2 million rows of more than a hundred bytes."""
 
     def __iter__(self) -> Iterator[bytes]:
         yield b'{"total":1200000,"records":['
@@ -125,7 +125,7 @@ def _flood(request: httpx.Request, _response: httpx.Response) -> httpx.Response:
 
 
 class _Drip(httpx.SyncByteStream):
-    """A good body, a few bytes at a time."""
+    """Sends a good body in pieces of ``size`` bytes."""
 
     def __init__(self, content: bytes, size: int) -> None:
         self._content = content
@@ -137,18 +137,18 @@ class _Drip(httpx.SyncByteStream):
 
 
 def slow_drip(request: httpx.Request, response: httpx.Response) -> httpx.Response:
-    """The good answer in many small pieces; how long they take is the client's clock's affair."""
+    """Send the good response in many small pieces; the client's clock decides how long they take."""
     return httpx.Response(200, stream=_Drip(response.content, 997), request=request)
 
 
 def truncated(request: httpx.Request, response: httpx.Response) -> httpx.Response:
-    """JSON that breaks off after two thirds."""
+    """Send the first two thirds of the JSON."""
     content = response.content
     return httpx.Response(200, content=content[: len(content) * 2 // 3], request=request)
 
 
 def wrong_total(request: httpx.Request, response: httpx.Response) -> httpx.Response:
-    """A total that is one more than the rows there are."""
+    """Send a total that is one more than the number of records."""
     envelope = json.loads(response.content)
     content = json.dumps({**envelope, "total": len(envelope.get("records", ())) + 1})
     return httpx.Response(response.status_code, content=content, request=request)
@@ -163,8 +163,8 @@ def _changed_numbers(change: Callable[[Any], Any]) -> Fault:
 
 
 def _without_a_column(record: Record) -> Record:
-    gone = _numbers(record)[:1]
-    return {name: value for name, value in record.items() if name not in gone}
+    removed = _numbers(record)[:1]
+    return {name: value for name, value in record.items() if name not in removed}
 
 
 def _renamed(record: Record) -> Record:
@@ -173,7 +173,7 @@ def _renamed(record: Record) -> Record:
 
 
 def every(step: int, change: Callable[[Record], Record]) -> Fault:
-    """Send the good answer with every ``step``-th record changed."""
+    """Change every ``step``-th record of a good response, from the first on."""
     return edited(
         lambda _request, records: [
             change(record) if number % step == 0 else record for number, record in enumerate(records)
@@ -186,7 +186,7 @@ def _nulls(record: Record) -> Record:
 
 
 def _absurd(record: Record) -> Record:
-    """The recorded ones: 1329 and -921 g/kWh, 5417 MW where 2,200 are installed; a price of 99999."""
+    """Recorded values: 1329 and -921 g/kWh, and 5417 MW where 2,200 are installed. Others become 99999."""
     values = {"CO2Emission": 1329.0, "ProductionLt100MW": 5417.0}
     return {
         **record,
@@ -196,12 +196,12 @@ def _absurd(record: Record) -> Record:
 
 
 def stuck(value: float = 711.0) -> Fault:
-    """Every number the same, as the prognosis was for a day."""
+    """Make every number the same. Recorded: the prognosis was so for a day."""
     return _changed_numbers(lambda _number: value)
 
 
 def late(by: timedelta, now: Callable[[], datetime]) -> Fault:
-    """Leave out the rows of the last ``by`` before ``now()`` and later: they are not there yet."""
+    """Leave out the rows from ``now() - by`` on, as if they were not published yet."""
 
     def fault(request: httpx.Request, records: Records) -> Records:
         bound = f"{now() - by:{TIME_FORMAT}}"
@@ -211,7 +211,7 @@ def late(by: timedelta, now: Callable[[], datetime]) -> Fault:
 
 
 def frozen(since: datetime) -> Fault:
-    """Give nothing of ``since`` and later: the dataset stands still."""
+    """Leave out the rows from ``since`` on: the dataset does not grow any more."""
     bound = f"{since:{TIME_FORMAT}}"
     return edited(
         lambda request, records: [r for r in records if str(r[time_field(request)]) < bound],
@@ -219,7 +219,7 @@ def frozen(since: datetime) -> Fault:
 
 
 def clock_ahead(request: httpx.Request, records: Records) -> Records:
-    """Rows of the day to come as well, stamped so: the service's clock is a day ahead."""
+    """Add rows of the next day: the service's clock is a day ahead."""
     time = time_field(request)
     newest = max((str(record[time]) for record in records), default="")
     ahead = [
@@ -233,14 +233,14 @@ def clock_ahead(request: httpx.Request, records: Records) -> Records:
 
 
 def _unordered(_request: httpx.Request, records: Records) -> Records:
-    mixed = list(records)
-    random.Random(len(mixed)).shuffle(mixed)  # noqa: S311 -- an order, not a secret
-    return mixed
+    shuffled = list(records)
+    random.Random(len(shuffled)).shuffle(shuffled)  # noqa: S311 -- an order, not a secret
+    return shuffled
 
 
 HTML = b"<!DOCTYPE html><html><body><h1>Log in</h1></body></html>"
 
-# What needs no clock, by name. The last words say whether rows still get through.
+# The faults that need no clock, by name.
 FAULTS: Mapping[str, Fault] = {
     "429 with Retry-After": status(429, {"Retry-After": "30"}),
     "429": status(429),
@@ -270,12 +270,12 @@ FAULTS: Mapping[str, Fault] = {
     "slow drip": slow_drip,
     "1.2 million rows": _flood,
 }
-# After these the answer is as good as the good one, but for rows that are quarantined.
+# After these faults all good rows still arrive; bad ones are quarantined.
 HARMLESS = frozenset({"extra column", "duplicates", "unordered", "slow drip", "clock a day ahead"})
 
 
 class RandomFaults:
-    """A seeded mix: each request meets a fault of ``names`` with ``chance``; ``met`` counts them."""
+    """A seeded mix of faults: each request meets one with probability ``chance``; ``met`` counts them."""
 
     def __init__(self, seed: int, chance: float, names: Collection[str] = tuple(FAULTS)) -> None:
         self._random = random.Random(seed)  # noqa: S311 -- to be repeatable, not secret
@@ -284,7 +284,7 @@ class RandomFaults:
         self.met: dict[str, int] = {}
 
     def __call__(self, request: httpx.Request, response: httpx.Response) -> httpx.Response:
-        """Answer one request, well or badly."""
+        """Send one response, good or faulty."""
         if self._random.random() >= self._chance:
             return response
         name = self._random.choice(self._names)

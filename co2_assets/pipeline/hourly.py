@@ -8,7 +8,7 @@ from co2_assets.contracts.forecast_spec import MEASURED
 from co2_assets.contracts.tables import AGGREGATED_DATA
 from co2_assets.forecasting.inputs.features import aggregate_hours, minutes_of
 from co2_assets.pipeline.run import Run
-from co2_assets.warehouse.database import WriteCount
+from co2_assets.warehouse.transaction import WriteCount
 
 # Earlier than the first measurement of the service.
 BEGINNING = datetime(2000, 1, 1)

@@ -17,8 +17,7 @@ from co2_assets.pipeline.fetch_plan import FetchWindow, plan
 from co2_assets.pipeline.progress import Progress
 from co2_assets.pipeline.quarantine import quarantine_rows, remove_stuck
 from co2_assets.pipeline.run import Run
-from co2_assets.warehouse.database import Transaction
-from co2_assets.warehouse.transaction import store_rows
+from co2_assets.warehouse.transaction import Transaction, store_rows
 
 
 @dataclass

@@ -10,11 +10,11 @@ from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES, QU
 from co2_assets.contracts.time import utc_now
 from co2_assets.pipeline.status import clock
 from co2_assets.settings import Settings
-from co2_assets.warehouse.database import Transaction, Warehouse
+from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.errors import WarehouseError
 from co2_assets.warehouse.paths import Home
 from co2_assets.warehouse.snapshots import Snapshot, publish, query
-from co2_assets.warehouse.transaction import store_rows
+from co2_assets.warehouse.transaction import Transaction, store_rows
 
 
 class NotInQuarantine(WarehouseError):  # noqa: N818 -- named after the state found

@@ -12,32 +12,15 @@ import pandas as pd
 from co2_assets.contracts.sources import SOURCE_LABELS
 from co2_assets.warehouse.corruption import damage_note, is_damage
 from co2_assets.warehouse.errors import (
-    BadRows,
-    NewerSchema,
     WarehouseBusy,
     WarehouseCorrupt,
-    WarehouseError,
     WarehouseGone,
-    WrongSource,
 )
 from co2_assets.warehouse.lock import POLL_INTERVAL_S, exclusive
 from co2_assets.warehouse.migrations import SCHEMA, Schema
 from co2_assets.warehouse.paths import SourceFolder
 from co2_assets.warehouse.sql import Parameters, query_frame, text_literal
-from co2_assets.warehouse.transaction import Transaction, WriteCount
-
-__all__ = [
-    "BadRows",
-    "NewerSchema",
-    "Transaction",
-    "Warehouse",
-    "WarehouseBusy",
-    "WarehouseCorrupt",
-    "WarehouseError",
-    "WarehouseGone",
-    "WriteCount",
-    "WrongSource",
-]
+from co2_assets.warehouse.transaction import Transaction
 
 _HELD_ELSEWHERE = re.compile(r"Could not set lock on file.*?(?:\(PID (\d+)\)|$)", re.DOTALL)
 

@@ -14,9 +14,10 @@ import pandas as pd
 
 from co2_assets.contracts import DAY_AHEAD_PRICES, POWER_COLUMNS, POWER_SYSTEM_RIGHT_NOW, Kind, Table, tables
 from co2_assets.warehouse import snapshots
-from co2_assets.warehouse.database import Transaction, Warehouse
+from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.paths import Home
 from co2_assets.warehouse.snapshots import Snapshot
+from co2_assets.warehouse.transaction import Transaction
 
 HOUR = timedelta(hours=1)
 NOW = datetime(2024, 6, 1, 13, 20)

@@ -9,16 +9,11 @@ import pytest
 
 from co2_assets.contracts import Column, Kind, Table
 from co2_assets.contracts.tables import TABLES
-from co2_assets.warehouse.database import (
-    NewerSchema,
-    Warehouse,
-    WarehouseCorrupt,
-    WarehouseGone,
-    WriteCount,
-    WrongSource,
-)
+from co2_assets.warehouse.database import Warehouse
+from co2_assets.warehouse.errors import NewerSchema, WarehouseCorrupt, WarehouseGone, WrongSource
 from co2_assets.warehouse.migrations import SCHEMA, Schema
 from co2_assets.warehouse.recovery import restore_if_damaged
+from co2_assets.warehouse.transaction import WriteCount
 from co2_assets.warehouse.views import VIEWS
 from tests.support.warehouse_rows import PRICES, T0, prices
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from co2_assets.warehouse.database import Warehouse, WarehouseBusy
+from co2_assets.warehouse.database import Warehouse
+from co2_assets.warehouse.errors import WarehouseBusy
 from tests.support.warehouse_rows import PRICES, T0, prices
 
 BOUND_S = 50

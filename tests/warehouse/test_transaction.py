@@ -8,7 +8,9 @@ import pytest
 
 from co2_assets.contracts import POWER_SYSTEM_RIGHT_NOW, Table
 from co2_assets.contracts.tables import AGGREGATED_DATA, TABLES
-from co2_assets.warehouse.database import BadRows, Warehouse, WriteCount
+from co2_assets.warehouse.database import Warehouse
+from co2_assets.warehouse.errors import BadRows
+from co2_assets.warehouse.transaction import WriteCount
 from tests.support.warehouse_rows import PRICES, PROGNOSIS, T0, filled, prices, prognosis
 
 HOUR = timedelta(hours=1)

@@ -1,4 +1,4 @@
-"""What the emulated service can be asked for, and what a source of its rows must give.
+"""The datasets that the emulated service serves, and the protocol of a source of their rows.
 
 Column names and their order are those of the service's recorded answers.
 """
@@ -9,17 +9,19 @@ from typing import Protocol
 
 import pandas as pd
 
-# The column in which a grid says from when each row was knowable; never served.
+# The column of a grid with the instant from which each row is known; it is never served.
 KNOWN_AT = "known_at"
+# Danish hour by which the prices of the next day are published (the auction: at about 12:45).
+PRICES_PUBLISHED_HOUR = 13
 
 
 @dataclass(frozen=True)
 class ServedDataset:
-    """A dataset as the service has it.
+    """A dataset of the service.
 
-    ``columns`` are served in this order when none are asked for; ``on_request`` only when named.
-    ``time_field`` is the UTC column by which windows are cut; its Danish twin ends in ``DK``.
-    ``order`` breaks ties of time, ascending.
+    ``columns`` are served in this order where a request names none, columns ``on_request`` only where
+    it names them. ``time_field`` is the UTC column that start and end refer to; its Danish twin ends
+    in ``DK``. Rows of the same time are in ascending ``order``.
     """
 
     name: str
@@ -108,7 +110,7 @@ SERVED: dict[str, ServedDataset] = {
             "Minutes5UTC",
             ("Minutes5UTC", "Minutes5DK", "PriceArea", "CO2Emission"),
             order=("PriceArea",),
-            # The service keeps no vintage; a recording, and the simulator, do.
+            # The service keeps no vintage; the recording and the simulator do.
             on_request=("FirstSeenUTC",),
         ),
     )
@@ -116,19 +118,19 @@ SERVED: dict[str, ServedDataset] = {
 
 
 class Grid(Protocol):
-    """A power system whose past can be asked for: recorded or simulated."""
+    """A power system with a past: recorded or simulated."""
 
     @property
     def datasets(self) -> frozenset[str]:
-        """The served datasets that it has rows of."""
+        """The served datasets of which it has rows."""
         ...
 
     def rows(self, dataset: str, start: datetime, end: datetime, now: datetime) -> pd.DataFrame:
         """Return the rows of a served dataset as they stood at ``now``.
 
-        ``start`` (inclusive) and ``end`` (exclusive) bound the dataset's time field, naive UTC. The
-        frame has that field, KNOWN_AT, and any of the dataset's other columns, Danish times
-        excepted; what it lacks is null. Rows not knowable at ``now`` may be there: the emulator
-        drops them by KNOWN_AT. Each time and key is there once at most.
+        The dataset's time field is from ``start`` (inclusive) to ``end`` (exclusive), naive UTC. The
+        frame has that field, KNOWN_AT, and any of the dataset's other columns but the Danish times;
+        a missing column is served as nulls. It may have rows that are not known at ``now``: the
+        emulator drops them by KNOWN_AT. No two rows have the same key.
         """
         ...

@@ -1,4 +1,4 @@
-"""A recorded grid: the parquet files of a folder, faults and gaps as they were recorded."""
+"""A recorded grid: the parquet files of a folder, with the faults and gaps as recorded."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ import pandas as pd
 
 from co2_assets.contracts import PRICE_DATASETS_SWITCH
 from co2_assets.contracts.time import daily_publication
-from co2_assets.energidataservice.emulator.catalog import KNOWN_AT
+from co2_assets.energidataservice.emulator.catalog import KNOWN_AT, PRICES_PUBLISHED_HOUR
 
 POWER_SYSTEM = "PowerSystemRightNow_hourly.parquet"
 FORECASTS = "Forecasts_Hour.parquet"
@@ -34,20 +34,18 @@ FILES = {
 DATASETS = frozenset(
     {"PowerSystemRightNow", "Forecasts_Hour", "Elspotprices", "DayAheadPrices", "CO2EmisProg"}
 )
-# The hour of the Danish day before by which prices are out (the auction: about 12:45).
-PRICES_OUT_HOUR = 13
 
 
 class ArchiveError(ValueError):
-    """The folder is not a readable recording; the message says what is missing and what to do."""
+    """The folder is not a readable recording; the message says what is missing and what helps."""
 
 
 @dataclass(frozen=True)
 class RecordedGrid:
-    """The recording in ``folder``; the Grid that the emulator serves.
+    """The recording in ``folder``, a `catalog.Grid`.
 
-    Files are read when first needed and kept. Raises ArchiveError when one is missing, unreadable
-    or without its columns.
+    A file is read when it is first needed, and kept in memory. Raises ArchiveError when a file or a
+    column is missing or cannot be read.
     """
 
     folder: Path
@@ -62,25 +60,25 @@ class RecordedGrid:
 
     @property
     def datasets(self) -> frozenset[str]:
-        """The datasets recorded."""
+        """The recorded datasets."""
         return DATASETS
 
     @property
     def first_hour(self) -> datetime:
-        """The first hour whose production is recorded, UTC."""
+        """The first hour with recorded production, naive UTC."""
         first: datetime = self._power_system["HourUTC"].iloc[0].to_pydatetime()
         return first
 
     @property
     def end(self) -> datetime:
-        """The instant up to which production is recorded, UTC."""
+        """The end of the last hour with recorded production, naive UTC."""
         last: datetime = self._power_system[KNOWN_AT].iloc[-1].to_pydatetime()
         return last
 
     def rows(self, dataset: str, start: datetime, end: datetime, now: datetime) -> pd.DataFrame:
         """Return the recorded rows of a served dataset; see `catalog.Grid`."""
         if dataset == "PowerSystemRightNow":
-            # Hours not yet knowable are left out before they are spread over their minutes.
+            # Hours that are not known yet are left out before each becomes 60 minutes.
             hours = _between(self._power_system, "HourUTC", start - pd.Timedelta(hours=1), end)
             return _between(_minutes(hours[hours[KNOWN_AT] <= now]), "Minutes1UTC", start, end)
         if dataset == "Forecasts_Hour":
@@ -97,7 +95,7 @@ class RecordedGrid:
     @cached_property
     def _power_system(self) -> pd.DataFrame:
         frame = self._read(POWER_SYSTEM).sort_values("HourUTC", ignore_index=True)
-        # A recorded value is the mean of its hour: any minute of it tells of the whole.
+        # A recorded value is the mean of its hour, so it is known at the end of the hour.
         return frame.assign(**{KNOWN_AT: frame["HourUTC"] + pd.Timedelta(hours=1)})
 
     @cached_property
@@ -109,7 +107,7 @@ class RecordedGrid:
     @cached_property
     def _prices(self) -> pd.DataFrame:
         frame = self._read(PRICES).sort_values("TimeUTC", kind="stable", ignore_index=True)
-        known = daily_publication(frame["TimeUTC"].to_numpy(), days_before=1, hour=PRICES_OUT_HOUR)
+        known = daily_publication(frame["TimeUTC"].to_numpy(), days_before=1, hour=PRICES_PUBLISHED_HOUR)
         return frame.assign(**{KNOWN_AT: known})
 
     @cached_property
@@ -128,14 +126,14 @@ class RecordedGrid:
 
 
 def _between(frame: pd.DataFrame, column: str, start: datetime, end: datetime) -> pd.DataFrame:
-    """Return the rows of ``start`` .. ``end``; ``frame`` is in order of ``column``."""
+    """Return the rows from ``start`` to ``end`` (exclusive); ``frame`` is sorted by ``column``."""
     times = frame[column].to_numpy()
     first, last = np.searchsorted(times, np.array([start, end], dtype="datetime64[us]"))
     return frame.iloc[first:last]
 
 
 def _minutes(hours: pd.DataFrame) -> pd.DataFrame:
-    """Return each hour as its 60 minutes, all of the hour's value: their mean is the record."""
+    """Return 60 rows for each hour, all with its value, so that their mean is the recorded one."""
     minutes = hours.loc[hours.index.repeat(60)].reset_index(drop=True)
     minute = np.tile(np.arange(60), len(hours)).astype("timedelta64[m]")
     minutes.insert(0, "Minutes1UTC", minutes.pop("HourUTC").to_numpy() + minute)
@@ -143,7 +141,7 @@ def _minutes(hours: pd.DataFrame) -> pd.DataFrame:
 
 
 def _quarters(hours: pd.DataFrame) -> pd.DataFrame:
-    """Return each hour's price as that of its four quarters."""
+    """Return four rows for each hour, one for each quarter, all with its price."""
     quarters = hours.loc[hours.index.repeat(4)].reset_index(drop=True)
     quarters["TimeUTC"] += np.tile(np.arange(4) * 15, len(hours)).astype("timedelta64[m]")
     return quarters

@@ -1,9 +1,9 @@
-"""EnergiDataService, answered in this process: an httpx transport over a recorded or simulated grid.
+"""The emulated service: an httpx transport that answers from a recorded or a simulated grid.
 
-The code that reads the live service reads a recording or the simulator through this, unchanged.
-Nothing is served that was not knowable at the clock's now. Parameters follow the service's guide
-(https://www.energidataservice.dk/guides/api-guides). The texts of its errors are not recorded: only
-their status is the service's.
+The same client reads the live service, a recording and the simulator. A response holds only what was
+known at the pipeline's clock. Parameters follow the service's guide
+(https://www.energidataservice.dk/guides/api-guides). Error responses have the status of the service;
+their texts are our own.
 """
 
 import json
@@ -22,21 +22,21 @@ from co2_assets.energidataservice.emulator.catalog import KNOWN_AT, SERVED, Grid
 DEFAULT_LIMIT = 100
 TIME_FORMATS = {4: "%Y", 7: "%Y-%m", 10: "%Y-%m-%d", 16: "%Y-%m-%dT%H:%M"}
 PARAMETERS = frozenset({"start", "end", "timezone", "columns", "filter", "sort", "offset", "limit"})
-# Bounds of what is asked of a grid where the request has none.
+# The window asked of a grid where the request has no start or no end.
 BEGINNING, END_OF_TIME = datetime(2000, 1, 1), datetime(2100, 1, 1)
 
 Fault = Callable[[httpx.Request, httpx.Response], httpx.Response]
 
 
 class _BadParameterError(Exception):
-    """A request the service would refuse with 400."""
+    """A request that the service would refuse with status 400."""
 
 
 class EmulatedService(httpx.BaseTransport):
     """Answers ``GET /dataset/NAME`` as the service would have answered at ``now()``.
 
-    ``fault``, where given, sees every request with its good answer and returns what is sent
-    instead; it may raise an httpx error as a broken connection would.
+    ``fault`` gets every request with its good response and returns the response to send instead. It
+    may raise an httpx error, as a broken connection would.
     """
 
     def __init__(self, grid: Grid, now: Callable[[], datetime], fault: Fault | None = None) -> None:
@@ -69,7 +69,7 @@ class EmulatedService(httpx.BaseTransport):
         unknown = set(params) - PARAMETERS
         if unknown:
             raise _BadParameterError(f"unknown parameter {', '.join(sorted(unknown))}")
-        wanted = _columns(dataset, params.get("columns"))
+        columns = _columns(dataset, params.get("columns"))
         filters = _filters(dataset, params.get("filter"))
         order = _sort(dataset, params.get("sort"))
         offset = _whole_number(params, "offset") or 0
@@ -93,7 +93,7 @@ class EmulatedService(httpx.BaseTransport):
             head["limit"] = limit
         head["dataset"] = dataset.name
         text = json.dumps(head, separators=(",", ":"))
-        return f'{text[:-1]},"records":[{",".join(_rendered(rows, wanted))}]}}'
+        return f'{text[:-1]},"records":[{",".join(_rendered(rows, columns))}]}}'
 
     def _rows_of_window(self, dataset: ServedDataset, params: httpx.QueryParams) -> pd.DataFrame:
         start, end = _time(params, "start"), _time(params, "end")
@@ -101,8 +101,8 @@ class EmulatedService(httpx.BaseTransport):
         if zone not in ("UTC", "DK"):
             raise _BadParameterError(f"timezone {zone!r} is not UTC or DK")
         danish = zone == "DK"
-        # A Danish time is one or two hours ahead of UTC: ask for a day more, then cut by the
-        # Danish column itself, as it stands in the data.
+        # A Danish time is one or two hours ahead of UTC: read a day more on both sides, then select by
+        # the Danish times themselves.
         margin = timedelta(days=1) if danish else timedelta(0)
         now = self._now()
         first = max(start or BEGINNING, BEGINNING) - margin
@@ -129,7 +129,7 @@ def _time(params: httpx.QueryParams, name: str) -> datetime | None:
     if text is None:
         return None
     try:
-        # Naive, as the service has it: the parameter timezone says what it means.
+        # Naive, as in the service: the parameter timezone gives the zone.
         return datetime.strptime(text, TIME_FORMATS.get(len(text), ""))  # noqa: DTZ007
     except ValueError as error:
         raise _BadParameterError(f"{name} {text!r} is not yyyy-MM-ddTHH:mm") from error
@@ -147,9 +147,9 @@ def _whole_number(params: httpx.QueryParams, name: str) -> int | None:
 def _columns(dataset: ServedDataset, text: str | None) -> tuple[str, ...]:
     if not text:
         return dataset.columns
-    wanted = tuple(name.strip() for name in text.split(","))
-    _require_columns(dataset, wanted)
-    return wanted
+    columns = tuple(name.strip() for name in text.split(","))
+    _require_columns(dataset, columns)
+    return columns
 
 
 def _filters(dataset: ServedDataset, text: str | None) -> dict[str, list[Any]]:
@@ -166,7 +166,7 @@ def _filters(dataset: ServedDataset, text: str | None) -> dict[str, list[Any]]:
 
 
 def _sort(dataset: ServedDataset, text: str | None) -> list[tuple[str, bool]]:
-    """Return columns, and whether each ascends; without a sort the newest comes first."""
+    """Return pairs of a column and whether it ascends; without a sort the newest row comes first."""
     if not text:
         return [(dataset.time_field, False), *((name, True) for name in dataset.order)]
     order = []
@@ -186,7 +186,7 @@ def _require_columns(dataset: ServedDataset, names: tuple[str, ...]) -> None:
 
 
 def _with(rows: pd.DataFrame, column: str) -> "pd.Series[Any]":
-    """Return a served column: as it is, as the Danish twin of a UTC one, or null."""
+    """Return a served column: that of the rows, the Danish twin of their UTC column, or nulls."""
     if column in rows:
         return rows[column]
     utc = column.removesuffix("DK") + "UTC"
@@ -204,7 +204,7 @@ def _sorted(rows: pd.DataFrame, order: list[tuple[str, bool]]) -> pd.DataFrame:
 
 
 def _rendered(rows: pd.DataFrame, columns: tuple[str, ...]) -> list[str]:
-    """Return the rows as JSON objects: floats of 32 bits with six decimals, times to the second."""
+    """Return the rows as JSON objects, with 32-bit floats in six decimals and times to the second."""
     forms, values = [], []
     for name in columns:
         form, texts = _rendered_column(_with(rows, name))
@@ -215,7 +215,7 @@ def _rendered(rows: pd.DataFrame, columns: tuple[str, ...]) -> list[str]:
 
 
 def _rendered_column(series: "pd.Series[Any]") -> tuple[str, list[Any]]:
-    """Return a template's field and the values for it."""
+    """Return the field of a column in the template of a row, and its values."""
     if series.dtype.kind == "M":
         stamps = np.datetime_as_string(series.to_numpy().astype("datetime64[s]")).tolist()
         return ('"%s"', stamps) if "NaT" not in stamps else ("%s", [_quoted(s) for s in stamps])

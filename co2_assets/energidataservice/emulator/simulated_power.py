@@ -1,8 +1,9 @@
 """The physics and the market of the simulated grid: from weather to production, prices and CO2.
 
-Wind and sun run first; thermal plants follow heat and price; what is missing or left over crosses
-the borders; a consumed kWh carries what its production and the imports emitted. Levels were set
-against 2023-2024 as recorded (means and spreads of production, exchange, prices and intensity).
+Wind and solar power come from the weather, thermal production from heat demand and price. The rest of
+the demand is imported, a surplus is exported. The carbon intensity of consumption is that of production
+and imports together. Constants were fitted to the recording of 2023-2024: means and spreads of
+production, exchange, prices and intensity.
 """
 
 from dataclasses import dataclass
@@ -19,8 +20,7 @@ from co2_assets.energidataservice.emulator.simulated_weather import (
     winter,
 )
 
-AREAS = ("DK1", "DK2")
-# Installed MW by area and kind.
+# Installed capacity in MW by price area and kind.
 CAPACITY = {
     ("DK1", "Offshore Wind"): 1450.0,
     ("DK2", "Offshore Wind"): 1000.0,
@@ -29,18 +29,18 @@ CAPACITY = {
     ("DK1", "Solar"): 2700.0,
     ("DK2", "Solar"): 1100.0,
 }
-# What the borders carry, and what thermal plants can give at most, MW.
+# Limits of exchange, and the capacity of thermal plants, in MW.
 IMPORT_LIMIT, EXPORT_LIMIT = 4200.0, 4400.0
 CENTRAL_CAPACITY, DECENTRAL_CAPACITY = 2300.0, 1300.0
-# g CO2 per kWh: much of the central plants burns biomass; waste counts with the decentral.
+# In g/kWh. Many central plants burn biomass; waste incineration counts as decentral.
 CENTRAL_INTENSITY, DECENTRAL_INTENSITY = 260.0, 130.0
 NORDIC_INTENSITY = 15.0
-# Of power consumed in Denmark, g/kWh: the geometric mean.
+# Geometric mean of the carbon intensity of power consumed in Denmark, in g/kWh.
 TYPICAL_INTENSITY = 68.0
 
 
-# The parts of a forecast's error: size beside one another, and memory in hours. The newest forecast
-# carries the first alone, each earlier one a further part, so that errors grow with lead.
+# Parts of the forecast error: relative size, and memory in hours. The newest forecast has the first
+# part only and each earlier forecast one part more, so that the error grows with the lead time.
 ERROR_PARTS = {"current": (0.1, 2.0), "1_hour": (0.25, 3.0), "5_hour": (0.55, 6.0), "day_ahead": (0.8, 12.0)}
 
 
@@ -49,8 +49,8 @@ class HourlyState:
     """The grid at each full hour since EPOCH; MW, EUR/MWh and g/kWh.
 
     ``production`` is by area and kind, ``prices`` by area; ``errors`` are the parts of the forecasts'
-    errors (see ERROR_PARTS). Production, net exchange (positive is import) and demand balance. ``lean``
-    is by how much of the national intensity that of DK1 is above it.
+    errors (see ERROR_PARTS). Production and net exchange (positive is import) add up to demand. The carbon
+    intensity of DK1 is 1 + ``lean`` times the national one.
     """
 
     production: dict[tuple[str, str], Floats]
@@ -64,7 +64,7 @@ class HourlyState:
     lean: Floats
 
     def by_area(self, national: Floats, lean: Floats) -> dict[str, Floats]:
-        """Return each area's carbon intensity; 0.6 and 0.4 of them make the national one again."""
+        """Return each price area's carbon intensity; the mean, weighted 0.6 and 0.4, is ``national``."""
         return {"DK1": national * (1 + lean), "DK2": national * (1 - 1.5 * lean)}
 
     def total(self, kind: str) -> Floats:
@@ -102,8 +102,8 @@ def simulate(seed: int, count: int) -> HourlyState:
             * persistent_noise(seed, f"{area} {kind} {part}", count, memory)
             for part, (size, memory) in ERROR_PARTS.items()
         }
-        off: Floats = np.sum(list(errors[area, kind].values()), axis=0)
-        expected_green += np.clip(production[area, kind] + off, 0, capacity)
+        error: Floats = np.sum(list(errors[area, kind].values()), axis=0)
+        expected_green += np.clip(production[area, kind] + error, 0, capacity)
 
     demand = 4380.0 * demand_pattern(times) * (1 + 0.11 * cold)
     demand *= 1 + 0.025 * persistent_noise(seed, "demand", count, 18.0)
@@ -117,7 +117,7 @@ def simulate(seed: int, count: int) -> HourlyState:
     )
     prices = _prices(seed, count, cold, german_residual, (demand - expected_green) / 4000.0)
     central, decentral = _thermal(seed, count, cold, prices, demand - green)
-    # What the borders cannot take is curtailed at the turbines.
+    # Wind turbines are curtailed by the surplus that cannot be exported.
     surplus = np.maximum(green + central + decentral - demand - EXPORT_LIMIT, 0.0)
     windy = [key for key in production if key[1] != "Solar"]
     kept = 1 - surplus / np.maximum(np.sum([production[key] for key in windy], axis=0), 1.0)
@@ -131,7 +131,7 @@ def simulate(seed: int, count: int) -> HourlyState:
 
 
 def _wind(seed: int, cold: Floats) -> tuple[Floats, Floats]:
-    """Return wind speed (m/s) over land and over sea: fronts of two days, windier in winter."""
+    """Return the wind speed (m/s) over land and over sea: with fronts of two days, higher in winter."""
     count = len(cold)
     fronts = smooth_noise(seed, "fronts", count, 32.0, 5.0)
     at_sea = smooth_noise(seed, "sea", count, 16.0, 4.0)
@@ -141,12 +141,12 @@ def _wind(seed: int, cold: Floats) -> tuple[Floats, Floats]:
 
 
 def _turbine(speed: Floats) -> Floats:
-    """Return the share of capacity that a region's turbines give at a wind speed."""
+    """Return the production of a region's turbines, as a share of capacity, at a wind speed in m/s."""
     return 0.97 / (1.0 + np.exp(-(speed - 9.9) / 1.75))
 
 
 def _prices(seed: int, count: int, cold: Floats, german: Floats, danish: Floats) -> dict[str, Floats]:
-    """Return the six areas' prices: Germany by its residual load, Norway by its water."""
+    """Return the prices of the six price areas, EUR/MWh: of Germany by residual load, of Norway by water."""
     fuel = 1 + 0.18 * persistent_noise(seed, "fuel", count, 24 * 45.0)
     germany = fuel * (-12 + 145 * german + 130 * np.maximum(german - 0.75, 0))
     water = 56 + 20 * persistent_noise(seed, "water", count, 24 * 40.0) + 8 * cold
@@ -169,7 +169,7 @@ def _prices(seed: int, count: int, cold: Floats, german: Floats, danish: Floats)
 def _thermal(
     seed: int, count: int, cold: Floats, prices: dict[str, Floats], missing: Floats
 ) -> tuple[Floats, Floats]:
-    """Return central and decentral production: heat first, then price, then the borders' limits."""
+    """Return central and decentral production, MW, from heat demand, price and the limits of exchange."""
     price = 0.5 * (prices["DK1"] + prices["DK2"])
     heat = np.clip(0.40 + 0.38 * cold + 0.10 * persistent_noise(seed, "heat", count, 60.0), 0.05, 1.0)
     worth = 1.0 / (1.0 + np.exp(-(price - 84.0) / 20.0))
@@ -193,10 +193,10 @@ def _intensity(
     green: Floats,
     net_exchange: Floats,
 ) -> Floats:
-    """Return g CO2 per kWh consumed: the mix of what runs here and of what comes in.
+    """Return the carbon intensity of consumption, g/kWh: the mix of production and imports.
 
-    Power comes from the cheaper neighbour and leaves for the dearer one; some of it only passes
-    through, so imports count even while Denmark exports on balance.
+    Power is imported from the cheaper neighbour and exported to the dearer one. Some of it only passes
+    through, so imports count even while net exchange is export.
     """
     count = len(central)
     gap = 0.6 * prices["SE4"] + 0.4 * prices["NO2"] - prices["DE"]
@@ -214,9 +214,10 @@ def _intensity(
 
 
 def _lean(seed: int, co2: Floats) -> Floats:
-    """Return how far DK1 lies above the nation: the dirtier the power, the more of it comes from Germany.
+    """Return the share by which DK1 is above the national carbon intensity.
 
-    Spread and correlation are those of the recorded prognosis (0.2 and 0.55).
+    It rises with that intensity, because more of the power then comes from Germany. Its spread (0.2)
+    and its correlation (0.55) are those of the recorded prognosis.
     """
     dirty = np.log(co2 / TYPICAL_INTENSITY)
     local = persistent_noise(seed, "lean", len(co2), 24.0)

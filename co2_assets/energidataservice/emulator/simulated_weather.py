@@ -1,7 +1,7 @@
-"""Weather, season and calendar of the simulated grid, hour by hour from a fixed beginning.
+"""Weather, season and calendar of the simulated grid, by the hour from EPOCH on.
 
-Every series is drawn from a generator of its own from EPOCH on, so that an hour's value depends on
-the seed alone and never on what was asked for.
+Every series has its own random generator and begins at EPOCH, so the value of an hour depends only on
+the seed, never on the requested window.
 """
 
 from datetime import date, datetime, timedelta
@@ -51,10 +51,10 @@ def smooth_noise(seed: int, name: str, count: int, memory_hours: float, smoothin
 
 
 def sun_height(times_utc: npt.NDArray[np.datetime64]) -> Floats:
-    """Return the sine of the sun's elevation over Denmark, 0 when it is down.
+    """Return the sine of the sun's elevation over Denmark; 0 at night.
 
-    The plain formula from declination and hour angle, without the equation of time: good to a
-    quarter of an hour.
+    From declination and hour angle, without the equation of time: its error is up to a quarter of an
+    hour.
     """
     day = (times_utc - times_utc.astype("datetime64[Y]")) / np.timedelta64(1, "D")
     hour = (times_utc - times_utc.astype("datetime64[D]")) / np.timedelta64(1, "h")
@@ -67,14 +67,14 @@ def sun_height(times_utc: npt.NDArray[np.datetime64]) -> Floats:
 
 
 def winter(times_utc: npt.NDArray[np.datetime64]) -> Floats:
-    """Return +1 in the depth of winter (mid January) to -1 in summer."""
+    """Return the season: +1 in mid January, -1 in mid July."""
     day = (times_utc - times_utc.astype("datetime64[Y]")) / np.timedelta64(1, "D")
     cold: Floats = np.cos(2 * np.pi * (day - 15) / 365.25)
     return cold
 
 
 def demand_pattern(times_utc: npt.NDArray[np.datetime64]) -> Floats:
-    """Return demand's daily and weekly shape, mean about 1: Danish clock, weekends and holidays."""
+    """Return the daily and weekly pattern of demand, with a mean of about 1, in Danish time."""
     local = danish_from_utc(times_utc)
     days = local.astype("datetime64[D]")
     hour = (local - days) / np.timedelta64(1, "h")

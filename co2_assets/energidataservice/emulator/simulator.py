@@ -1,8 +1,8 @@
-"""A built-in simulator of the Danish grid: what the service would say of a country that is not there.
+"""A simulated Danish grid, to try everything without a network.
 
-For trying everything out without a network. Deterministic for a seed: a minute has the same values
-whenever and however it is asked for. Weather, market and physics are in the two modules it uses;
-here they become rows, with the instant from which each was knowable.
+It is deterministic: for one seed a minute always has the same values, whatever is requested. Weather,
+market and physics are in `simulated_weather` and `simulated_power`. This module makes rows of the
+service from them, each with the instant from which it is known.
 """
 
 from dataclasses import dataclass
@@ -15,25 +15,25 @@ import pandas as pd
 
 from co2_assets.contracts import PRICE_AREAS, PRICE_DATASETS_SWITCH
 from co2_assets.contracts.time import daily_publication
-from co2_assets.energidataservice.emulator.catalog import KNOWN_AT, SERVED
+from co2_assets.energidataservice.emulator.catalog import KNOWN_AT, PRICES_PUBLISHED_HOUR, SERVED
 from co2_assets.energidataservice.emulator.simulated_power import CAPACITY, HourlyState, simulate
 from co2_assets.energidataservice.emulator.simulated_weather import EPOCH, Floats, persistent_noise
 
 Times = npt.NDArray[np.datetime64]
 
 DEFAULT_SEED = 2020
-# The last instant simulated: an absurd clock shall not fill the memory.
+# No year from this one on is simulated: a clock that is far ahead must not fill the memory.
 LAST_YEAR = 2060
-# Danish clock: when what comes once a day is out.
-FORECAST_OUT_HOUR, INTRADAY_OUT_HOUR, PRICES_OUT_HOUR, PROGNOSIS_OUT_HOUR = 18, 6, 13, 15
+# Danish hours at which the daily forecasts are published.
+FORECAST_PUBLISHED_HOUR, INTRADAY_PUBLISHED_HOUR, PROGNOSIS_PUBLISHED_HOUR = 18, 6, 15
 PROGNOSIS_LATEST_DELAY_MINUTES = 90
-# Day-ahead mean absolute error of the recorded prognosis is 29 g/kWh, which is this spread.
+# Standard deviation: it gives the mean absolute error of the recorded prognosis a day ahead, 29 g/kWh.
 PROGNOSIS_ERROR_G_PER_KWH = 36.0
 PROGNOSIS_LEAST_SHARE = 0.3
-# One day in four misses up to 40 minutes, one in 45 up to three whole hours.
+# One day in four has a gap of up to 40 minutes, one day in 45 a gap of one to three whole hours.
 SHORT_GAP_CHANCE, LONG_GAP_CHANCE = 0.25, 1 / 45
 _HOUR, _MINUTE, _DAY = np.timedelta64(3600, "s"), np.timedelta64(60, "s"), np.timedelta64(1, "D")
-# Flicker from minute to minute, MW (intensity and sun: share of the value).
+# Standard deviation of the noise from minute to minute: in MW, or below 1 as a share of the value.
 _FLICKER = {"CO2Emission": 0.004, "SolarPower": 0.01, "ProductionGe100MW": 2.0, "ProductionLt100MW": 1.0}
 _WIND_FLICKER = {"OffshoreWindPower": 4.0, "OnshoreWindPower": 3.0}
 
@@ -46,18 +46,18 @@ def _state(seed: int, years: int) -> HourlyState:
 
 @dataclass(frozen=True)
 class SimulatedGrid:
-    """The grid that ``seed`` makes, from 2020 on; the Grid that the emulator serves."""
+    """The simulated grid of ``seed``, from 2020 on; a `catalog.Grid`."""
 
     seed: int = DEFAULT_SEED
 
     @property
     def datasets(self) -> frozenset[str]:
-        """All that the service has."""
+        """All datasets of the service."""
         return frozenset(SERVED)
 
     def rows(self, dataset: str, start: datetime, end: datetime, now: datetime) -> pd.DataFrame:
         """Return the simulated rows of a served dataset; see `catalog.Grid`."""
-        # Nothing reaches further past now than the two days of forecasts.
+        # Forecasts reach two days after now, and nothing reaches further.
         now = min(now, datetime(LAST_YEAR, 1, 1))
         start, end = max(start, EPOCH + timedelta(days=1)), min(end, now + timedelta(days=3))
         state = _state(self.seed, max(now.year - EPOCH.year, 0) + 2)
@@ -78,7 +78,7 @@ class SimulatedGrid:
         raise KeyError(dataset)
 
     def _minutes(self, state: HourlyState, times: Times) -> pd.DataFrame:
-        """Return the minutes measured: between the hours' states, with flicker, less the gaps."""
+        """Return the measured minutes: interpolated between the hours, with noise and gaps."""
         columns = {
             "CO2Emission": state.co2_g_per_kwh,
             "ProductionGe100MW": state.central_mw,
@@ -89,21 +89,21 @@ class SimulatedGrid:
             "Exchange_Sum": state.net_exchange_mw,
         }
         values = {name: _between_hours(hourly, times) for name, hourly in columns.items()}
-        flicker, there = self._by_day(times)
+        flicker, measured = self._by_day(times)
         balance = np.zeros(len(times))
         for row, (name, size) in enumerate((_FLICKER | _WIND_FLICKER).items()):
             scale = size * values[name] if size < 1 else size
             values[name] = values[name] + scale * flicker[row]
             if name != "CO2Emission":
                 balance += scale * flicker[row]
-        # What production flickers up, the borders flicker down: the balance holds each minute.
+        # Exchange takes up the noise of production, so that the power balance holds each minute.
         values["Exchange_Sum"] = values["Exchange_Sum"] - balance
         frame = pd.DataFrame({"Minutes1UTC": times, **values, KNOWN_AT: times + _MINUTE})
-        return frame[there]
+        return frame[measured]
 
     def _by_area(self, state: HourlyState, times: Times) -> pd.DataFrame:
-        """Return each area's intensity: where the nation's was recorded, and parted as the areas lean."""
-        flicker, there = self._by_day(times)
+        """Return the carbon intensity of each price area, with the gaps of the national one."""
+        flicker, measured = self._by_day(times)
         nation = _between_hours(state.co2_g_per_kwh, times) * (1 + _FLICKER["CO2Emission"] * flicker[0])
         by_area = state.by_area(nation, _between_hours(state.lean, times))
         frames = [
@@ -114,18 +114,18 @@ class SimulatedGrid:
                     "CO2Emission": values,
                     KNOWN_AT: times + 5 * _MINUTE,
                 }
-            )[there]
+            )[measured]
             for area, values in by_area.items()
         ]
         return pd.concat(frames, ignore_index=True)
 
     def _by_day(self, times: Times) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Return flicker (series by minute) and whether each minute was recorded, day by day."""
+        """Return the noise (shape: series, times) and whether each time was measured (shape: times)."""
         series = len(_FLICKER) + len(_WIND_FLICKER)
         days = times.astype("datetime64[D]")
         unique = np.unique(days)
         flicker = np.empty((series, len(unique) * 1440))
-        there = np.ones(len(unique) * 1440, dtype=bool)
+        measured = np.ones(len(unique) * 1440, dtype=bool)
         for position, day in enumerate(unique.astype(np.int64).tolist()):
             chance = np.random.default_rng([self.seed, day])
             first = position * 1440
@@ -133,18 +133,18 @@ class SimulatedGrid:
             short, long, begin, length = chance.random(4).tolist()
             if short < SHORT_GAP_CHANCE:
                 gap = first + int(begin * 1400)
-                there[gap : gap + 1 + int(length * 40)] = False
+                measured[gap : gap + 1 + int(length * 40)] = False
             if long < LONG_GAP_CHANCE:
                 gap = first + 60 * int(begin * 20)
-                there[gap : gap + 60 * (1 + int(length * 3))] = False
-        wanted = np.searchsorted(unique, days) * 1440 + (times - days) // _MINUTE
-        return flicker[:, wanted], there[wanted]
+                measured[gap : gap + 60 * (1 + int(length * 3))] = False
+        position_of_time = np.searchsorted(unique, days) * 1440 + (times - days) // _MINUTE
+        return flicker[:, position_of_time], measured[position_of_time]
 
     def _forecasts(self, state: HourlyState, times: Times, now: np.datetime64) -> pd.DataFrame:
-        """Return each hour's row as it stood at ``now``: overwritten in place as the hour comes near."""
-        day_ahead = daily_publication(times, days_before=1, hour=FORECAST_OUT_HOUR)
-        intraday = daily_publication(times, days_before=0, hour=INTRADAY_OUT_HOUR)
-        # An hour before dawn has no forecast of that morning.
+        """Return the row of each hour as it was at ``now``: the service overwrites it until the hour."""
+        day_ahead = daily_publication(times, days_before=1, hour=FORECAST_PUBLISHED_HOUR)
+        intraday = daily_publication(times, days_before=0, hour=INTRADAY_PUBLISHED_HOUR)
+        # The hours before its publication have no intraday forecast.
         intraday = np.where(intraday < times, intraday, np.datetime64("NaT", "us"))
         events = {
             "ForecastDayAhead": day_ahead,
@@ -165,29 +165,29 @@ class SimulatedGrid:
             parts = {name: error[hour] for name, error in state.errors[area, kind].items()}
             near = parts["current"] + parts["1_hour"]
             middle = near + parts["5_hour"]
-            off = {
+            deviation = {
                 "ForecastDayAhead": middle + parts["day_ahead"],
                 "ForecastIntraday": middle + 0.7 * parts["day_ahead"],
                 "Forecast5Hour": middle,
                 "Forecast1Hour": near,
                 "ForecastCurrent": parts["current"],
             }
-            # There is always some wind over a whole zone: an onshore forecast of zero was never recorded
-            # but for a null.
+            # There is always some wind over a whole price area: a recorded onshore forecast of zero was
+            # always a missing value.
             least = 1.0 if kind == "Onshore Wind" else 0.0
-            made = {name: np.clip(truth + error, least, capacity) for name, error in off.items()}
-            newest = made["ForecastDayAhead"]
-            for name, values in made.items():
+            issued = {name: np.clip(truth + error, least, capacity) for name, error in deviation.items()}
+            newest = issued["ForecastDayAhead"]
+            for name, values in issued.items():
                 newest = np.where(known[name], values, newest)
-            shown = {name: np.where(known[name], values, np.nan) for name, values in made.items()}
-            shown["ForecastCurrent"] = newest
+            visible = {name: np.where(known[name], values, np.nan) for name, values in issued.items()}
+            visible["ForecastCurrent"] = newest
             frames.append(
                 pd.DataFrame(
                     {
                         "HourUTC": times,
                         "PriceArea": area,
                         "ForecastType": kind,
-                        **shown,
+                        **visible,
                         "TimestampUTC": stamp,
                     }
                 )
@@ -196,18 +196,18 @@ class SimulatedGrid:
         return rows.assign(**{KNOWN_AT: rows["TimestampUTC"]})
 
     def _prognosis(self, state: HourlyState, times: Times) -> pd.DataFrame:
-        """Return the prognosis as first published, the afternoon of the Danish day before."""
-        out = daily_publication(times, days_before=1, hour=PROGNOSIS_OUT_HOUR)
-        unique, position = np.unique(out, return_inverse=True)
+        """Return the prognosis as first published, in the afternoon of the Danish day before."""
+        published = daily_publication(times, days_before=1, hour=PROGNOSIS_PUBLISHED_HOUR)
+        unique, position = np.unique(published, return_inverse=True)
         delays = [
             np.random.default_rng([self.seed, 1, day]).integers(PROGNOSIS_LATEST_DELAY_MINUTES)
             for day in unique.astype("datetime64[D]").astype(np.int64).tolist()
         ]
-        seen = out + np.array(delays, dtype="timedelta64[m]")[position]
+        seen = published + np.array(delays, dtype="timedelta64[m]")[position]
         count = len(state.co2_g_per_kwh)
         error = PROGNOSIS_ERROR_G_PER_KWH * persistent_noise(self.seed, "prognosis", count, 20.0)
         tilt = state.lean + 0.06 * persistent_noise(self.seed, "prognosis tilt", count, 20.0)
-        # However wrong it is, it is never so for a night on end at one value: that would be a fault.
+        # Without this floor it could stay at the lowest value for a night, which would count as stuck.
         least = PROGNOSIS_LEAST_SHARE * state.co2_g_per_kwh
         nation = _between_hours(np.maximum(state.co2_g_per_kwh + error, least), times)
         by_area = state.by_area(nation, _between_hours(0.65 * np.tanh(tilt / 0.65), times))
@@ -229,15 +229,15 @@ class SimulatedGrid:
 
 
 def _price_rows(state: HourlyState, times: Times, time_field: str, price_field: str) -> pd.DataFrame:
-    """Return prices by the hour, or by the quarter: leaning as the hours around, same mean."""
-    known = daily_publication(times, days_before=1, hour=PRICES_OUT_HOUR)
+    """Return prices by hour or by quarter hour; quarters follow the trend and keep the hour's mean."""
+    known = daily_publication(times, days_before=1, hour=PRICES_PUBLISHED_HOUR)
     hour = _position(times)
     quarter = (times - times.astype("datetime64[h]")) / (15 * _MINUTE) if time_field == "TimeUTC" else 1.5
     frames = []
     for area in PRICE_AREAS:
         price = state.prices[area]
-        lean = (price[hour + 1] - price[hour - 1]) / 2
-        values = price[hour] + lean * (quarter - 1.5) / 4
+        trend = (price[hour + 1] - price[hour - 1]) / 2
+        values = price[hour] + trend * (quarter - 1.5) / 4
         frames.append(
             pd.DataFrame(
                 {time_field: times, "PriceArea": area, price_field: np.round(values, 2), KNOWN_AT: known}
@@ -247,7 +247,7 @@ def _price_rows(state: HourlyState, times: Times, time_field: str, price_field: 
 
 
 def _grid_times(start: datetime, end: datetime, step: np.timedelta64) -> Times:
-    """Return the whole steps of ``start`` (inclusive) .. ``end`` (exclusive)."""
+    """Return the multiples of ``step`` from ``start`` (inclusive) to ``end`` (exclusive)."""
     origin = np.datetime64(EPOCH, "us")
     first = -((origin - np.datetime64(start, "us")) // step)
     last = -((origin - np.datetime64(end, "us")) // step)
@@ -259,7 +259,7 @@ def _position(times: Times) -> npt.NDArray[np.int64]:
 
 
 def _between_hours(hourly: Floats, times: Times) -> Floats:
-    """Return the values at ``times`` on the straight lines between full hours."""
+    """Return the values at ``times``, interpolated linearly between full hours."""
     hour = _position(times)
     share = (times - np.datetime64(EPOCH, "us")) / _HOUR - hour
     return hourly[hour] * (1 - share) + hourly[hour + 1] * share
