@@ -20,7 +20,7 @@ from tests.support.pages_server import now, serving
 
 # A page that does not draw never will; a slow machine may take its time.
 expect.set_options(timeout=30_000)
-RequestedWindow = Callable[..., httpx.Client]
+MakeClient = Callable[..., httpx.Client]
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +48,7 @@ def shared(published: Home) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def asked(published: Home, shared: httpx.Client) -> Iterator[RequestedWindow]:
+def asked(published: Home, shared: httpx.Client) -> Iterator[MakeClient]:
     """Give clients: the shared one, or one of another home, clock or settings given as keywords."""
     with ExitStack() as stack:
 

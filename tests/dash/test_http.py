@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 from co2_dash import http as answers
 from co2_dash.http import Compression
 
-RequestedWindow = Callable[..., httpx.Client]
+MakeClient = Callable[..., httpx.Client]
 FORECAST = "/api/v1/carbon-intensity/forecast"
 HISTORY = "/api/v1/carbon-intensity/history"
 
@@ -104,7 +104,7 @@ def test_a_part_of_a_file_is_not_compressed(shared: httpx.Client, path: str) -> 
     assert part.headers["content-range"] == f"bytes 5-24/{len(whole.content)}"
 
 
-def test_head_keeps_to_keys_and_tags(asked: RequestedWindow, shared: httpx.Client) -> None:
+def test_head_keeps_to_keys_and_tags(asked: MakeClient, shared: httpx.Client) -> None:
     assert asked(api_keys=frozenset({"right"})).head(FORECAST).status_code == 401
     assert shared.head(FORECAST, headers={"If-None-Match": "*"}).status_code == 304
 

@@ -91,7 +91,7 @@ def tick_apart(settings: Settings, largest_file: int | None, killed_at_turn: int
 
 def _kill_at(turn: int) -> None:
     taken = itertools.count(1)
-    take = Warehouse.turn
+    take = Warehouse.locked
 
     @contextmanager
     def last_turn(self: Warehouse) -> Iterator[None]:
@@ -100,7 +100,7 @@ def _kill_at(turn: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             yield
 
-    Warehouse.turn = last_turn  # type: ignore[method-assign]
+    Warehouse.locked = last_turn  # type: ignore[method-assign]
 
 
 def rows(settings: Settings, table: str) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-RequestedWindow = Callable[..., httpx.Client]
+MakeClient = Callable[..., httpx.Client]
 KEY = "the-right-key"
 EXAMPLES = 15
 PATHS = (
@@ -31,7 +31,7 @@ PATHS = (
 
 
 @pytest.mark.parametrize("key", [None, KEY])
-def test_every_endpoint_keeps_to_the_document(asked: RequestedWindow, key: str | None) -> None:
+def test_every_endpoint_keeps_to_the_document(asked: MakeClient, key: str | None) -> None:
     client = asked(api_keys=frozenset({KEY})) if key else asked()
     schema = schemathesis.openapi.from_dict(client.get("/openapi.json").json())
     assert {operation.ok().path for operation in schema.get_all_operations()} == set(PATHS)
