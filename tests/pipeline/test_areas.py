@@ -106,7 +106,7 @@ def test_a_recording_without_areas_says_so_and_asks_for_nothing(tmp_path: Path, 
     )
     with open_run(settings) as pipeline:
         report = update(pipeline, CO2_EMISSION)
-        assert report.sentence() == "the source has no such data; nothing asked for"
+        assert report.sentence() == "the source does not have this dataset; nothing was requested"
         assert pipeline.warehouse.read("SELECT * FROM new_data_log").empty
     result = run(settings, assets=[CO2_EMISSION.name])
     assert result.success

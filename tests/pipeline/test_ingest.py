@@ -97,7 +97,7 @@ def test_update_again_changes_nothing(next_tick: Settings) -> None:
     before = tables(next_tick)
     report = fetch(next_tick)
     assert (report.windows, report.received, report.remaining) == ([], 0, 0)
-    assert report.sentence() == "up to date, nothing asked for"
+    assert report.sentence() == "up to date; nothing was requested"
     assert differing(before, tables(next_tick)) == set()
 
 
