@@ -104,6 +104,7 @@ def start_everything(
                 "webserver",
                 [sys.executable, "-m", "dagster_webserver", "-h", host, "-p", str(dagster_port), *workspace],
             )
+            # The command dagster-daemon may not be on PATH, and its module has no public name.
             supervisor.start("daemon", [sys.executable, "-m", "dagster._daemon", "run", *workspace])
             supervisor.start(
                 "pages", [sys.executable, "-m", "co2_dash", "--host", host, "--port", str(page_port)]
