@@ -53,7 +53,7 @@ def test_the_command_and_the_api_give_every_hour(facts: dict[str, Any]) -> None:
 def test_the_home_page_shows_every_hour(facts: dict[str, Any]) -> None:
     shown = facts["shown"]
     assert f"the coming {HORIZON} hours" in shown["home"]
-    assert f"{HORIZON} hours, to " in shown["home"]
+    assert f"{HORIZON} hours, until " in shown["home"]
     (line,) = [trace for trace in shown["forecast_chart"]["data"] if trace.get("name") == "Forecast"]
     assert len(line["y"]) == HORIZON
     assert None not in line["y"]

@@ -11,7 +11,7 @@ from bench.replay.differences import compared
 from bench.replay.policies import MARK, Challenge, Replay, by_rule
 from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, MEDIAN_COLUMN, QUANTILE_COLUMNS
 from co2_assets.forecasting.inputs.known_data import KnownData
-from co2_assets.pipeline.retraining import ACCURACY_FELL, AT_MOST_EVERY, MINIMUM_SCORED_HOURS
+from co2_assets.pipeline.retraining import AT_MOST_EVERY, MINIMUM_SCORED_HOURS, Trigger
 
 START = datetime(2024, 4, 1)
 END = START + timedelta(days=5)
@@ -66,7 +66,7 @@ def test_a_bad_model_that_no_challenger_beats_is_challenged_once_a_day() -> None
     assert [each.at for each in policy.challenges] == list(
         pd.date_range(enough, END, freq=AT_MOST_EVERY, inclusive="left")
     )
-    assert {each.trigger for each in policy.challenges} == {ACCURACY_FELL}
+    assert {each.trigger for each in policy.challenges} == {Trigger.ACCURACY_FELL}
     assert len(policy.reigns) == 1
     assert len(checks) == (END - START) / MARK
 

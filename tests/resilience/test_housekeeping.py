@@ -19,6 +19,7 @@ from co2_assets.cli.dagster_runs import CONFIGURATION
 from co2_assets.contracts import CO2_EMISSION_PROGNOSIS, POWER_SYSTEM_RIGHT_NOW
 from co2_assets.contracts.tables import MODEL_TABLE
 from co2_assets.contracts.time import hour_of
+from co2_assets.defs import run_records
 from co2_assets.defs.resources import PipelineResource
 from co2_assets.defs.run_records import RUNS_KEPT, prune_runs
 from co2_assets.forecasting.forecaster import version_of
@@ -242,7 +243,7 @@ def test_files_that_versions_of_before_left_go_and_those_of_others_stay(
 def test_no_more_is_removed_at_once_than_a_run_has_time_for(
     on_files: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(housekeeping, "MOST_RUNS_DELETED", 1)
+    monkeypatch.setattr(run_records, "MOST_RUNS_DELETED", 1)
     runs = [talking.execute_in_process(instance=on_files).run_id for _ in range(4)]
     on_files.delete_run(runs[0])
     later = datetime.now(UTC).replace(tzinfo=None) + RUNS_KEPT + DAY
