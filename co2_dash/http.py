@@ -225,7 +225,11 @@ class BodyLimit(RequestBodyLimitMiddleware):
         super().__init__(app, MOST_BODY_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        length = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
+        if scope["type"] != "http" or scope["method"] == "GET":
+            # No route reads the body of a GET, and most requests are one.
+            await self.app(scope, receive, send)
+            return
+        length = Headers(scope=scope).get("content-length", "")
         if length.isdecimal() and int(length) > MOST_BODY_BYTES:
             refusal = problem(413, f"A request has at most {MOST_BODY_BYTES} bytes.")
             await refusal(scope, receive, send)
