@@ -1,4 +1,7 @@
-"""Who forecasts now: the champion, the model before it, or the rule that needs no model."""
+"""The live forecast: by the champion, by an earlier champion, or by the rule that needs no model.
+
+The first forecast of a model comes with hindcasts of the last days.
+"""
 
 import json
 import logging
@@ -22,61 +25,63 @@ from co2_assets.pipeline.run import Run
 
 logger = logging.getLogger(__name__)
 
-# No measurement above CO2_MAXIMUM is believed. The widest band of a model that works may reach past
-# it when all feeds are missing; twice of it is a model that does not.
+# Measurements above CO2_MAXIMUM are quarantined. The widest band of a working model may be higher when all
+# feeds are missing, but never twice as high.
 HIGHEST_G_PER_KWH = 2 * CO2_MAXIMUM
-# Of an error's words: torch's go on for a page.
+# Characters of an error message that are kept: a message of torch can fill a page.
 LONGEST_REASON = 200
+# The first run also makes hindcasts for the six-hour marks of this many days, so that there are scores.
+HINDCAST_DAYS = 7
 
 
 class ImpossibleForecastError(ValueError):
-    """A model's numbers cannot come true; the message says what it gives."""
+    """The numbers of a forecast are not possible; the message gives them."""
 
 
-def read_for_issue(pipeline: Run, area: Area, champion: Model | None, first_issue: datetime) -> KnownData:
-    """Return what forecasts of ``area`` from ``first_issue`` on look at, as known at the pipeline's clock."""
+def read_for_issue(run: Run, area: Area, champion: Model | None, first_issue: datetime) -> KnownData:
+    """Return the data for forecasts of ``area`` from ``first_issue`` on, as known at the run's clock."""
     models = [StatisticalFallback(area), *([] if champion is None else [champion])]
     needed = max(history_needed(model) for model in models)
-    return read_known_data(pipeline.warehouse, since=first_issue - needed, until=pipeline.now, area=area)
+    return read_known_data(run.warehouse, since=first_issue - needed, until=run.now, area=area)
 
 
-def issue_live(pipeline: Run, champion: Model | None, data: KnownData, issue_time: datetime) -> pd.DataFrame:
+def issue_live(run: Run, champion: Model | None, data: KnownData, issue_time: datetime) -> pd.DataFrame:
     """Return the live forecast from ``issue_time``, columns of `predictions`.
 
-    A champion that fails, or gives what cannot be, makes way for the model before it, and the last of
-    them for the rule of `issue.fallback`, which also stands in without a champion; which model
-    failed and how is said among the causes, as is that a model is not the newest promoted.
-    NoForecastError when there is nothing to go on.
+    If the champion fails or gives impossible numbers, the champion before it forecasts, and so on. If all
+    fail, or there is none, the rule of `issue.fallback` forecasts. The causes name each model that failed
+    with its error, and a newest promoted model that could not be loaded. Raises NoForecastError when
+    nothing was measured to forecast from.
     """
     failed: list[str] = []
-    for model in _models(pipeline, champion):
+    for model in _models(run, champion):
         try:
-            live = issue_forecasts(model, data, [issue_time], as_of=pipeline.now)
+            live = issue_forecasts(model, data, [issue_time], as_of=run.now)
             _require_possible(live)
         except NoForecastError:
             raise
         except Exception as error:
-            # Whatever it is, of memory, of torch, of a file half right: a worse forecast beats none.
+            # Any error, of torch, of the memory or of a damaged file: a worse forecast is better than none.
             logger.exception("%s fails and is passed over; train another with `co2 train`", model.version)
             failed.append(f"model: {model.version} failed ({_in_short(error)})")
             continue
-        promoted = newest_promoted(pipeline, model.area.name)
+        promoted = newest_promoted(run, model.area.name)
         if promoted != model.version:
             failed.append(f"model: {promoted} cannot be used, {model.version} forecasts in its place")
         return _with_causes(live, failed).assign(kind=ForecastKind.LIVE.value)
-    live = issue_forecasts(StatisticalFallback(data.area), data, [issue_time], as_of=pipeline.now)
+    live = issue_forecasts(StatisticalFallback(data.area), data, [issue_time], as_of=run.now)
     return _with_causes(live, failed).assign(kind=ForecastKind.LIVE.value)
 
 
-def _models(pipeline: Run, champion: Model | None) -> Iterator[Model]:
-    """Yield the models to try: the champion and, each only once it is needed, those before it."""
+def _models(run: Run, champion: Model | None) -> Iterator[Model]:
+    """Yield the champion, then the champions before it; each is loaded only when it is asked for."""
     if champion is not None:
         yield champion
-        yield from champions_before(pipeline, champion)
+        yield from champions_before(run, champion)
 
 
 def _require_possible(live: pd.DataFrame) -> None:
-    """Raise ImpossibleForecastError for quantiles that are no numbers, or of no power system."""
+    """Raise ImpossibleForecastError for quantiles that are not finite, negative or far too high."""
     quantiles = live[list(QUANTILE_COLUMNS)].to_numpy(np.float64)
     if not np.isfinite(quantiles).all():
         raise ImpossibleForecastError("it gives no numbers")
@@ -86,7 +91,7 @@ def _require_possible(live: pd.DataFrame) -> None:
 
 
 def _in_short(error: Exception) -> str:
-    """Return an error's kind and the begin of what it says, as one line."""
+    """Return the type of an error and the beginning of its message, in one line."""
     said = " ".join(str(error).split())[:LONGEST_REASON]
     if isinstance(error, ImpossibleForecastError):
         return said
@@ -101,10 +106,6 @@ def _with_causes(live: pd.DataFrame, causes: Sequence[str]) -> pd.DataFrame:
     return live.assign(degraded_causes=json.dumps([*causes, *own], ensure_ascii=False))
 
 
-# The first run also forecasts these days' six-hour marks as of then, so that there are scores.
-HINDCAST_DAYS = 7
-
-
 def hindcast_marks(issue_time: datetime) -> list[datetime]:
     """Return the six-hour marks of the last seven days before ``issue_time``, oldest first."""
     midnight = issue_time.replace(hour=0)
@@ -112,16 +113,14 @@ def hindcast_marks(issue_time: datetime) -> list[datetime]:
     return [mark for mark in marks if issue_time - timedelta(days=HINDCAST_DAYS) <= mark < issue_time]
 
 
-def _marks_to_hindcast(
-    pipeline: Run, area: Area, champion: Model | None, issue_time: datetime
-) -> list[datetime]:
-    """Return the marks to forecast as of then: of the days before a model's first forecast."""
+def _marks_to_hindcast(run: Run, area: Area, champion: Model | None, issue_time: datetime) -> list[datetime]:
+    """Return the marks for which hindcasts are to be made; none if a model has forecast before."""
     if champion is None:
         return []
     by_models = f"SELECT 1 FROM {PREDICTIONS.name} WHERE price_area = ? AND model_version <> ? LIMIT 1"
-    if len(pipeline.warehouse.read(by_models, [area.name, VERSION])):
+    if len(run.warehouse.read(by_models, [area.name, VERSION])):
         return []
-    # Of hours the model was fitted to, a hindcast would be no test.
+    # A hindcast of hours that the model was fitted to would be no test.
     return [mark for mark in hindcast_marks(issue_time) if mark >= champion.record.fitted_until]
 
 
@@ -130,8 +129,8 @@ def issue_area(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return an area's rows of `predictions`, and the last day's of `aggregated_data`.
 
-    The first forecast by a model comes with hindcasts of the last days. ``log`` is told where there are
-    none. NoForecastError when there is nothing to forecast from.
+    The first forecast by a model comes with hindcasts of the last days. If they cannot be made, ``log``
+    gets the reason. Raises NoForecastError when nothing was measured to forecast from.
     """
     champion = load_champion(run, area.name)
     marks = _marks_to_hindcast(run, area, champion, issue_time)
@@ -146,7 +145,7 @@ def issue_area(
         log.warning(f"No hindcast: {error}")
         return live, recent
     except Exception:
-        # `issue_live` has found another way already, and said so: what fails here must not lose that.
+        # The live forecast is made already, by another model if need be: it must not be lost.
         log.exception(f"{champion.version} failed at the marks of the last days: no hindcasts")
         return live, recent
     return pd.concat([live, hindcasts], ignore_index=True), recent
