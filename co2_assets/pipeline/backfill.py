@@ -20,7 +20,7 @@ from co2_assets.pipeline.champions import record_models, train_challenger
 from co2_assets.pipeline.evaluation import evaluation_rows
 from co2_assets.pipeline.forecast_inputs import read_known_data
 from co2_assets.pipeline.hourly import BEGINNING
-from co2_assets.pipeline.retraining import BACKFILL_TRIGGER
+from co2_assets.pipeline.retraining import Trigger
 from co2_assets.pipeline.run import Run
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def _start(run: Run, days: int) -> datetime:
                 WHERE e.model_version = m.model_version AND e.kind = ?
             )
         """,
-        [BACKFILL_TRIGGER, start - RESUMED_WITHIN, start, run.now, days, ForecastKind.BACKFILL.value],
+        [Trigger.BACKFILL.value, start - RESUMED_WITHIN, start, run.now, days, ForecastKind.BACKFILL.value],
     )["start"].iloc[0]
     return start if pd.isna(unfinished) else unfinished.to_pydatetime()
 
@@ -107,7 +107,7 @@ def _models_as_of(
     )
     verdict = Verdict(False, "It was trained to score the past, not to forecast.")
     verdicts = {model.area.name: verdict for model in challenger.models}
-    record_models(run, challenger, verdicts, trigger=BACKFILL_TRIGGER)
+    record_models(run, challenger, verdicts, trigger=Trigger.BACKFILL.value)
     return challenger.models
 
 
@@ -117,7 +117,7 @@ def _trained_before(run: Run, start: datetime, log: logging.Logger) -> list[Mode
         f"SELECT price_area, model_version FROM {MODEL_TABLE.name} WHERE trigger = ? AND data_to_utc = ? "
         "QUALIFY dense_rank() OVER (ORDER BY trained_at_utc DESC, model_version DESC) = 1 "
         "ORDER BY price_area",
-        [BACKFILL_TRIGGER, start],
+        [Trigger.BACKFILL.value, start],
     )
     try:
         return [

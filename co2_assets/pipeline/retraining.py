@@ -41,7 +41,6 @@ class Trigger(StrEnum):
 
 
 RULE_TRIGGERS = (Trigger.ACCURACY_FELL, Trigger.HISTORY_GREW, Trigger.AREA_ADDED, Trigger.MONTH_PASSED)
-BACKFILL_TRIGGER = Trigger.BACKFILL.value
 
 
 @dataclass(frozen=True)
@@ -220,7 +219,7 @@ def read_retraining_inputs(
         snapshot,
         "SELECT max(trained_at_utc) AS at, max(data_to_utc - data_from_utc) AS history FROM model_table "
         "WHERE price_area = ? AND trigger <> ?",
-        [DENMARK.name, BACKFILL_TRIGGER],
+        [DENMARK.name, Trigger.BACKFILL.value],
     ).iloc[0]
     without_model = snapshots.query(
         snapshot,
