@@ -149,7 +149,7 @@ def backtest(
                 every_hours=every.hours,
                 area_name=area_name,
                 train_until=parse_instant(train_until, "--train-until") if train_until else None,
-                say=lambda line: err.print(f"{datetime.now():%H:%M:%S}  {line}"),
+                progress=lambda line: err.print(f"{datetime.now():%H:%M:%S}  {line}"),
             )
         except BacktestError as error:
             err.print(f"co2: {error}")

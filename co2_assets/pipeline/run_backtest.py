@@ -1,6 +1,5 @@
 """`co2 backtest`: bring the raw tables up to date, train or take the champion, score the past."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,10 +11,9 @@ from co2_assets.pipeline.champions import load_champion, train_challenger
 from co2_assets.pipeline.forecast_inputs import read_areas
 from co2_assets.pipeline.hourly import BEGINNING, store_hours
 from co2_assets.pipeline.ingest import update
+from co2_assets.pipeline.progress import Progress
 from co2_assets.pipeline.run import DEFAULT_FORECASTER, Run, open_run
 from co2_assets.settings import Settings, SettingsError
-
-Say = Callable[[str], None]
 
 
 class BacktestError(RuntimeError):
@@ -30,31 +28,31 @@ def run_backtest(
     every_hours: int,
     train_until: datetime | None,
     area_name: str = DENMARK.name,
-    say: Say,
+    progress: Progress,
     forecaster: Forecaster = DEFAULT_FORECASTER,
 ) -> dict[str, Any]:
     """Return the report of `co2_assets.forecasting.score.backtest.report`.
 
     With ``train_until`` a model is trained on what was knowable then; its files are not kept and
-    nothing is promoted. Raises SettingsError for times that make no sense and BacktestError when data
-    or model are missing.
+    nothing is promoted. ``progress`` gets a line for each step. Raises SettingsError for times that make no
+    sense and BacktestError when data or model are missing.
     """
     if start >= end:
         raise SettingsError(f"--from {start:%Y-%m-%dT%H:%MZ} must lie before --to {end:%Y-%m-%dT%H:%MZ}")
     if train_until is not None and train_until > start:
         raise SettingsError("--train-until must not lie after --from: the model would have seen the answers")
     with open_run(settings, forecaster=forecaster) as run:
-        _bring_up_to_date(run, say)
-        return _backtest(run, start, end, every_hours, train_until, area_name, say)
+        _bring_up_to_date(run, progress)
+        return _backtest(run, start, end, every_hours, train_until, area_name, progress)
 
 
-def _bring_up_to_date(run: Run, say: Say) -> None:
+def _bring_up_to_date(run: Run, progress: Progress) -> None:
     for dataset in DATASETS:
-        say(f"bringing {dataset.name} up to date")
+        progress(f"bringing {dataset.name} up to date")
         for deepen in (False, True) if run.service.unlimited else (False,):
-            report = update(run, dataset, deepen=deepen, progress=say)
+            report = update(run, dataset, deepen=deepen, progress=progress)
             if report.error is not None:
-                say(f"{report.error} Going on with what is held.")
+                progress(f"{report.error} Going on with what is held.")
     store_hours(run)
 
 
@@ -65,7 +63,7 @@ def _backtest(
     every_hours: int,
     train_until: datetime | None,
     area_name: str,
-    say: Say,
+    progress: Progress,
 ) -> dict[str, Any]:
     areas = read_areas(run.warehouse, since=BEGINNING, until=run.now)
     if area_name not in areas:
@@ -78,7 +76,7 @@ def _backtest(
     else:
         try:
             # The backtest itself is the test, so no part of the history is set aside for one.
-            challenger = train_challenger(run, until=train_until, with_test=False, progress=say)
+            challenger = train_challenger(run, until=train_until, with_test=False, progress=progress)
         except TooLittleDataError as error:
             raise BacktestError(str(error)) from error
         own = next((trained for trained in challenger.models if trained.area.name == area_name), None)
@@ -87,7 +85,7 @@ def _backtest(
                 f"{AREAS[area_name].title} ({area_name}) has too little history before {train_until}"
             )
         model = own
-    say(f"issuing every {every_hours} h from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC")
+    progress(f"issuing every {every_hours} h from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC")
     every = timedelta(hours=every_hours)
     try:
         outcomes = backtest(model, areas[area_name], start, end, every)

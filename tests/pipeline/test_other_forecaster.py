@@ -255,7 +255,13 @@ def test_it_is_backtested(linear_home: Path, tmp_path: Path) -> None:
     settings = later(linear_home, tmp_path, T0 + 6 * HOUR)
     start = T0 - 3 * DAY
     made = partial(
-        run_backtest, settings, start=start, end=T0, every_hours=6, say=print, forecaster=LinearForecaster()
+        run_backtest,
+        settings,
+        start=start,
+        end=T0,
+        every_hours=6,
+        progress=print,
+        forecaster=LinearForecaster(),
     )
     report = made(train_until=start - DAY)
     assert report["model_version"] == "linear-20240528T0000-s1"
