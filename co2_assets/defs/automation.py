@@ -13,6 +13,8 @@ from co2_assets.contracts.areas import AREAS
 from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, MARK_HOURS
 from co2_assets.defs.assets.metadata import frame_value
 from co2_assets.defs.assets.trained_model import LearningConfig
+from co2_assets.forecasting.forecaster import TooLittleDataError
+from co2_assets.pipeline.backfill import BackfillError, score_the_past
 from co2_assets.pipeline.fetch_plan import history_left
 from co2_assets.pipeline.retraining import decide, read_retraining_inputs
 from co2_assets.pipeline.run import Run, published_snapshot
@@ -185,9 +187,6 @@ def backfill_op(
     context: dg.OpExecutionContext, config: BackfillConfig, pipeline: dg.ResourceParam[Run]
 ) -> None:
     """Train on what was known at the beginning, forecast at every mark since, score, and log the scores."""
-    from co2_assets.forecasting.forecaster import TooLittleDataError
-    from co2_assets.pipeline.backfill import BackfillError, score_the_past
-
     try:
         scores = score_the_past(
             pipeline,

@@ -11,7 +11,9 @@ import dagster as dg
 from pydantic import Field
 
 from co2_assets.contracts.time import utc_now
+from co2_assets.defs import run_records
 from co2_assets.forecasting.forecaster import Forecaster
+from co2_assets.pipeline import housekeeping
 from co2_assets.pipeline.quiet_exit import silence_library_reports
 from co2_assets.pipeline.run import DEFAULT_FORECASTER, Run, open_run
 from co2_assets.settings import MAXIMUM_HISTORY_DAYS, MINIMUM_HISTORY_DAYS, Settings, parse_instant
@@ -101,12 +103,8 @@ class PipelineResource(dg.ConfigurableResource[Run]):
 def _keep_house(run: Run, instance: dg.DagsterInstance | None) -> None:
     """Remove what is no longer needed; a failure is logged, and the next run tries again."""
     try:
-        # Imported here because it needs torch, which takes a second and a half.
-        from co2_assets.defs.run_records import prune_runs
-        from co2_assets.pipeline.housekeeping import tidy
-
-        tidied = tidy(run)
-        pruned = prune_runs(instance, utc_now()) if instance else 0
+        tidied = housekeeping.tidy(run)
+        pruned = run_records.prune_runs(instance, utc_now()) if instance else 0
     except Exception:
         # Any exception: the disk, DuckDB, or Dagster's records in SQLite or PostgreSQL may fail. No such
         # failure may prevent the publication of a forecast that was made.

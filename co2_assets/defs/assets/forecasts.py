@@ -12,8 +12,10 @@ from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, table_m
 from co2_assets.defs.assets.picture import forecast_picture
 from co2_assets.defs.assets.raw_energy_data import WRITER_POOL
 from co2_assets.defs.assets.trained_model import trained_model
+from co2_assets.forecasting.issue.forecast import NoForecastError
 from co2_assets.pipeline.forecast_inputs import measured_areas
 from co2_assets.pipeline.hourly import BEGINNING
+from co2_assets.pipeline.live_forecast import issue_area
 from co2_assets.pipeline.run import Run
 
 
@@ -35,9 +37,6 @@ from co2_assets.pipeline.run import Run
 )
 def predictions(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Run]) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Issue the forecast of each area for the present hour; the first run also makes the hindcasts."""
-    from co2_assets.forecasting.issue.forecast import NoForecastError
-    from co2_assets.pipeline.live_forecast import issue_area
-
     issue_time = pipeline.now.replace(minute=0, second=0)
     issued: dict[str, pd.DataFrame] = {}
     recent: dict[str, pd.DataFrame] = {}

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
@@ -13,13 +12,12 @@ from co2_assets.contracts.areas import AREAS, DENMARK, MEASUREMENTS
 from co2_assets.contracts.tables import MODEL_TABLE
 from co2_assets.defs.assets.features import aggregated_data, engineered_features
 from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, frame_value
+from co2_assets.forecasting.forecaster import Model, TooLittleDataError
+from co2_assets.pipeline.champions import load_champions, promote_if_better, train_challenger
 from co2_assets.pipeline.hourly import BEGINNING
 from co2_assets.pipeline.retraining import Trigger
 from co2_assets.pipeline.run import Run
 from co2_assets.settings import MAXIMUM_SEED
-
-if TYPE_CHECKING:
-    from co2_assets.forecasting.forecaster import Model
 
 LISTED_VERSIONS = 4
 LISTED_COLUMNS = ["price_area", "model_version", "decision", "test_mae_g_per_kwh", "reason", "trigger"]
@@ -94,9 +92,6 @@ def trained_model(
     context: dg.AssetExecutionContext, config: TrainingRunConfig, pipeline: dg.ResourceParam[Run]
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Train, compare with the champion and store the result. No connection is open during the training."""
-    # Imported here because torch takes a second and a half: loading the definitions does not need it.
-    from co2_assets.pipeline.champions import load_champions
-
     champions = load_champions(pipeline)
     champion = champions.get(DENMARK.name)
     if champion is not None and config.only_if_missing:
@@ -119,12 +114,9 @@ def _train(
     context: dg.AssetExecutionContext,
     config: TrainingRunConfig,
     run: Run,
-    champions: "Mapping[str, Model]",
+    champions: Mapping[str, Model],
 ) -> str:
     """Train a challenger, promote it in the areas where it is better, and return its version."""
-    from co2_assets.forecasting.forecaster import TooLittleDataError
-    from co2_assets.pipeline.champions import promote_if_better, train_challenger
-
     since = BEGINNING if config.window_days is None else run.now - timedelta(days=config.window_days)
     try:
         challenger = train_challenger(
