@@ -162,13 +162,13 @@ def tick_summary(snapshot: Snapshot, seconds: float, peak_megabytes: float) -> R
         snapshot,
         """
         SELECT * FROM model_evaluations
-        WHERE price_area = ? AND lead_from_hours = 1 AND lead_to_hours = 6
+        WHERE price_area = ? AND lead_from_hours = ? AND lead_to_hours = ?
         QUALIFY row_number() OVER (
             PARTITION BY kind ORDER BY window_to_utc DESC, evaluated_at_utc DESC
         ) = 1
         ORDER BY kind
         """,
-        [DENMARK.name],
+        [DENMARK.name, *HEADLINE_LEADS],
     )
     lines.extend(
         Text(

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from co2_assets.contracts.areas import DENMARK, MEASUREMENTS
-from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT
+from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, HEADLINE_LEADS
 from co2_assets.pipeline.fetch_plan import history_left
 from co2_assets.pipeline.status import clock
 from co2_assets.settings import Settings
@@ -210,10 +210,10 @@ def read_retraining_inputs(
         SELECT evaluation_id, n_hours, accuracy_percent, persistence_accuracy_percent
         FROM model_evaluations
         WHERE price_area = ? AND kind = 'live' AND model_version = ?
-            AND lead_from_hours = 1 AND lead_to_hours = 6
+            AND lead_from_hours = ? AND lead_to_hours = ?
         ORDER BY window_to_utc DESC LIMIT 1
         """,
-        [DENMARK.name, version],
+        [DENMARK.name, version, *HEADLINE_LEADS],
     )
     trained = snapshots.query(
         snapshot,

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from co2_assets.contracts.areas import DENMARK
-from co2_assets.contracts.forecast_spec import OVERDUE_AFTER
+from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, OVERDUE_AFTER
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.tables import FETCH_OK
 from co2_assets.contracts.time import utc_now
@@ -52,7 +52,7 @@ class Status:
 
     @property
     def overdue(self) -> bool:
-        """Whether no live forecast was issued in the last seven hours."""
+        """Whether no live forecast was issued within `OVERDUE_AFTER`."""
         return self.forecast_age is None or self.forecast_age > OVERDUE_AFTER
 
     def as_json(self) -> dict[str, Any]:
@@ -149,10 +149,10 @@ def read_status(snapshot: Snapshot, settings: Settings, area_name: str = DENMARK
                     persistence_accuracy_percent, skill_persistence, coverage_80_percent
                 FROM model_evaluations
                 WHERE price_area = ? AND kind IN ('live', 'hindcast')
-                    AND lead_from_hours = 1 AND lead_to_hours = 6
+                    AND lead_from_hours = ? AND lead_to_hours = ?
                 ORDER BY window_to_utc DESC, kind DESC LIMIT 1
                 """,
-                [area_name],
+                [area_name, *HEADLINE_LEADS],
             )
         ),
         datasets=snapshots.query(snapshot, "SELECT * FROM dataset_freshness ORDER BY dataset"),
