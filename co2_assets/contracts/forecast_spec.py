@@ -11,8 +11,8 @@ class ForecastKind(StrEnum):
     """How a forecast came about, or what an evaluation scored; kept in the tables by its value."""
 
     LIVE = "live"
-    HINDCAST = "hindcast"  # issued later, as of then, by the model of now
-    BACKFILL = "backfill"  # issued later, as of then, by a model of then
+    HINDCAST = "hindcast"  # issued later with what was known at its issue time, by the present model
+    BACKFILL = "backfill"  # the same, by a model that was trained on earlier hours only
     TEST = "test"  # the test part of a training; an evaluation only
 
 
@@ -35,7 +35,7 @@ HEADLINE_LEADS: Final = (1, 6)
 # A forecast is issued at 00, 06, 12 and 18 UTC.
 MARK_HOURS: Final = 6
 MARK: Final = timedelta(hours=MARK_HOURS)
-# An hour's grace for the run itself: after it the forecast is stale.
+# A forecast older than this is overdue: the next one was due an hour ago.
 OVERDUE_AFTER: Final = MARK + timedelta(hours=1)
 # Below this accuracy (100 - MAPE) of the headline leads a new model is trained.
 ACCURACY_THRESHOLD_PERCENT: Final = 65.0

@@ -1,8 +1,8 @@
-"""Score a stretch of the past as if it had been live: by a model that knew nothing of it.
+"""The backfill: forecasts of the past, made and scored as if they had been live.
 
-One model is trained on what was known when the stretch began, its forecasts are issued at every
-six-hour mark as of then, and all that came true is scored. What is done is kept week by week, so a
-backfill that was stopped goes on where it was.
+One model for all areas is trained on what was known when the period began. It forecasts at every six-hour
+mark since then, with what was known at that mark. The forecasts are stored week by week, so a backfill that
+was stopped continues where it stopped. At the end they are scored.
 """
 
 import logging
@@ -25,14 +25,14 @@ from co2_assets.pipeline.run import Run
 
 logger = logging.getLogger(__name__)
 
-# Marks issued and kept at a time: a week's.
+# How many marks are forecast and stored at a time: those of a week.
 MARKS_AT_A_TIME = 28
-# One that was stopped longer ago is begun anew.
+# A backfill that was stopped longer ago starts again from the beginning.
 RESUMED_WITHIN = timedelta(days=7)
 
 
 class BackfillError(RuntimeError):
-    """A backfill that cannot score anything; the message says why."""
+    """A backfill has nothing to score; the message gives the reason."""
 
 
 def score_the_past(
@@ -44,11 +44,11 @@ def score_the_past(
     seed: int | None = None,
     log: logging.Logger = logger,
 ) -> dict[str, pd.DataFrame]:
-    """Train as of ``days`` ago, issue every mark since, score, and return the scores by area.
+    """Train on what was known ``days`` ago, forecast at every mark since, and return the scores by area.
 
-    ``window_days``, ``sizes`` and ``seed`` are those of `train_challenger`. ``log`` is told how far it
-    came. Raises TooLittleDataError where nothing was measured before, and BackfillError where nothing
-    has come true.
+    ``window_days``, ``sizes`` and ``seed`` are those of `train_challenger`. ``log`` gets the
+    progress. Raises TooLittleDataError when too little was measured before that time, and BackfillError
+    when no forecast hour was measured.
     """
     start = _start(run, days)
     scores = {}
@@ -89,7 +89,7 @@ def _models_as_of(
     seed: int | None,
     log: logging.Logger,
 ) -> Sequence[Model]:
-    """Return the models that an earlier backfill trained as of ``start``, or train them."""
+    """Return the models that an earlier backfill trained at ``start``, or train them."""
     since = BEGINNING if window_days is None else start - timedelta(days=window_days)
     wanted_seed = run.seed if seed is None else seed
     held = _trained_before(run, start, log)
@@ -101,7 +101,7 @@ def _models_as_of(
             return held
         log.info(f"{first.version} was trained otherwise than asked for: training anew")
     log.info(f"training on what was known at {start:%Y-%m-%d %H:%M} UTC")
-    # What follows is the test, so none of the history is set aside for one.
+    # The backfill itself is the test, so no part of the history is set aside for one.
     challenger = train_challenger(
         run, until=start, since=since, sizes=sizes, seed=seed, with_test=False, progress=log.info
     )
@@ -112,7 +112,7 @@ def _models_as_of(
 
 
 def _trained_before(run: Run, start: datetime, log: logging.Logger) -> list[Model]:
-    """Return the newest models that a backfill trained as of ``start``; none where they cannot be read."""
+    """Return the newest models that a backfill trained at ``start``; none if they cannot be loaded."""
     known = run.warehouse.read(
         f"SELECT price_area, model_version FROM {MODEL_TABLE.name} WHERE trigger = ? AND data_to_utc = ? "
         "QUALIFY dense_rank() OVER (ORDER BY trained_at_utc DESC, model_version DESC) = 1 "
@@ -141,14 +141,14 @@ def _marks_left(run: Run, model: Model, start: datetime) -> list[datetime]:
 
 
 def _weeks(marks: list[datetime]) -> Iterator[tuple[int, list[datetime]]]:
-    """Give the marks a week at a time, with how many there were up to then."""
+    """Yield the marks of a week at a time, each time with the number of marks so far."""
     for first in range(0, len(marks), MARKS_AT_A_TIME):
         part = marks[first : first + MARKS_AT_A_TIME]
         yield first + len(part), part
 
 
 def _issue(run: Run, model: Model, marks: list[datetime], log: logging.Logger) -> None:
-    """Issue and keep the forecasts of some marks, each as of then."""
+    """Make and store the forecasts of some marks, each with what was known at its mark."""
     since = marks[0] - history_needed(model)
     data = read_known_data(run.warehouse, since=since, until=run.now, area=model.area)
     try:
@@ -161,7 +161,7 @@ def _issue(run: Run, model: Model, marks: list[datetime], log: logging.Logger) -
 
 
 def _score(run: Run, model: Model, start: datetime) -> pd.DataFrame:
-    """Score all that came true, keep it as an evaluation of its own and return its rows."""
+    """Score the forecasts whose hours were measured; store the rows of the evaluation and return them."""
     outcomes = run.warehouse.read(
         "SELECT * FROM prediction_outcomes WHERE price_area = ? AND model_version = ? "
         "AND actual_g_per_kwh IS NOT NULL AND target_hour_utc < ?",

@@ -1,4 +1,4 @@
-"""Which model forecasts: the champion, and whether a challenger takes its place."""
+"""The champion of each area, the training of a challenger, and the decision that promotes it."""
 
 import json
 import logging
@@ -32,8 +32,8 @@ def newest_promoted(run: Run, area_name: str) -> str | None:
 def load_champion(run: Run, area_name: str) -> Model | None:
     """Return the last model promoted by the run's clock whose files can be used; None when there is none.
 
-    A model trained later knows what came after that. A champion with missing or damaged files is
-    passed over for the one before it, with a warning.
+    A model that was trained later is not taken, because it knows later data. If the files of a champion are
+    missing or damaged, a warning is logged and the champion before it is taken.
     """
     return next(_usable(run, area_name, _promoted(run, area_name)), None)
 

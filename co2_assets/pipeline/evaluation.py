@@ -1,4 +1,4 @@
-"""How forecasts did against what came true: the rows of `model_evaluations`."""
+"""Score the stored forecasts against the measurements: the rows of `model_evaluations`."""
 
 import logging
 from datetime import timedelta
@@ -16,7 +16,7 @@ from co2_assets.pipeline.run import Run
 
 logger = logging.getLogger(__name__)
 
-# Long enough to see every weather, short enough to see a change.
+# Long enough to have all kinds of weather in it, short enough to show a change soon.
 SCORED_DAYS = 7
 
 
@@ -37,8 +37,8 @@ def evaluation_rows(
 def evaluate(run: Run, *, log: logging.Logger = logger) -> int:
     """Score the last days' forecasts, live and hindcast apart, and each model's test window once.
 
-    Return how many rows of `model_evaluations` are new. ``log`` is told of test windows that cannot be
-    scored.
+    Return how many rows of `model_evaluations` are new. ``log`` gets a warning for each test window that
+    cannot be scored.
     """
     outcomes = run.warehouse.read(
         """

@@ -1,4 +1,4 @@
-"""From the warehouse's tables to what a forecast is made of: where the two packages meet."""
+"""Read from the warehouse what training and forecasting need: what was known at a time, by area."""
 
 from datetime import datetime, timedelta
 
@@ -7,9 +7,9 @@ from co2_assets.contracts.forecast_spec import POWERS
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.warehouse.database import Warehouse
 
-# How far past now rows may speak of: day-ahead data reach to the end of tomorrow.
+# Rows for times up to this much after now are read: day-ahead data reach to the end of tomorrow.
 REACH_AHEAD = timedelta(days=3)
-# Production is measured for the whole country alone: it stands in for that of its parts.
+# Production is measured for the whole country only; the price areas use its values.
 _MEASURED = f"""
     SELECT a.* REPLACE ({", ".join(f"coalesce(a.{name}, n.{name}) AS {name}" for name in POWERS)})
     FROM aggregated_data a
@@ -20,7 +20,7 @@ _MEASURED = f"""
 
 
 def read_areas(warehouse: Warehouse, *, since: datetime, until: datetime) -> dict[str, KnownData]:
-    """Read `read_known_data` of every area that has a measured hour, by area, in their declared order."""
+    """Return `read_known_data` by area for the areas with a measured hour, in the order of `AREAS`."""
     return {
         area.name: read_known_data(warehouse, since=since, until=until, area=area)
         for area in measured_areas(warehouse, since=since, until=until)
@@ -40,8 +40,8 @@ def read_known_data(
 ) -> KnownData:
     """Read all that was knowable at ``until`` of the times from ``since`` on.
 
-    Rows written by a run whose clock stood later are cut off, so that an earlier ``--as-of`` sees
-    what it would have seen.
+    Rows that a run with a later clock has stored are left out, so that a run with an earlier ``--as-of``
+    uses only what was known then.
     """
     zones = (*area.wind_solar, *area.prognosis)
     window = [since, until + REACH_AHEAD]

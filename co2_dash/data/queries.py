@@ -284,5 +284,5 @@ def quarantine(view: View) -> pd.DataFrame:
 
 
 def freshness(view: View) -> pd.DataFrame:
-    """Return `dataset_freshness`: a row per dataset, with its newest row and lateness."""
+    """Return `dataset_freshness`: the newest row and the last good fetch of each dataset."""
     return view.frame("SELECT * FROM dataset_freshness ORDER BY dataset")

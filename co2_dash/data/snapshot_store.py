@@ -122,8 +122,8 @@ class SnapshotStore:
     def view(self) -> View | None:
         """Return the newest snapshot's view, or None while nothing has been published.
 
-        A snapshot that cannot be read leaves the one before in force; SnapshotUnreadable when there
-        is none.
+        If the newest snapshot cannot be read, the view of the previous one stays in use. Raises
+        SnapshotUnreadable when there is none.
         """
         folder = self._settings.snapshot_folder()
         snapshot = None if folder is None else snapshots.current(folder)

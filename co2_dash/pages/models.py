@@ -118,7 +118,7 @@ SPLITS = {
     "validation": "Validated and calibrated on",
     "test": "Tested on",
 }
-# The validation windows are among those trained on (`forecasting.splits`).
+# The validation windows are among those trained on (see `co2_assets.forecasting.network.splits`).
 OWN_BLOCKS = ", which are among those trained on: each network leaves out its own block"
 
 

@@ -1,4 +1,4 @@
-"""What one would say without a model. Hours are since 1970, NaN where nothing was known."""
+"""Baselines: the forecasts that need no model. Hours are since 1970, NaN where nothing was known."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""What is missing that should have been there, by name, and how much wider the bands get for it."""
+"""The named causes why a forecast is degraded, and how much wider its bands are because of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ PRICES_DUE_CLOCK = 14.0
 DAY_AHEAD_DUE_CLOCK = 19.5
 # The prognosis reaches at least this far ahead.
 PROGNOSIS_DUE_HOURS = 9
-# This many of the last 24 hours may be missing without a word: single hours are lost each month.
+# For up to this many missing hours of the last 24 no cause is named: single hours are lost each month.
 FORGIVEN_HOURS = 2
 # Full widening once this many measured hours are missing at the end.
 FULLY_LATE_HOURS = 3

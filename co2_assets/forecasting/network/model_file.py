@@ -111,7 +111,7 @@ def _parsed(content: bytes, path: Path) -> dict[str, Any]:
         raise ModelFileError(
             f"{path} has format {sidecar.get('format')!r} and this program reads {FORMAT}; train anew"
         )
-    # Sidecars of before have none.
+    # Sidecars that earlier versions wrote have no such hash.
     if _OWN_HASH in sidecar and sidecar[_OWN_HASH] != _content_sha256(sidecar):
         raise ModelFileError(
             f"{path} is not as it was written: its content does not have the SHA-256 that it names; "
@@ -121,7 +121,7 @@ def _parsed(content: bytes, path: Path) -> dict[str, Any]:
 
 
 def _content_sha256(sidecar: Mapping[str, Any]) -> str:
-    """SHA-256 of all that a sidecar says but this; how it is laid out does not count."""
+    """SHA-256 of the content of a sidecar without this hash; its layout does not matter."""
     said = {name: value for name, value in sidecar.items() if name != _OWN_HASH}
     return sha256(json.dumps(said, sort_keys=True).encode())
 
@@ -152,7 +152,7 @@ def _sidecar(model: TrainedModel) -> dict[str, Any]:
         "weights_sha256": model.weights_sha256,
         "trained_together": list(model.trained_together),
     }
-    # As a reader will find them: tuples are lists there.
+    # Hashed as they are read again: JSON has lists instead of tuples.
     return {**said, _OWN_HASH: _content_sha256(json.loads(json.dumps(said)))}
 
 

@@ -1,4 +1,4 @@
-"""How forecasts did, once their hours have come true."""
+"""The scores of forecasts whose hours were measured, by lead and over ranges of leads."""
 
 import numpy as np
 import pandas as pd
