@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from bench.accuracy.contestants import Contestant
 from bench.noise import standard_error
-from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, HORIZON_HOURS, QUANTILES
+from co2_assets.contracts.forecast_spec import BAND_LEVELS, HEADLINE_LEADS, HORIZON_HOURS, QUANTILES
 from co2_assets.contracts.time import times_of
 from co2_assets.forecasting import metrics
-from co2_assets.forecasting.score.evaluation import BANDS, band_coverage
+from co2_assets.forecasting.score.evaluation import band_coverage
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -51,7 +51,7 @@ def measures(contestant: Contestant, actual: Floats, judged: Flags) -> list[dict
             quantiles = contestant.quantiles[:, leads][chosen]
             entry["crps"] = metrics.crps(truth, quantiles, QUANTILES)
             entry["pinball_loss"] = metrics.pinball_loss(truth, quantiles, QUANTILES)
-            entry |= {f"coverage_{band}": band_coverage(truth, quantiles, band) for band in BANDS}
+            entry |= {f"coverage_{band}": band_coverage(truth, quantiles, band) for band in BAND_LEVELS}
         entries.append({name: None if value != value else value for name, value in entry.items()})
     return entries
 

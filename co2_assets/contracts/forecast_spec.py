@@ -27,6 +27,8 @@ def quantile_column(level: float) -> str:
 
 QUANTILE_COLUMNS: Final = tuple(quantile_column(level) for level in QUANTILES)
 MEDIAN_COLUMN: Final = QUANTILE_COLUMNS[MEDIAN]
+# The central bands: the percentage of hours that should lie inside, and the quantiles at the two ends.
+BAND_LEVELS: Final = {50: (0.25, 0.75), 80: (0.1, 0.9), 90: (0.05, 0.95)}
 
 # How many hours are forecast. Lead 1 is the hour that begins at the issue time.
 HORIZON_HOURS: Final = 24

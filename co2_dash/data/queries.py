@@ -11,6 +11,7 @@ import pandas as pd
 
 from co2_assets.contracts.areas import AREAS
 from co2_assets.contracts.forecast_spec import (
+    BAND_LEVELS,
     HEADLINE_LEADS,
     HORIZON_HOURS,
     POWERS,
@@ -19,11 +20,8 @@ from co2_assets.contracts.forecast_spec import (
 )
 from co2_dash.data.snapshot_store import View
 
-# A band is named by the share of hours, in percent, that should fall inside it. Its ends are the
-# columns of its lower and its upper quantile.
-BANDS = {
-    share: (quantile_column(0.5 - share / 200), quantile_column(0.5 + share / 200)) for share in (50, 80, 90)
-}
+# The columns at the two ends of each of `forecast_spec.BAND_LEVELS`.
+BANDS = {share: (quantile_column(low), quantile_column(high)) for share, (low, high) in BAND_LEVELS.items()}
 
 _LAST_HEADLINE_LEAD = HEADLINE_LEADS[1]
 _QUANTILES = ", ".join(QUANTILE_COLUMNS)

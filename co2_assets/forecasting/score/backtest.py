@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from co2_assets.contracts.forecast_spec import (
+    BAND_LEVELS,
     CO2,
     HEADLINE_LEADS,
     HORIZON_HOURS,
@@ -112,7 +113,7 @@ def _compared(rows: pd.DataFrame) -> dict[str, Any]:
         **_point(actual, median),
         "pinball_loss": metrics.pinball_loss(actual, quantiles, QUANTILES),
         "crps": metrics.crps(actual, quantiles, QUANTILES),
-        **{f"coverage_{band}": band_coverage(actual, quantiles, band) for band in (50, 80, 90)},
+        **{f"coverage_{band}": band_coverage(actual, quantiles, band) for band in BAND_LEVELS},
         **skills,
     }
     return _without_nan({**result, **rivals})

@@ -5,6 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from co2_assets.contracts.forecast_spec import (
+    BAND_LEVELS,
     HEADLINE_LEADS,
     HORIZON_HOURS,
     MEDIAN_COLUMN,
@@ -22,8 +23,6 @@ LEAD_RANGES = (
     (HEADLINE_LEADS[1] + 1, HORIZON_HOURS),
     (1, HORIZON_HOURS),
 )
-# Central bands, by the percentage they should hold, and their edges.
-BANDS = {50: (0.25, 0.75), 80: (0.1, 0.9), 90: (0.05, 0.95)}
 
 
 def score(outcomes: pd.DataFrame) -> pd.DataFrame:
@@ -77,11 +76,11 @@ def _measures(rows: pd.DataFrame) -> dict[str, object]:
         "prognosis_mae_g_per_kwh": prognosis_mae,
         "skill_prognosis": metrics.skill(beside_prognosis, prognosis_mae),
         "pinball_loss_g_per_kwh": metrics.pinball_loss(actual, quantiles, QUANTILES),
-        **{f"coverage_{band}_percent": band_coverage(actual, quantiles, band) for band in BANDS},
+        **{f"coverage_{band}_percent": band_coverage(actual, quantiles, band) for band in BAND_LEVELS},
     }
 
 
 def band_coverage(actual: Floats, quantiles: Floats, band: int) -> float:
-    """Coverage of one of `BANDS`, %; ``quantiles`` is (n, len(QUANTILES))."""
-    lower, upper = (quantiles[:, QUANTILES.index(level)] for level in BANDS[band])
+    """Coverage of one of `BAND_LEVELS`, %; ``quantiles`` is (n, len(QUANTILES))."""
+    lower, upper = (quantiles[:, QUANTILES.index(level)] for level in BAND_LEVELS[band])
     return metrics.coverage(actual, lower, upper)
