@@ -1,30 +1,25 @@
 """Training: the same data, seed and machine give the same model, bit by bit."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, HORIZON_HOURS, MEDIAN
-from co2_assets.contracts.time import hour_of, times_of
 from co2_assets.forecasting import metrics
 from co2_assets.forecasting.calibration import conformal_offsets, scaled_errors
-from co2_assets.forecasting.forecaster import TooLittleDataError, TrainingRecord, TrainingSplit
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.inputs.windows import (
     MASKABLE_FEEDS,
     POWER_FEED,
-    REACH_BACK_HOURS,
     Windows,
     build_windows,
 )
 from co2_assets.forecasting.network.network import AttentionLstm, pinball_loss
-from co2_assets.forecasting.network.scaling import Batch, InputLayer, fit_scaler
-from co2_assets.forecasting.network.splits import Split, split_in_time
+from co2_assets.forecasting.network.scaling import Batch, InputLayer
 from co2_assets.forecasting.network.trained_model import (
     TrainedModel,
     TrainingConfig,
@@ -35,15 +30,12 @@ from co2_assets.forecasting.network.trained_model import (
     sha256,
     weights_bytes,
 )
+from co2_assets.forecasting.network.training_data import AreaTrainingData, prepare
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-# Some windows are shown again with the newest measured hours hidden, so that the networks know what
-# to do when that feed is behind: hours behind, and every which window.
-LATE_HOURS = (1, 2, 3, 6)
-LATE_EVERY = 40
 # When a feed is missing the bands are at least this much wider.
 LEAST_WIDENING = 1.05
 # Hours behind, by which the widening for late measurements is measured.
@@ -101,15 +93,15 @@ def train_together(
     given; TooLittleDataError when the history is too short for all of them.
     """
     config = config or TrainingConfig()
-    lessons, shown = _lessons(data, until, config)
-    together = tuple(lesson.area.name for lesson in lessons)
+    prepared, shown = prepare(data, until, config)
+    together = tuple(own.area.name for own in prepared)
     networks, curves = [], []
     with deterministic(config.threads):
         for number in range(config.ensemble):
-            learnt = torch.as_tensor(np.concatenate([lesson.learns(number) for lesson in lessons]))
-            validation = Batch.joined([lesson.validation(number) for lesson in lessons])
+            learnt = torch.as_tensor(np.concatenate([own.learns(number) for own in prepared]))
+            validation = Batch.joined([own.validation(number) for own in prepared])
             network, curve = _fit(
-                lessons[0].layer,
+                prepared[0].layer,
                 shown,
                 torch.as_tensor(np.flatnonzero(learnt)),
                 validation,
@@ -123,115 +115,22 @@ def train_together(
         return tuple(
             _finished(
                 TrainedModel(
-                    version=model_version(lessons[0].area, until, seed, weights_sha256),
-                    area=lesson.area,
+                    version=model_version(prepared[0].area, until, seed, weights_sha256),
+                    area=own.area,
                     config=config,
                     seed=seed,
-                    scaler=lesson.layer.scaler,
+                    scaler=own.layer.scaler,
                     networks=tuple(networks),
                     offsets=np.zeros(0),
                     widening={},
-                    record=lesson.record(until, tuple(curves)),
+                    record=own.record(until, tuple(curves)),
                     weights_sha256=weights_sha256,
                     trained_together=together,
                 ),
-                lesson,
+                own,
             )
-            for lesson in lessons
+            for own in prepared
         )
-
-
-@dataclass(frozen=True)
-class _AreaTrainingData:
-    """One area, as it is taught and examined.
-
-    ``hours`` are the issue hours of its windows, ``shown_hours`` of those that are shown; ``held_out`` are
-    the windows that each network is not taught, ``test`` those that none is.
-    """
-
-    known: KnownData
-    hours: Integers
-    split: Split
-    layer: InputLayer
-    shown_hours: Integers
-    held_out: tuple[Windows, ...]
-    test: Windows
-
-    @property
-    def area(self) -> Area:
-        return self.known.area
-
-    def learns(self, network: int) -> Flags:
-        return self.split.learns(network, self.shown_hours)
-
-    def validation(self, network: int) -> Batch:
-        return self.layer.batch(self.held_out[network])
-
-    def record(self, until: datetime, curves: tuple[tuple[tuple[float, float], ...], ...]) -> TrainingRecord:
-        return TrainingRecord(
-            data_from=_time(int(self.hours[0])),
-            data_to=until,
-            parts=tuple(_part(name, self.hours[rows]) for name, rows in _named(self.split)),
-            metrics={},
-            curves=curves,
-        )
-
-
-def _lessons(
-    data: Sequence[KnownData], until: datetime, config: TrainingConfig
-) -> tuple[list[_AreaTrainingData], Batch]:
-    """What there is to learn of each area that has enough history, and all that is shown, area by area.
-
-    TooLittleDataError when no area has enough history.
-    """
-    lessons: list[_AreaTrainingData] = []
-    shown: list[Batch] = []
-    errors = []
-    for area_data in data:
-        try:
-            lesson, batch = _lesson(area_data.cut(until), len(lessons), until, config)
-        except TooLittleDataError as error:
-            errors.append(error)
-        else:
-            lessons.append(lesson)
-            shown.append(batch)
-    if not lessons:
-        raise errors[0]
-    return lessons, Batch.joined(shown)
-
-
-def _lesson(
-    known: KnownData, number: int, until: datetime, config: TrainingConfig
-) -> tuple[_AreaTrainingData, Batch]:
-    """An area's lesson and what is shown of it; of its windows, which are large, no more is kept."""
-    windows = _complete_windows(known, hour_of(until))
-    split = split_in_time(windows.issue_hours, config.ensemble, config.validation_share, config.test_share)
-    fitted = windows.take(split.fitted)
-    layer = InputLayer(known.area, fit_scaler(fitted), number)
-    shown = Windows.joined([fitted, *_late(known, fitted.issue_hours)])
-    lesson = _AreaTrainingData(
-        known,
-        windows.issue_hours,
-        split,
-        layer,
-        shown.issue_hours,
-        tuple(windows.take(block) for block in split.held_out),
-        windows.take(split.test),
-    )
-    return lesson, layer.batch(shown)
-
-
-def _complete_windows(known: KnownData, until_hour: int) -> Windows:
-    """Windows of every hour whose targets were over by then, at least one of them measured."""
-    first = known.first_hour + REACH_BACK_HOURS
-    windows = build_windows(known, np.arange(first, until_hour - HORIZON_HOURS + 1))
-    return windows.take(np.flatnonzero((~np.isnan(windows.target)).any(axis=1)))
-
-
-def _late(known: KnownData, issue_hours: Integers) -> Iterator[Windows]:
-    for number, late in enumerate(LATE_HOURS):
-        chosen = issue_hours[number * LATE_EVERY // len(LATE_HOURS) :: LATE_EVERY]
-        yield build_windows(known, chosen, measurements_late_hours=late)
 
 
 def _fit(
@@ -306,9 +205,9 @@ def _loss(network: AttentionLstm, batch: Batch, weight: torch.Tensor) -> float:
     return float(np.average(losses, weights=[len(part) for part in parts]))
 
 
-def _finished(model: TrainedModel, lesson: _AreaTrainingData) -> TrainedModel:
+def _finished(model: TrainedModel, own: AreaTrainingData) -> TrainedModel:
     """The model with its calibration and its scores; the one place that looks at the test part."""
-    known, held_out, test = lesson.known, lesson.held_out, lesson.test
+    known, held_out, test = own.known, own.held_out, own.test
 
     def blocks(windows: Sequence[Windows], hidden_feed: str | None = None) -> Floats:
         """What was held out, forecast by the networks that did not learn it."""
@@ -356,19 +255,3 @@ def _headline_mae(forecast: Floats, target: Floats) -> float:
     actual = target[:, first - 1 : last]
     known = ~np.isnan(actual)
     return metrics.mae(actual[known], forecast[:, first - 1 : last][known])
-
-
-def _named(split: Split) -> Iterator[tuple[str, Integers]]:
-    parts = {"train": split.fitted, "validation": np.concatenate(split.held_out), "test": split.test}
-    for name, rows in parts.items():
-        if len(rows):
-            yield name, rows
-
-
-def _part(name: str, issue_hours: Integers) -> TrainingSplit:
-    end = _time(int(issue_hours[-1])) + timedelta(hours=HORIZON_HOURS)
-    return TrainingSplit(name, _time(int(issue_hours[0])), end, len(issue_hours))
-
-
-def _time(hour: int) -> datetime:
-    return times_of(np.array([hour]))[0].to_pydatetime()
