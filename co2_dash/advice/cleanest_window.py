@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from co2_dash.data.danish_time import HOUR
+from co2_dash.data.danish_time import HOUR, hours_phrase
 
 # The 10 % and 90 % quantiles of a normal distribution are this many standard deviations from its mean.
 _Z80 = 1.2815515655446004
@@ -72,7 +72,7 @@ def advise(
     latest_start = min(before_utc, covered_until) - duration
     if latest_start < now_utc:
         limit = "the deadline" if before_utc <= covered_until else "the end of the forecast"
-        raise NoWindow(f"{_hours(duration)} do not fit between now and {limit}")
+        raise NoWindow(f"{hours_phrase(duration)} do not fit between now and {limit}")
     edges = [hour.start_utc for hour in hours] + [covered_until]
     starts = {now_utc, latest_start, *edges, *(edge - duration for edge in edges)}
     candidates = [
@@ -113,8 +113,3 @@ def _chance(best: Stretch, now: Stretch) -> float:
     if spread == 0:
         return 1.0 if gap > 0 else 0.5
     return 0.5 * (1 + math.erf(gap / spread / math.sqrt(2)))
-
-
-def _hours(duration: timedelta) -> str:
-    hours = duration / HOUR
-    return "1 hour" if hours == 1 else f"{hours:g} hours"

@@ -1,4 +1,4 @@
-"""Naive UTC times as text: in Danish time for people, as ISO 8601 for programs."""
+"""Times and durations as text: in Danish time for people, as ISO 8601 for programs."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -54,6 +54,12 @@ def day_and_clock(instant_utc: datetime, now_utc: datetime) -> str:
     if days == -1:
         return f"{local:%H:%M} yesterday"
     return f"{local:%H:%M} on {local:%a} {local.day} {local:%b}"
+
+
+def hours_phrase(duration: timedelta) -> str:
+    """Return a duration in hours as words: ``1 hour``, ``3 hours``, ``0.5 hours``."""
+    hours = duration / HOUR
+    return "1 hour" if hours == 1 else f"{hours:g} hours"
 
 
 def span(duration: timedelta) -> str:

@@ -1,12 +1,12 @@
 """The part of the home page about the cleanest time: the choices of a reader, and the advice for them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import dash_mantine_components as dmc
 
 from co2_dash.advice.cleanest_window import Advice, NoWindow, advise
 from co2_dash.advice.sentences import advice_sentence, certainty_sentence, saving_phrase
-from co2_dash.data.danish_time import HOUR, clock, day_and_clock
+from co2_dash.data.danish_time import HOUR, clock, day_and_clock, hours_phrase
 from co2_dash.pages.components import Part, card, choice, heading, html
 from co2_dash.pages.home_data import HomeData
 
@@ -19,7 +19,7 @@ FORECAST_END = "end"
 def window_card(data: HomeData) -> Part:
     """Return the card with both choices and the advice for their defaults."""
     deadlines = deadline_choices(data, DEFAULT_DURATION)
-    durations = [(str(hours), hours_phrase(hours)) for hours in DURATIONS]
+    durations = [(str(hours), hours_phrase(hours * HOUR)) for hours in DURATIONS]
     return card(
         heading("The cleanest time"),
         dmc.SimpleGrid(
@@ -32,11 +32,6 @@ def window_card(data: HomeData) -> Part:
         ),
         html.Div(window_parts(data, DEFAULT_DURATION, FORECAST_END), id="window", role="status"),
     )
-
-
-def hours_phrase(hours: int) -> str:
-    """Return ``1 hour``, ``3 hours``."""
-    return "1 hour" if hours == 1 else f"{hours} hours"
 
 
 def chosen_duration(value: object) -> int:
@@ -74,12 +69,12 @@ def window_parts(data: HomeData, duration_hours: int, before: object) -> list[Pa
     not_met: list[Part] = []
     if chosen is not None and chosen - now < length:
         deadline = end
-        not_met = [dmc.Text(_why_not_met(chosen, now, duration_hours), className="unmet", mt="sm")]
+        not_met = [dmc.Text(_why_not_met(chosen, now, length), className="unmet", mt="sm")]
     try:
         advice = advise(data.coming, now, length, deadline)
     except NoWindow as error:
         return [dmc.Text(f"There is no advice: {error}.", mt="md")]
-    return [*not_met, *_advice_parts(advice, now, hours_phrase(duration_hours), deadline)]
+    return [*not_met, *_advice_parts(advice, now, hours_phrase(length), deadline)]
 
 
 def _chosen_deadline(before: object) -> datetime | None:
@@ -91,12 +86,12 @@ def _chosen_deadline(before: object) -> datetime | None:
     return None if instant is None or instant.tzinfo else instant
 
 
-def _why_not_met(chosen: datetime, now: datetime, duration_hours: int) -> str:
+def _why_not_met(chosen: datetime, now: datetime, length: timedelta) -> str:
     deadline = day_and_clock(chosen, now)
     if chosen <= now:
         reason = f"{deadline} has passed"
     else:
-        reason = f"{hours_phrase(duration_hours)} from now end after {deadline}"
+        reason = f"{hours_phrase(length)} from now end after {deadline}"
     return f"{reason}, so this advice is for the whole forecast."
 
 
