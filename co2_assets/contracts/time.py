@@ -66,6 +66,11 @@ def second_of(time: datetime) -> int:
     return int((time - datetime(1970, 1, 1)) // timedelta(seconds=1))
 
 
+def time_of(hour: int) -> datetime:
+    """Naive UTC time of an hour since 1970."""
+    return datetime(1970, 1, 1) + timedelta(hours=hour)
+
+
 def times_of(hours: Hours) -> pd.DatetimeIndex:
     """Naive UTC times of hours since 1970."""
     return pd.DatetimeIndex(

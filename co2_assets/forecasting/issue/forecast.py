@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, MARK_HOURS, QUANTILE_COLUMNS
-from co2_assets.contracts.time import hour_of, second_of, times_of
+from co2_assets.contracts.time import hour_of, second_of, time_of, times_of
 from co2_assets.forecasting.calibration import (
     RECALIBRATION_WINDOW,
     offsets_as_of,
@@ -145,4 +145,4 @@ def _from(issue_hours: Integers, model: Model) -> datetime:
     if model.offsets is not None:
         first = min([first, *_marks(issue_hours, model)[:1]])
     reach = max(REACH_BACK_HOURS, 24 * LONGEST_DAYS, model.reach_back // timedelta(hours=1))
-    return times_of(np.array([first - reach]))[0].to_pydatetime()
+    return time_of(int(first - reach))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
-from co2_assets.contracts.time import hour_of, times_of
+from co2_assets.contracts.time import hour_of, time_of
 from co2_assets.forecasting.forecaster import TooLittleDataError, TrainingRecord, TrainingSplit
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.inputs.windows import REACH_BACK_HOURS, Windows, build_windows
@@ -55,7 +55,7 @@ class AreaTrainingData:
 
     def record(self, until: datetime, curves: tuple[tuple[tuple[float, float], ...], ...]) -> TrainingRecord:
         return TrainingRecord(
-            data_from=_time(int(self.hours[0])),
+            data_from=time_of(int(self.hours[0])),
             data_to=until,
             parts=tuple(_part(name, self.hours[rows]) for name, rows in _named(self.split)),
             metrics={},
@@ -128,9 +128,5 @@ def _named(split: Split) -> Iterator[tuple[str, Integers]]:
 
 
 def _part(name: str, issue_hours: Integers) -> TrainingSplit:
-    end = _time(int(issue_hours[-1])) + timedelta(hours=HORIZON_HOURS)
-    return TrainingSplit(name, _time(int(issue_hours[0])), end, len(issue_hours))
-
-
-def _time(hour: int) -> datetime:
-    return times_of(np.array([hour]))[0].to_pydatetime()
+    end = time_of(int(issue_hours[-1])) + timedelta(hours=HORIZON_HOURS)
+    return TrainingSplit(name, time_of(int(issue_hours[0])), end, len(issue_hours))
