@@ -80,7 +80,8 @@ def requarantine_stored(warehouse: Warehouse, dataset: Dataset, *, now: datetime
     """
     broken = breaks_contract(dataset.table)
     with warehouse.open_transaction() as transaction:
-        rows = transaction.read(f"SELECT * EXCLUDE (fetched_at_utc) FROM {dataset.name} WHERE {broken}")
+        columns = ", ".join(name for name in dataset.table.column_names if name != "fetched_at_utc")
+        rows = transaction.read(f"SELECT {columns} FROM {dataset.name} WHERE {broken}")
         if rows.empty:
             return 0
         _, bad = split_rows(dataset, rows)

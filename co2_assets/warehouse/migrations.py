@@ -1,6 +1,6 @@
 """The tables in DuckDB, and the migration of files that an older version wrote."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from co2_assets.contracts import Table
 from co2_assets.contracts.sources import SOURCE_LABELS
 from co2_assets.contracts.tables import TABLES
 from co2_assets.contracts.time import utc_now
-from co2_assets.warehouse.errors import NewerSchema, WarehouseCorrupt, WrongSource
+from co2_assets.warehouse.errors import NewerSchema, WarehouseCorrupt, WarehouseError, WrongSource
 from co2_assets.warehouse.sql import quoted, text_literal
 from co2_assets.warehouse.views import VIEWS
 
@@ -87,6 +87,66 @@ class Schema:
                 f"{path} has schema version {version}, and this program knows up to {self.version}; "
                 "install the newer program again, or choose another --home"
             )
+
+    def missing(self, connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[list[Table], list[str]]:
+        """Return the tables and the views that are not in the open file, which has this version.
+
+        Raises WarehouseError where something that cannot be made again is gone.
+        """
+        rows = connection.execute(
+            "SELECT table_name, column_name FROM information_schema.columns "
+            "WHERE table_catalog = current_database() AND table_schema = 'main'"
+        ).fetchall()
+        columns: dict[str, set[str]] = {}
+        for relation, column in rows:
+            columns.setdefault(relation, set()).add(column)
+        views = connection.execute(
+            "SELECT view_name FROM duckdb_views() WHERE database_name = current_database() "
+            "AND schema_name = 'main' AND NOT internal"
+        ).fetchall()
+        held_views = {name for (name,) in views}
+        faults = [
+            f"the table {table.name} lacks {', '.join(lacking)}"
+            for table in self.tables
+            if table.name in columns and (lacking := sorted(set(table.column_names) - columns[table.name]))
+        ]
+        faults += [
+            f"{table.name} is a view, not a table" for table in self.tables if table.name in held_views
+        ]
+        faults += [
+            f"{name} is a table, not a view" for name in self.views if name in set(columns) - held_views
+        ]
+        if faults:
+            raise WarehouseError(
+                f"{path} was changed by another program: {'; '.join(faults)}. Undo that, or move the file "
+                "away: the next run restores what the newest snapshot holds"
+            )
+        return (
+            [table for table in self.tables if table.name not in columns],
+            [name for name in self.views if name not in held_views],
+        )
+
+    def has_additions(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Return whether the open file has tables in other schemas, or columns that our tables lack."""
+        rows = connection.execute(
+            "SELECT table_schema, table_name, column_name FROM information_schema.columns "
+            "WHERE table_catalog = current_database()"
+        ).fetchall()
+        ours = {table.name: set(table.column_names) for table in self.tables}
+        return any(
+            schema != "main" or (relation in ours and column not in ours[relation])
+            for schema, relation, column in rows
+        )
+
+    def make_again(
+        self, connection: duckdb.DuckDBPyConnection, tables: Iterable[Table], views: Collection[str]
+    ) -> None:
+        """Create these tables and views; the caller has begun a transaction."""
+        for table in tables:
+            connection.execute(table_ddl(table))
+        for name, sql in self.views.items():
+            if name in views:
+                connection.execute(f"CREATE VIEW {quoted(name)} AS {sql}")
 
     def _migrate(self, connection: duckdb.DuckDBPyConnection, version: int) -> None:
         connection.execute("BEGIN")

@@ -1,11 +1,13 @@
 """Replacing a damaged or missing warehouse by a new one made from the newest snapshot."""
 
 import logging
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
+from co2_assets.contracts import Table
 from co2_assets.contracts.tables import FETCH_OK, NEW_DATA_LOG
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.corruption import damage_note, is_fault_of_file, read_everything
@@ -30,14 +32,17 @@ def restore_if_damaged(warehouse: Warehouse, snapshot_folder: Path, *, now: date
 
     In a home that never held data an empty warehouse is created. A damaged file is renamed, never
     deleted, and a text file beside it gives the reason. All tables but the raw minutes come from the
-    newest readable snapshot; the minutes count as not fetched. Returns a sentence with what was done
+    newest readable snapshot; the minutes count as not fetched. In a file that can be read, only the
+    tables and views that somebody dropped are made again. Returns a sentence with what was done
     and what remains to do, None where nothing was wrong. Raises WarehouseBusy, WrongSource and
     NewerSchema (of a snapshot too). After a kill at any point the next call finishes the work.
     """
     with warehouse.locked():
         if warehouse.path.exists():
             problem = _problem(warehouse)
-            return None if problem is None else _restore(warehouse, snapshot_folder, problem, now)
+            if problem is None:
+                return _mend_missing(warehouse, snapshot_folder)
+            return _restore(warehouse, snapshot_folder, problem, now)
         held_data = SourceFolder(warehouse.path.parent, warehouse.source).set_aside
         if held_data or snapshots.newest_first(snapshot_folder):
             return _restore(warehouse, snapshot_folder, "it is gone", now)
@@ -49,15 +54,17 @@ def compact(warehouse: Warehouse) -> int:
     """Rewrite the file where more than half of it is empty; return by how many bytes it shrank.
 
     DuckDB itself never shrinks a file. A kill at any point leaves the old file or the new one, whole.
+    A file with schemas or columns that somebody added stays as it is, for the new one would lack them.
     """
     with warehouse.locked():
         with warehouse.opened() as connection:
             row = connection.execute("SELECT block_size * used_blocks FROM pragma_database_size()").fetchone()
             versions = connection.execute("SELECT * FROM schema_version").fetchall()
             info = connection.execute("SELECT * FROM warehouse_info").fetchall()
+            has_additions = warehouse.schema.has_additions(connection)
         before = warehouse.path.stat().st_size
         used = row[0] if row else before
-        if before - used <= max(used, LEAST_COMPACTED_BYTES):
+        if has_additions or before - used <= max(used, LEAST_COMPACTED_BYTES):
             return 0
 
         def fill(connection: duckdb.DuckDBPyConnection) -> None:
@@ -83,9 +90,14 @@ def copy_rows(
     """
     connection.execute(f"ATTACH {text_literal(origin)} AS origin (READ_ONLY)")
     connection.execute("BEGIN")
-    for table in warehouse.schema.tables:
-        if table.name in leave_out:
-            continue
+    _insert_from_origin(connection, [t for t in warehouse.schema.tables if t.name not in leave_out])
+    connection.execute("COMMIT")
+    connection.execute("DETACH origin")
+
+
+def _insert_from_origin(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
+    """Fill these tables from the attached database ``origin``, where it has them."""
+    for table in tables:
         in_origin = connection.execute(
             "SELECT column_name FROM duckdb_columns() WHERE database_name = 'origin' AND table_name = ?",
             [table.name],
@@ -94,8 +106,6 @@ def copy_rows(
         if columns:
             name = quoted(table.name)
             connection.execute(f"INSERT INTO {name} BY NAME SELECT {columns} FROM origin.main.{name}")
-    connection.execute("COMMIT")
-    connection.execute("DETACH origin")
 
 
 def _problem(warehouse: Warehouse) -> str | None:
@@ -118,6 +128,53 @@ def _problem(warehouse: Warehouse) -> str | None:
             raise
         return _first_line(error)
     return None
+
+
+def _mend_missing(warehouse: Warehouse, snapshot_folder: Path) -> str | None:
+    """Make dropped tables and views again, the tables with the rows of the newest readable snapshot.
+
+    Returns a sentence that names the dropped tables, None where none was dropped. Raises WarehouseError
+    where a column of a table, or the name of a table or view, was taken away.
+    """
+    with warehouse.opened() as connection:
+        missing, stale_views = warehouse.schema.missing(connection, warehouse.path)
+        if not missing and not stale_views:
+            return None
+        lost = [table.name for table in missing]
+        snapshot = next(
+            (s for s in snapshots.readable(snapshot_folder) if s.source == warehouse.source and lost), None
+        )
+        if snapshot:
+            connection.execute(f"ATTACH {text_literal(snapshot.path)} AS origin (READ_ONLY)")
+        connection.execute("BEGIN")
+        warehouse.schema.make_again(connection, missing, stale_views)
+        if snapshot:
+            _insert_from_origin(connection, [t for t in missing if t.name not in snapshots.NOT_PUBLISHED])
+        if lost:
+            _count_as_not_fetched(connection, lost)
+        connection.execute("COMMIT")
+        if snapshot:
+            connection.execute("DETACH origin")
+    if not lost:
+        _log.warning("Views were missing from %s and were made again: %s", warehouse.path, stale_views)
+        return None
+    text = f"Tables were missing from {warehouse.path} and were made again: {', '.join(lost)}."
+    text += (
+        f" All but the raw minutes have the rows of snapshot {snapshot.version} of "
+        f"{snapshot.as_of_utc:%Y-%m-%d %H:%M} UTC; what came from the service is fetched again."
+        if snapshot
+        else " They are empty, for no snapshot could be read; what came from the service is fetched again."
+    )
+    _log.error("%s", text)
+    return text
+
+
+def _count_as_not_fetched(connection: duckdb.DuckDBPyConnection, tables: Collection[str]) -> None:
+    """Let the rows of these raw tables count as lost, so that they are fetched again."""
+    connection.execute(
+        f"UPDATE {NEW_DATA_LOG.name} SET outcome = ? WHERE list_contains(?, dataset) AND outcome = ?",
+        [LOST, sorted(tables), FETCH_OK],
+    )
 
 
 def _first_line(text: object) -> str:
@@ -157,10 +214,7 @@ def _build_from_newest(warehouse: Warehouse, folder: Path) -> tuple[Snapshot | N
 
         def fill(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot = snapshot) -> None:
             copy_rows(connection, warehouse, snapshot.path, leave_out=snapshots.NOT_PUBLISHED)
-            connection.execute(
-                f"UPDATE {NEW_DATA_LOG.name} SET outcome = ? WHERE list_contains(?, dataset) AND outcome = ?",
-                [LOST, sorted(snapshots.NOT_PUBLISHED), FETCH_OK],
-            )
+            _count_as_not_fetched(connection, snapshots.NOT_PUBLISHED)
 
         if snapshot.source != warehouse.source:
             continue

@@ -158,7 +158,11 @@ def _build(connection: duckdb.DuckDBPyConnection, schema: Schema, snapshot: Snap
         connection.execute(table_ddl(table))
         order = ", ".join(map(quoted, table.key))
         name = quoted(table.name)
-        connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM {origin}.main.{name} ORDER BY {order}")
+        # By name: somebody may have added columns of their own.
+        columns = ", ".join(map(quoted, table.column_names))
+        connection.execute(
+            f"INSERT INTO {name} BY NAME SELECT {columns} FROM {origin}.main.{name} ORDER BY {order}"
+        )
     connection.execute(
         f"CREATE TABLE {FRESHNESS_VIEW} AS SELECT * FROM {origin}.main.{FRESHNESS_VIEW} ORDER BY dataset"
     )

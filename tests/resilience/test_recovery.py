@@ -4,6 +4,8 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import duckdb
 import pandas as pd
@@ -16,10 +18,11 @@ from co2_assets.pipeline.run import open_run
 from co2_assets.pipeline.status import read_status
 from co2_assets.settings import Settings
 from co2_assets.warehouse import recovery, snapshots
-from co2_assets.warehouse.corruption import damage_note
-from co2_assets.warehouse.errors import NewerSchema, WarehouseCorrupt, WarehouseGone
+from co2_assets.warehouse.corruption import damage_note, read_everything
+from co2_assets.warehouse.errors import NewerSchema, WarehouseCorrupt, WarehouseError, WarehouseGone
 from co2_assets.warehouse.migrations import SCHEMA
 from co2_assets.warehouse.recovery import LEAST_COMPACTED_BYTES, LOST, compact, restore_if_damaged
+from co2_assets.warehouse.views import VIEWS
 from tests.support.resilience_runs import HOUR, T0, at, everything, fetch, folder, rows, warehouse
 
 POWER = POWER_SYSTEM_RIGHT_NOW.name
@@ -387,3 +390,117 @@ def test_an_outage_at_the_first_look_does_not_turn_live_data_into_the_simulators
     (live / "snapshots").mkdir(parents=True)
     # The database is gone, but there was one.
     assert pipeline.resolve_source(unresolved) == "live"
+
+
+def test_what_somebody_keeps_in_a_schema_of_their_own_is_no_damage(home: Settings) -> None:
+    path = folder(home).database
+    with duckdb.connect(path) as connection:
+        connection.execute("CREATE SCHEMA mine")
+        connection.execute("CREATE TABLE mine.t AS SELECT 1 AS a")
+    with open_run(at(home, NOW)) as pipeline:
+        assert pipeline.notice is None
+        pipeline.publish()
+    assert folder(home).set_aside == []
+    assert len(rows(home, POWER))
+    assert warehouse(home).read("SELECT a FROM mine.t")["a"].tolist() == [1]
+
+
+def test_a_foreign_table_that_cannot_be_read_is_no_damage_unless_duckdb_says_so() -> None:
+    class Fake:
+        def __init__(self, error: duckdb.Error) -> None:
+            self.error = error
+
+        def execute(self, sql: str) -> Any:
+            if "duckdb_tables" in sql:
+                return SimpleNamespace(fetchall=lambda: [("mine", "t")])
+            raise self.error
+
+    def read(error: duckdb.Error) -> None:
+        read_everything(cast("duckdb.DuckDBPyConnection", Fake(error)))
+
+    read(duckdb.CatalogException("an extension is missing"))
+    with pytest.raises(duckdb.IOException, match="Corrupt"):
+        read(duckdb.IOException("Corrupt database file"))
+
+
+def test_columns_that_somebody_added_do_not_stop_a_publication(home: Settings) -> None:
+    before = len(rows(home, "predictions"))
+    with duckdb.connect(folder(home).database) as connection:
+        for table in TABLES:
+            connection.execute(f"ALTER TABLE {table.name} ADD COLUMN note VARCHAR")
+    with open_run(at(home, NOW)) as pipeline:
+        assert pipeline.notice is None
+        snapshot = pipeline.publish()
+    published = snapshots.query(snapshot, "SELECT * FROM predictions")
+    assert len(published) == before
+    assert "note" not in published
+    with warehouse(home).open_transaction() as transaction:
+        for table in TABLES:
+            columns = ", ".join(table.column_names)
+            stored = transaction.read(f"SELECT {columns} FROM {table.name}")
+            assert transaction.upsert(table, stored).unchanged == len(stored)
+
+
+def test_dropped_views_are_made_again(home: Settings) -> None:
+    with duckdb.connect(folder(home).database) as connection:
+        for name in VIEWS:
+            connection.execute(f"DROP VIEW {name}")
+    with open_run(at(home, NOW)) as pipeline:
+        assert pipeline.notice is None
+        pipeline.publish()
+    for name in VIEWS:
+        warehouse(home).read(f"SELECT * FROM {name}")
+
+
+def test_a_dropped_table_is_made_again_with_what_was_published(home: Settings) -> None:
+    before, log = rows(home, "predictions"), rows(home, "new_data_log")
+    with duckdb.connect(folder(home).database) as connection:
+        connection.execute("DROP TABLE predictions")
+        connection.execute(f"DROP TABLE {POWER}")
+    with open_run(at(home, NOW)) as pipeline:
+        notice = pipeline.notice
+    assert notice is not None
+    assert "predictions" in notice
+    assert POWER in notice
+    assert rows(home, "predictions").equals(before)
+    assert rows(home, POWER).empty
+    after = rows(home, "new_data_log")
+    assert set(after[after["dataset"] == POWER]["outcome"]) == {LOST}
+    assert len(after) == len(log)
+    with open_run(at(home, NOW)) as pipeline:
+        assert pipeline.notice is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE predictions DROP COLUMN q50_g_per_kwh",
+        "DROP VIEW champions; CREATE TABLE champions (a INTEGER)",
+        "ALTER TABLE predictions RENAME TO kept; CREATE VIEW predictions AS SELECT * FROM kept",
+    ],
+)
+def test_what_cannot_be_made_again_is_named_with_a_remedy(home: Settings, statement: str) -> None:
+    with duckdb.connect(folder(home).database) as connection:
+        connection.execute(statement)
+    with pytest.raises(WarehouseError, match="move the file away"), open_run(at(home, NOW)):
+        pass
+    assert folder(home).set_aside == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE SCHEMA mine; CREATE TABLE mine.t AS SELECT 1 AS a",
+        "ALTER TABLE predictions ADD COLUMN note VARCHAR",
+    ],
+)
+def test_compacting_keeps_what_somebody_added(
+    home: Settings, monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    # So low that any file counts as mostly empty.
+    monkeypatch.setattr(recovery, "max", lambda *_sizes: -(10**12), raising=False)
+    with warehouse(home).session() as connection:
+        connection.execute(statement)
+    content = folder(home).database.read_bytes()
+    assert compact(warehouse(home)) == 0
+    assert folder(home).database.read_bytes() == content
