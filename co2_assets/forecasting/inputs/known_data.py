@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from co2_assets.contracts import CO2_MAXIMUM
+from co2_assets.contracts import CO2_MAXIMUM, PRICE_DATASETS_SWITCH
 from co2_assets.contracts.areas import DENMARK, Area
 from co2_assets.contracts.forecast_spec import CO2, MEASURED, WIND_SOLAR
 from co2_assets.contracts.time import day_before_at, hours_since_epoch, second_of, seconds_since_epoch
 from co2_assets.forecasting.inputs.versions import Versions, codes, known_by_rule
+from co2_assets.forecasting.inputs.zeros_for_nulls import believed_zeros, days_of_zeros
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -37,6 +38,8 @@ LATER_COLUMNS = ("forecast_intraday_mw", "forecast_5_hour_mw", "forecast_1_hour_
 # Freshest first.
 WIND_SOLAR_PRODUCTS = ("forecast_1_hour_mw", "forecast_5_hour_mw", DAY_AHEAD)
 
+# Prices of an hour since `PRICE_DATASETS_SWITCH`.
+QUARTERS = 4
 # An hour of the prognosis counts once three quarters of its 12 values are there, as for minutes.
 _SLOTS = 12
 _LEAST_SLOTS = 9
@@ -80,7 +83,8 @@ class KnownData:
             self,
             aggregated=rows(self.aggregated, "hour_utc"),
             wind_solar=rows(self.wind_solar, "hour_utc"),
-            prices=rows(self.prices, "time_utc"),
+            # Judged by whole days, which may now be cut.
+            prices=rows(self._real_prices, "time_utc"),
             prognosis=rows(self.prognosis, "minute_utc"),
         )
 
@@ -154,38 +158,44 @@ class KnownData:
         frame = self.wind_solar[self.wind_solar["price_area"].isin(self.area.wind_solar)]
         hours = hours_since_epoch(frame["hour_utc"])
         known = _wind_solar_known(frame)
-        null = _zeros_for_nulls(frame)
         result = {}
         zones = frame["price_area"].to_numpy()
         kinds = frame["forecast_type"].to_numpy()
         for zone in self.area.wind_solar:
-            for kind in WIND_SOLAR:
-                rows = np.flatnonzero((zones == zone) & (kinds == kind))
-                for product in WIND_SOLAR_PRODUCTS:
-                    values = np.where(null[product], np.nan, frame[product])[rows]
-                    result[zone, kind, product] = Versions(hours[rows], known[product][rows], values)
+            rows = {kind: np.flatnonzero((zones == zone) & (kinds == kind)) for kind in WIND_SOLAR}
+            for product in WIND_SOLAR_PRODUCTS:
+                versions = {
+                    kind: (hours[own], known[product][own], frame[product].to_numpy(np.float64)[own])
+                    for kind, own in rows.items()
+                }
+                onshore = versions[ONSHORE]
+                for kind, (own_hours, instants, values) in versions.items():
+                    result[zone, kind, product] = (
+                        Versions(own_hours, instants, np.where(values == 0, np.nan, values))
+                        if kind == ONSHORE
+                        else Versions(*believed_zeros(own_hours, instants, values, *onshore))
+                    )
         return result
 
     @cached_property
-    def _price_versions(self) -> dict[str, Versions]:
-        hours = hours_since_epoch(self.prices["time_utc"])
-        hourly = (
-            pd.DataFrame(
-                {
-                    "zone": self.prices["price_area"].to_numpy(),
-                    "hour": hours,
-                    "price": self.prices["price_eur_per_mwh"].to_numpy(np.float64),
-                }
-            )
-            .groupby(["zone", "hour"], as_index=False)["price"]
-            .mean()
+    def _real_prices(self) -> pd.DataFrame:
+        """The prices less the zeros that stand for nulls."""
+        is_null = days_of_zeros(
+            self.prices["price_area"].to_numpy(),
+            hours_since_epoch(self.prices["time_utc"]),
+            self.prices["price_eur_per_mwh"].to_numpy(np.float64),
         )
+        return self.prices[~is_null]
+
+    @cached_property
+    def _price_versions(self) -> dict[str, Versions]:
+        hourly = hourly_prices(self._real_prices)
         result = {}
         for zone in self.area.prices:
             own = hourly[hourly["zone"] == zone]
-            zone_hours = own["hour"].to_numpy(np.int64)
+            zone_hours, prices = own["hour"].to_numpy(np.int64), own["price"].to_numpy(np.float64)
             known = day_before_at(zone_hours, PRICES_OUT_CLOCK)
-            result[zone] = Versions(zone_hours, known, own["price"].to_numpy(np.float64))
+            result[zone] = Versions(zone_hours, known, prices)
         return result
 
     @cached_property
@@ -196,20 +206,32 @@ class KnownData:
         }
 
 
-def _zeros_for_nulls(frame: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
-    """Rows whose forecast of a product is a zero that stands for no forecast.
+def hourly_prices(prices: pd.DataFrame) -> pd.DataFrame:
+    """Return the price of each hour that has all its parts: the columns zone, hour (since 1970), price.
 
-    There is always some wind over a whole zone: an onshore forecast of exactly zero was recorded for
-    15 or 24 hours on end only (eight times in DK1 in 2023 and 2024), with zeros for offshore wind and
-    for the sun at noon beside it. All zeros published with such a one are taken as nulls.
+    ``prices`` has the columns of `day_ahead_prices`. Up to `PRICE_DATASETS_SWITCH` an hour may have one
+    price, at its beginning. Otherwise it needs its four quarters, because they can lie far apart.
     """
-    together = codes(frame, ["price_area", "hour_utc", "published_at_utc"])
-    is_onshore = (frame["forecast_type"] == ONSHORE).to_numpy()
-    result = {}
-    for product in WIND_SOLAR_PRODUCTS:
-        is_zero = (frame[product] == 0).to_numpy()
-        result[product] = is_zero & np.isin(together, together[is_zero & is_onshore])
-    return result
+    real = prices[prices["price_eur_per_mwh"].notna()].drop_duplicates(
+        ["price_area", "time_utc"], keep="last"
+    )
+    times = real["time_utc"]
+    hours = hours_since_epoch(times)
+    parts = pd.DataFrame(
+        {
+            "zone": real["price_area"].to_numpy(),
+            "hour": hours,
+            "price": real["price_eur_per_mwh"].to_numpy(np.float64),
+            "whole": (seconds_since_epoch(times) == hours * 3600)
+            & (times < PRICE_DATASETS_SWITCH).to_numpy(),
+        }
+    )
+    groups = parts.groupby(["zone", "hour"])
+    hourly = groups.agg(
+        price=("price", "mean"), count=("price", "size"), whole=("whole", "any")
+    ).reset_index()
+    complete = (hourly["count"] == QUARTERS) | ((hourly["count"] == 1) & hourly["whole"])
+    return hourly.loc[complete, ["zone", "hour", "price"]]
 
 
 def _wind_solar_known(frame: pd.DataFrame) -> dict[str, Integers]:
@@ -253,9 +275,11 @@ def _cut_wind_solar(frame: pd.DataFrame, as_of: int) -> pd.DataFrame:
 def _hourly_prognosis(frame: pd.DataFrame) -> Versions:
     """Hourly means of one zone's five-minute prognosis, one version per publication that changed it.
 
-    At any instant each five minutes count in their newest version, as on the service's own page.
+    At any instant each five minutes count in their newest version, as on the service's own page. A value
+    of zero stands for none: the lowest that was recorded in 2023 and 2024 is 14 g/kWh, and the lowest
+    settled by the hour 4.6.
     """
-    real = frame[(frame[CO2] <= CO2_MAXIMUM).to_numpy(bool)]
+    real = frame[((frame[CO2] > 0) & (frame[CO2] <= CO2_MAXIMUM)).to_numpy(bool)]
     hours = hours_since_epoch(real["minute_utc"])
     seconds = seconds_since_epoch(real["minute_utc"])
     published = seconds_since_epoch(real["published_at_utc"])

@@ -17,11 +17,20 @@ class Versions:
 
     ``hours`` are hours since 1970, ``known`` seconds since 1970, ``values`` the values; one entry
     per version, any order. Of versions of one hour knowable from the same instant, the later entry
-    counts. Nulls are no versions.
+    counts. Nulls are no versions, except where ``withdrawn`` is true: from then on nothing is known of
+    the hour.
     """
 
-    def __init__(self, hours: Integers, known: Integers, values: Floats) -> None:
+    def __init__(
+        self,
+        hours: Integers,
+        known: Integers,
+        values: Floats,
+        withdrawn: NDArray[np.bool_] | None = None,
+    ) -> None:
         real = ~np.isnan(values)
+        if withdrawn is not None:
+            real |= withdrawn
         order = np.lexsort((known[real], hours[real]))
         self._hours = hours[real][order]
         self._keys = self._hours * _SPAN + known[real][order]

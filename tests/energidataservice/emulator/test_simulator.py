@@ -175,11 +175,21 @@ def test_a_forecast_shows_what_had_been_made_by_then() -> None:
     assert rows["Forecast5Hour"].last_valid_index() == datetime(2025, 5, 14, 14)
     assert rows["Forecast1Hour"].last_valid_index() == datetime(2025, 5, 14, 10)
     assert rows["TimestampUTC"].max() <= now
-    assert rows.loc["2025-05-14 14:00", "TimestampUTC"] == datetime(2025, 5, 14, 9)
-    assert rows.loc["2025-05-14 20:00", "TimestampUTC"] == datetime(2025, 5, 14, 4)
+    assert rows.loc["2025-05-14 14:00", "TimestampUTC"] == datetime(2025, 5, 14, 9, 0, 25)
+    assert rows.loc["2025-05-14 20:00", "TimestampUTC"] == datetime(2025, 5, 14, 4, 0, 25)
     evening = datetime(2025, 5, 14, 16)
     later = GRID.rows("Forecasts_Hour", now, now + timedelta(days=3), evening)
     assert later.loc[later[KNOWN_AT] <= evening, "HourUTC"].max() == datetime(2025, 5, 15, 21)
+
+
+def test_each_type_of_forecast_has_a_time_stamp_of_its_own() -> None:
+    now = datetime(2025, 5, 14, 9, 30)
+    rows = GRID.rows("Forecasts_Hour", now - timedelta(days=1), now + timedelta(days=1), now)
+    assert rows.groupby(["PriceArea", "HourUTC"])["TimestampUTC"].nunique().eq(3).all()
+    apart = rows.groupby(["PriceArea", "HourUTC"])["TimestampUTC"].agg(
+        lambda stamps: stamps.max() - stamps.min()
+    )
+    assert (apart == timedelta(minutes=5, seconds=2)).all()
 
 
 def test_a_made_forecast_is_not_made_over() -> None:

@@ -105,6 +105,32 @@ def test_quarter_hours_become_hours():
     assert data.prices_at(np.array([hour_of(TARGET)]), np.array([second_of(TARGET)]))[0, 0] == 30.0
 
 
+SWITCHED = datetime(2025, 11, 3, 12)
+
+
+def price_of(times: list[datetime], values: list[float]) -> float:
+    known = prices(pd.DatetimeIndex(times).as_unit("us"), values)
+    hour = hour_of(times[0])
+    return float(known.prices_at(np.array([hour]), np.array([3600 * hour]))[0, 0])
+
+
+@pytest.mark.parametrize("hour", [TARGET, SWITCHED])
+@pytest.mark.parametrize("there", [(0,), (1,), (0, 1), (1, 2, 3), (0, 1, 2, 3)])
+def test_a_mean_over_some_quarters_is_not_the_price_of_the_hour(hour: datetime, there: tuple[int, ...]):
+    # Before the market went over to quarters, one price is that of the hour.
+    is_hourly = hour == TARGET and there == (0,)
+    times = [hour + timedelta(minutes=15 * quarter) for quarter in there]
+    values = [(10.0, 100.0, 200.0, 300.0)[quarter] for quarter in there]
+    price = price_of(times, values)
+    if there == (0, 1, 2, 3):
+        assert price == 152.5
+    elif is_hourly:
+        assert price == 10.0
+    else:
+        assert np.isnan(price)
+    assert np.isnan(price_of(times, [np.nan, *values[1:]]))
+
+
 @pytest.mark.parametrize(
     ("target", "out"),
     [

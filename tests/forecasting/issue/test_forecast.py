@@ -12,7 +12,7 @@ from co2_assets.contracts.forecast_spec import CO2, QUANTILE_COLUMNS
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.issue.forecast import COLUMNS, NoForecastError, issue_forecasts
 from co2_assets.forecasting.network.trained_model import TrainedModel
-from tests.support.worlds import spoiled_after
+from tests.support.worlds import PRODUCTS, spoiled_after
 
 # After the training data, far enough for some outcomes to calibrate with.
 ISSUE = datetime(2024, 4, 6, 12)
@@ -155,6 +155,38 @@ def test_a_partly_missing_feed_says_which_series_for_how_many_hours(model: Train
         "forecasts_hour: no offshore wind forecast or onshore wind forecast for 5 of 24 hours; "
         "no solar forecast for 2 of 24 hours"
     ]
+
+
+def test_feeds_of_nothing_but_zeros_are_named_and_widen_the_bands(model: TrainedModel, data: KnownData):
+    since = pd.Timestamp(ISSUE) - timedelta(days=1)
+
+    def zero(frame: pd.DataFrame, time: str, columns: tuple[str, ...]) -> pd.DataFrame:
+        spoiled = frame.copy()
+        spoiled.loc[frame[time] >= since, list(columns)] = 0.0
+        return spoiled
+
+    zeros = replace(
+        data,
+        wind_solar=zero(data.wind_solar, "hour_utc", PRODUCTS),
+        prices=zero(data.prices, "time_utc", ("price_eur_per_mwh",)),
+        prognosis=zero(data.prognosis, "minute_utc", (CO2,)),
+    )
+    complete, degraded = issue_forecasts(model, data, [ISSUE]), issue_forecasts(model, zeros, [ISSUE])
+    assert causes(degraded) == [
+        "forecasts_hour: missing",
+        "day_ahead_prices: missing",
+        "co2_emission_prognosis: missing",
+    ]
+    assert half_width(degraded) > half_width(complete)
+
+
+def test_a_price_of_which_quarters_are_missing_is_named(model: TrainedModel, data: KnownData):
+    prices = data.prices.copy()
+    lost = (prices["price_area"] == "DK1") & (prices["time_utc"] == pd.Timestamp(ISSUE) + timedelta(hours=2))
+    # The last of its four quarters alone.
+    prices.loc[lost, "time_utc"] += timedelta(minutes=45)
+    forecasts = issue_forecasts(model, replace(data, prices=prices), [ISSUE])
+    assert causes(forecasts) == ["day_ahead_prices: no DK1 price for 1 of 24 hours"]
 
 
 def test_what_is_not_out_yet_is_no_fault(model: TrainedModel, data: KnownData):
