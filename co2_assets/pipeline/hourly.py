@@ -6,7 +6,7 @@ from co2_assets.contracts import Dataset
 from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.contracts.forecast_spec import MEASURED
 from co2_assets.contracts.tables import AGGREGATED_DATA
-from co2_assets.forecasting.inputs.features import aggregate_hours, minutes_of
+from co2_assets.forecasting.inputs.features import LEAST_MINUTES, aggregate_hours, minutes_of
 from co2_assets.pipeline.run import Run
 from co2_assets.warehouse.transaction import WriteCount
 
@@ -18,18 +18,29 @@ def measurements_to_average(dataset: Dataset) -> str:
     """Return SQL for the measurements of the hours whose means are not stored or have changed.
 
     Means that differ by at most 0.001 count as equal, because the order of a sum changes its last bits.
+    A mean over too few minutes is null, as in `aggregate_hours`.
     """
     means = [name for name in MEASURED if name in dataset.table.column_names]
+    minutes = minutes_of(dataset.step)
+    enough = {
+        name: f"count({name}) FILTER (co2_g_per_kwh IS NOT NULL) * {minutes} >= {LEAST_MINUTES}"
+        for name in means
+    }
+    mean = {
+        name: f"CASE WHEN {enough[name]} THEN avg({name}) FILTER (co2_g_per_kwh IS NOT NULL) END"
+        for name in means
+    }
     return f"""
         WITH means AS (
             SELECT price_area, date_trunc('hour', minute_utc) AS hour_utc,
-                count(co2_g_per_kwh) * {minutes_of(dataset.step)} AS minutes,
-                {", ".join(f"avg({name}) FILTER (co2_g_per_kwh IS NOT NULL) AS {name}" for name in means)}
+                count(co2_g_per_kwh) * {minutes} AS minutes,
+                {", ".join(f"{mean[name]} AS {name}" for name in means)}
             FROM {dataset.name} WHERE minute_utc < $now GROUP BY ALL
         ), outdated AS (
             SELECT m.price_area, m.hour_utc FROM means m
             LEFT JOIN {AGGREGATED_DATA.name} a USING (price_area, hour_utc)
             WHERE m.minutes IS DISTINCT FROM a.minutes_observed
+                OR {" OR ".join(f"(m.{name} IS NULL) <> (a.{name} IS NULL)" for name in means)}
                 OR {" OR ".join(f"abs(m.{name} - a.{name}) > 0.001" for name in means)}
         )
         SELECT r.* FROM {dataset.name} r

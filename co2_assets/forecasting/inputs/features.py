@@ -21,6 +21,7 @@ from co2_assets.contracts.time import hours_since_epoch
 from co2_assets.forecasting.inputs.calendar import CALENDAR_COLUMNS, calendar
 from co2_assets.forecasting.inputs.known_data import KnownData
 
+# A mean over fewer minutes is not that of the hour.
 LEAST_MINUTES = 45
 
 LAG_COLUMNS = tuple(f"co2_lag_{lag}h_g_per_kwh" for lag in LAG_HOURS)
@@ -42,15 +43,17 @@ def aggregate_hours(
     ``measurements`` has the columns of `power_system_right_now` or of `co2_emission`, ``now`` is naive
     UTC. An hour counts when it ended by ``now`` and has a carbon intensity in at least 45 different
     minutes; of the others nothing is said, gaps stay gaps. Returns the columns of `aggregated_data`, key
-    order; production that was not measured is null.
+    order; production that was not measured in at least 45 of those minutes is null.
     """
     whole = pd.Timestamp(now).floor("h")
     over = (measurements["minute_utc"] < whole).to_numpy() & measurements[CO2].notna().to_numpy()
     done = measurements[over].drop_duplicates(["price_area", "minute_utc"], keep="last")
     hour = done["minute_utc"].dt.floor("h").rename("hour_utc")
     groups = done.groupby([done["price_area"], hour], sort=True)
-    result = groups[[name for name in MEASURED if name in done]].mean()
-    result.insert(0, "minutes_observed", groups[CO2].count() * minutes_of(step))
+    names = [name for name in MEASURED if name in done]
+    minutes = groups[names].count() * minutes_of(step)
+    result = groups[names].mean().where(minutes >= LEAST_MINUTES)
+    result.insert(0, "minutes_observed", minutes[CO2])
     result = result[result["minutes_observed"] >= LEAST_MINUTES]
     return result.reset_index().reindex(columns=["price_area", "hour_utc", "minutes_observed", *MEASURED])
 

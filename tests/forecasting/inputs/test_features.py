@@ -67,6 +67,16 @@ def test_what_is_measured_every_five_minutes_counts_for_five():
     assert aggregate_hours(rows.iloc[4:], later, step=five).empty
 
 
+@pytest.mark.parametrize("there", [1, 44, 45, 60])
+def test_production_of_too_few_minutes_is_not_that_of_the_hour(there: int):
+    rows = minutes(datetime(2024, 5, 1), 60)
+    rows.loc[rows.index[there:], "solar_mw"] = np.nan
+    (hour,) = aggregate_hours(rows, datetime(2024, 5, 2)).to_dict("records")
+    assert (hour[CO2], hour["minutes_observed"]) == (29.5, 60)
+    assert np.isfinite(hour["offshore_wind_mw"])
+    assert np.isnan(hour["solar_mw"]) if there < 45 else hour["solar_mw"] == (there - 1) / 2
+
+
 def test_gaps_stay_gaps_and_areas_stay_apart():
     rows = pd.concat([minutes(datetime(2024, 5, 1), 60), minutes(datetime(2024, 5, 1, 4), 60)])
     other = minutes(datetime(2024, 5, 1), 60, "DK1").assign(co2_g_per_kwh=7.0)
