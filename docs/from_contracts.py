@@ -32,13 +32,15 @@ def _agreed(dataset: Dataset) -> str:
             if instant
         ]
         areas = f"areas {', '.join(endpoint.areas)}" if endpoint.areas else "no area filter"
+        steps = [f"a row every {_span(endpoint.step).removeprefix('1 ')}"] if endpoint.step else []
         lines.append(
-            f"- Dataset `{endpoint.dataset}`, by `{endpoint.time_field}`, {', '.join([areas, *bounds])}."
+            f"- Dataset `{endpoint.dataset}`, by `{endpoint.time_field}`, "
+            f"{', '.join([areas, *bounds, *steps])}."
         )
     again = f"reads the last {_span(dataset.overlap)} again" if dataset.overlap else "reads nothing twice"
     late = f"more than {_span(dataset.late_after)} before now" if dataset.late_after else "before now"
     lines += [
-        f"- A row of each series every {_span(dataset.step).removeprefix('1 ')}.",
+        f"- A row of each series every {_span(dataset.step).removeprefix('1 ')}; others are quarantined.",
         f"- Each fetch {again} and asks for what lies up to {_span(dataset.reach)} ahead, at most "
         f"{_span(dataset.live_chunk)} in one request.",
         f"- Late when the newest row lies {late}.",
@@ -65,6 +67,8 @@ def _columns(table: Table) -> str:
 def _plausible(column: Column) -> str:
     bounds = "" if column.minimum is None else f"{column.minimum:g} to {column.maximum:g}"
     stuck = f"stuck after {_span(column.stuck_after)}" if column.stuck_after else ""
+    if column.stuck_together:
+        stuck += f", or {_span(column.stuck_together.after)} in all areas at once"
     return ", ".join(part for part in (bounds, stuck) if part)
 
 

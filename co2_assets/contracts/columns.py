@@ -3,9 +3,9 @@
 Facts about the service: Energinet, EnergiDataService (https://www.energidataservice.dk, CC BY 4.0).
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from co2_assets.contracts.schema import Column, Kind
+from co2_assets.contracts.schema import Column, Kind, StuckTogether
 
 # In g/kWh. In 2023-2024 the carbon intensity of electricity consumed in Denmark was 11 to 334.
 # The prognosis was once recorded stuck at 711, 756 and 1304 to 1329: those values are faults.
@@ -43,13 +43,23 @@ def power_column(
     )
 
 
-# In the recording of 2023-2024 a real measured value stayed the same for at most 2 hours, and one of
-# the prognosis, which has whole grams, for at most 7. The stuck prognosis lasted 7 to 24 hours.
-MEASURED_STUCK_AFTER = timedelta(hours=6)
-PROGNOSIS_STUCK_AFTER = timedelta(hours=12)
+# How long a real value stays the same depends on its digits. The national series has two decimals: in the
+# recording of 2023-2024 no hour's mean repeated for longer than 2 hours.
+NATIONAL_STUCK_AFTER = timedelta(hours=6)
+# The series of the price areas have whole grams. In 23 months of the recorded prognosis one area stood still
+# for up to 7.1 hours (DK2; DK1 5.9) while the other moved, and in 22 months of the settled declaration,
+# rounded to grams, for up to 9 hourly means. So a neighbour that moves is no sign of a fault. Standing still
+# together is: real values did so for at most 3.8 hours in the prognosis and 6 hourly means in the
+# declaration, and recorded faults (711, 756 and 1304 g/kWh) for 14 to 24.
+AREA_STUCK_AFTER = timedelta(hours=12)
+# Until then the service gave both areas one national value.
+AREAS_APART_SINCE = datetime(2023, 6, 6, 22)
+AREAS_STUCK_TOGETHER = StuckTogether(timedelta(hours=8), AREAS_APART_SINCE)
 
 
-def co2_column(description: str, stuck_after: timedelta) -> Column:
+def co2_column(
+    description: str, stuck_after: timedelta, stuck_together: StuckTogether | None = None
+) -> Column:
     """The column of carbon intensity; one value that lasts for ``stuck_after`` is a fault."""
     return Column(
         "co2_g_per_kwh",
@@ -60,6 +70,7 @@ def co2_column(description: str, stuck_after: timedelta) -> Column:
         maximum=CO2_MAXIMUM,
         service_name="CO2Emission",
         stuck_after=stuck_after,
+        stuck_together=stuck_together,
     )
 
 

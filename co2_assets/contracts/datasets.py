@@ -6,11 +6,12 @@ Facts about the service: Energinet, EnergiDataService (https://www.energidataser
 from datetime import datetime, timedelta
 
 from co2_assets.contracts.columns import (
+    AREA_STUCK_AFTER,
+    AREAS_STUCK_TOGETHER,
     FETCHED_AT,
-    MEASURED_STUCK_AFTER,
+    NATIONAL_STUCK_AFTER,
     POWER_COLUMNS,
     PRICE_AREA,
-    PROGNOSIS_STUCK_AFTER,
     SOLAR_MAXIMUM,
     co2_column,
     power_column,
@@ -40,7 +41,7 @@ _POWER_SYSTEM_COLUMNS = (
         nullable=False,
         service_name="Minutes1UTC",
     ),
-    co2_column("Carbon intensity of electricity consumed.", MEASURED_STUCK_AFTER),
+    co2_column("Carbon intensity of electricity consumed.", NATIONAL_STUCK_AFTER),
     *POWER_COLUMNS,
     FETCHED_AT,
 )
@@ -79,7 +80,9 @@ _EMISSION_COLUMNS = (
         nullable=False,
         service_name="Minutes5UTC",
     ),
-    co2_column("Carbon intensity of electricity consumed in the area.", MEASURED_STUCK_AFTER),
+    co2_column(
+        "Carbon intensity of electricity consumed in the area.", AREA_STUCK_AFTER, AREAS_STUCK_TOGETHER
+    ),
     FETCHED_AT,
 )
 
@@ -208,6 +211,7 @@ DAY_AHEAD_PRICES = Dataset(
             _fields(_PRICE_COLUMNS),
             areas=PRICE_AREAS,
             first=PRICE_DATASETS_SWITCH,
+            step=timedelta(minutes=15),
         ),
     ),
     time_column="time_utc",
@@ -245,7 +249,7 @@ _PROGNOSIS_COLUMNS = (
         service_name="FirstSeenUTC",
         optional=True,
     ),
-    co2_column("Energinet's own forecast of the carbon intensity.", PROGNOSIS_STUCK_AFTER),
+    co2_column("Energinet's own forecast of the carbon intensity.", AREA_STUCK_AFTER, AREAS_STUCK_TOGETHER),
     FETCHED_AT,
 )
 

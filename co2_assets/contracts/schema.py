@@ -20,13 +20,25 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
+class StuckTogether:
+    """All areas of a column that stand still at once for ``after`` are stuck, sooner than one alone.
+
+    Before ``since`` (naive UTC) the areas had one value, which says nothing more than one area does.
+    """
+
+    after: timedelta
+    since: datetime
+
+
+@dataclass(frozen=True)
 class Column:
     """One column of a table.
 
     ``minimum`` and ``maximum`` bound what is physically plausible, in ``unit``; a value outside is
     quarantined. ``service_name`` is the service's name of the column; None where it does not come
     from the service. ``optional`` columns may be missing from a response: recorded sources have
-    them, the live service does not. A value that stays the same for ``stuck_after`` counts as stuck.
+    them, the live service does not. A value that stays the same for ``stuck_after`` counts as stuck;
+    ``stuck_together`` is the rule for all areas at once.
     """
 
     name: str
@@ -39,6 +51,7 @@ class Column:
     service_name: str | None = None
     optional: bool = False
     stuck_after: timedelta | None = None
+    stuck_together: StuckTogether | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +86,8 @@ class Endpoint:
 
     ``time_field`` is the service's UTC time column, which windows refer to; ``fields`` maps the
     service's column names to the table's. The dataset has rows from ``first`` (inclusive) to ``end``
-    (exclusive), naive UTC; None where there is no limit. ``areas`` is the ``PriceArea`` filter.
+    (exclusive), naive UTC; None where there is no limit. ``areas`` is the ``PriceArea`` filter. ``step``
+    is the time between rows of one series where it is not that of the dataset.
     """
 
     dataset: str
@@ -82,6 +96,7 @@ class Endpoint:
     areas: tuple[str, ...] = ()
     first: datetime | None = None
     end: datetime | None = None
+    step: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -89,10 +104,10 @@ class Dataset:
     """A raw table, its endpoints, and how it is fetched.
 
     ``endpoints`` are in time order and do not overlap. ``step`` is the time between rows of one
-    series. Each fetch reads ``overlap`` again before the newest row, for values that come late or
-    are revised. Rows go up to ``reach`` after now (exclusive). ``live_chunk`` is the longest window
-    of one request. ``time_column`` is the table's time column. The dataset counts as late when its
-    newest row is more than ``late_after`` before now.
+    series; rows lie at whole steps from midnight. Each fetch reads ``overlap`` again before the newest
+    row, for values that come late or are revised. Rows go up to ``reach`` after now (exclusive).
+    ``live_chunk`` is the longest window of one request. ``time_column`` is the table's time column. The
+    dataset counts as late when its newest row is more than ``late_after`` before now.
     """
 
     table: Table

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from co2_assets.contracts.schema import VINTAGE, Dataset, Kind
+from co2_assets.contracts.schema import VINTAGE, Dataset, Endpoint, Kind, StuckTogether
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,13 @@ def split_rows(
     """Separate the rows that keep their contract from those that break it.
 
     ``rows`` has the table's columns (but ``fetched_at_utc``), in any order, with any index. A row is
-    bad when its key is null, when a value is out of bounds or stuck, when all its values are null, or
-    when its time is at or after ``now`` plus the dataset's ``reach``. ``now`` is naive UTC; without
-    it times are not checked. One null value among others is no fault: gaps are real. Returns the good
-    rows, sorted by key, one for each key (the last one given), and one BadRow for each bad value.
+    bad when its key is null, when its time is between two steps of the dataset, when a value is out of
+    bounds or stuck, when all its values are null, or when its time is at or after ``now`` plus the
+    dataset's ``reach``. ``now`` is naive UTC; without it no time is in the future. One null value among
+    others is no fault: gaps are real. Returns the good rows, sorted by key, one for each key (the last
+    one given), and one BadRow for each bad value.
     """
+    rows = rows.reset_index(drop=True)
     table = dataset.table
     key = list(table.key)
     bad: list[BadRow] = []
@@ -55,6 +57,11 @@ def split_rows(
 
     for name in key:
         reject(rows[name].isna(), name, "the key is missing")
+    for endpoint in dataset.endpoints:
+        step = endpoint.step or dataset.step
+        minutes = step // timedelta(minutes=1)
+        reason = f"between two rows of this dataset, which come every {minutes} min from midnight UTC"
+        reject(_between_steps(rows[dataset.time_column], endpoint, step), dataset.time_column, reason)
     if now is not None:
         end = now + dataset.reach
         ahead = f"at or after {end:%Y-%m-%d %H:%M} UTC, received at {now:%Y-%m-%d %H:%M}: in the future"
@@ -70,6 +77,10 @@ def split_rows(
             stuck = _is_stuck(dataset, rows, column.name, column.stuck_after) & ~is_bad
             reason = f"the same for {column.stuck_after} or longer: stuck"
             reject(stuck, column.name, reason, is_stuck=True)
+        if column.stuck_together is not None:
+            stuck = _are_stuck_together(dataset, rows, column.name, column.stuck_together) & ~is_bad
+            reason = f"the same for {column.stuck_together.after} or longer in all areas at once: stuck"
+            reject(stuck, column.name, reason, is_stuck=True)
     if values:
         reject(
             rows[[c.name for c in values]].isna().all(axis=1) & ~is_bad,
@@ -80,17 +91,59 @@ def split_rows(
     return good, bad
 
 
+def _between_steps(
+    times: "pd.Series[pd.Timestamp]", endpoint: Endpoint, step: timedelta
+) -> "pd.Series[bool]":
+    """Return for each time whether it is the endpoint's and lies between two steps from midnight."""
+    since_midnight = (times - times.dt.normalize()).dt.total_seconds()
+    off: pd.Series[bool] = since_midnight % step.total_seconds() > 0
+    if endpoint.first is not None:
+        off &= times >= endpoint.first
+    if endpoint.end is not None:
+        off &= times < endpoint.end
+    return off
+
+
 def _is_stuck(dataset: Dataset, rows: pd.DataFrame, column: str, after: timedelta) -> "pd.Series[bool]":
     """Return for each row whether its value stayed the same, without a gap, for ``after`` or longer."""
+    ordered, goes_on = _goes_on(dataset, rows, column)
+    return _lasted(ordered[dataset.time_column], ~goes_on, after - dataset.step).reindex(rows.index)
+
+
+def _are_stuck_together(
+    dataset: Dataset, rows: pd.DataFrame, column: str, rule: StuckTogether
+) -> "pd.Series[bool]":
+    """Return for each row whether all areas stood still at once, without a gap, as long as ``rule`` says."""
+    ordered, goes_on = _goes_on(dataset, rows, column)
+    time = dataset.time_column
+    areas = ordered["price_area"].nunique()
+    apart = ordered[time] >= rule.since
+    if areas < 2 or not apart.any():
+        return pd.Series(False, index=rows.index)
+    still = ordered[apart].assign(still=goes_on[apart]).groupby(time)
+    # At the first of the times that an area lacks, standing still together ends.
+    together = (still["price_area"].nunique() == areas) & still["still"].all()
+    times = together.index.to_series()
+    lasted = _lasted(times, ~(together & (times.diff() <= dataset.step)), rule.after - dataset.step)
+    return rows[time].isin(times[lasted])
+
+
+def _goes_on(dataset: Dataset, rows: pd.DataFrame, column: str) -> "tuple[pd.DataFrame, pd.Series[bool]]":
+    """Return the rows by series and time, and whether each one repeats the value of the step before."""
     series = [name for name in dataset.table.key if name not in (dataset.time_column, VINTAGE)]
     ordered = rows.sort_values([*series, dataset.time_column], kind="stable")
-    times = ordered[dataset.time_column]
-    goes_on = (
+    goes_on: pd.Series[bool] = (
         (ordered[series] == ordered[series].shift()).all(axis=1)
         & (ordered[column] == ordered[column].shift())
-        & (times.diff() <= dataset.step)
+        & (ordered[dataset.time_column].diff() <= dataset.step)
     )
-    run = (~goes_on).cumsum()
-    first, last = times.groupby(run).transform("min"), times.groupby(run).transform("max")
-    lasted: pd.Series[bool] = last - first >= pd.Timedelta(after - dataset.step)
-    return lasted.reindex(rows.index)
+    return ordered, goes_on
+
+
+def _lasted(
+    times: "pd.Series[pd.Timestamp]", begins: "pd.Series[bool]", least: timedelta
+) -> "pd.Series[bool]":
+    """Return for each time whether its run, from one that ``begins`` to the next, is ``least`` long."""
+    runs = times.groupby(begins.cumsum())
+    lasted: pd.Series[bool] = runs.transform("max") - runs.transform("min") >= pd.Timedelta(least)
+    return lasted

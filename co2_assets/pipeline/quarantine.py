@@ -1,7 +1,7 @@
 """Quarantine: values that break their contract are stored apart, and a person can release them."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pandas as pd
 
@@ -90,11 +90,20 @@ def requarantine_stored(warehouse: Warehouse, dataset: Dataset, *, now: datetime
 
 
 def breaks_contract(table: Table) -> str:
-    """Return the SQL condition for rows that break the table's declared keys and ranges.
+    """Return the SQL condition for rows that break the table's declared keys, steps and ranges.
 
     Rows that were released from quarantine do not meet the condition.
     """
+    dataset = dataset_named(table.name)
     rules = [f"{name} IS NULL" for name in table.key]
+    for endpoint in dataset.endpoints:
+        own = [
+            f"{dataset.time_column} {sign} TIMESTAMP '{bound}'"
+            for sign, bound in ((">=", endpoint.first), ("<", endpoint.end))
+            if bound is not None
+        ]
+        step = (endpoint.step or dataset.step) // timedelta(microseconds=1)
+        rules.append(f"({' AND '.join([*own, f'epoch_us({dataset.time_column}) % {step} <> 0'])})")
     for column in table.columns:
         if column.kind is not Kind.DOUBLE:
             continue
