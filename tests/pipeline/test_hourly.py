@@ -9,7 +9,7 @@ from co2_assets.pipeline.hourly import store_hours
 from co2_assets.pipeline.ingest import update
 from co2_assets.pipeline.run import open_run
 from co2_assets.settings import Settings
-from co2_assets.warehouse.database import WriteCount
+from co2_assets.warehouse.transaction import WriteCount
 from tests.support.pipeline_runs import HOUR, T0, Fault, editing, simulated, warehouse
 
 
