@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dateutil import parser as dateutil_parser
 
-from co2_assets.contracts.sources import SourceKind
+from co2_assets.contracts.sources import LIVE_URL, SourceKind
 from co2_assets.contracts.time import utc_now
 
 DEFAULT_HISTORY_DAYS = 730
@@ -44,11 +45,30 @@ def parse_instant(text: str, name: str = "time") -> datetime:
     return instant.replace(microsecond=0)
 
 
+def _is_address(text: str) -> bool:
+    """Return whether the text is an http or https address that a path can be added to."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("http", "https")
+        and all(label for label in (parts.hostname or "").removesuffix(".").split("."))
+        and port != 0
+        and not (parts.query or parts.fragment)
+        and text.isascii()
+        and text.isprintable()
+        and " " not in text
+    )
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings of one process, from the environment (``CO2_*``) and the command line, which comes first.
 
-    ``as_of`` (naive UTC) replaces the clock; with None the clock is used.
+    ``as_of`` (naive UTC) replaces the clock; with None the clock is used. ``live_url`` is the address of the
+    live service: the part before ``/dataset``.
     """
 
     home: Path = Path("data")
@@ -56,6 +76,7 @@ class Settings:
     as_of: datetime | None = None
     history_days: int = DEFAULT_HISTORY_DAYS
     seed: int = 1
+    live_url: str = LIVE_URL
 
     def __post_init__(self) -> None:
         if not MINIMUM_HISTORY_DAYS <= self.history_days <= MAXIMUM_HISTORY_DAYS:
@@ -65,6 +86,11 @@ class Settings:
             )
         if not 0 <= self.seed <= MAXIMUM_SEED:
             raise SettingsError(f"the seed must be 0..{MAXIMUM_SEED}, not {self.seed}")
+        if not _is_address(self.live_url):
+            raise SettingsError(
+                f"CO2_LIVE_URL {self.live_url!r} is not the address of a service; "
+                "write it as https://HOST or http://HOST:PORT/PATH"
+            )
         if self.as_of is not None and self.as_of > utc_now() and self.source != SourceKind.SIMULATOR:
             raise SettingsError(f"as-of {self.as_of:%Y-%m-%dT%H:%MZ} is in the future")
         if self.as_of is not None and self.source == SourceKind.LIVE:
@@ -75,7 +101,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
-        """Read CO2_HOME, CO2_SOURCE, CO2_AS_OF, CO2_HISTORY_DAYS and CO2_SEED.
+        """Read CO2_HOME, CO2_SOURCE, CO2_AS_OF, CO2_HISTORY_DAYS, CO2_SEED and CO2_LIVE_URL.
 
         Raises SettingsError for a value that cannot be used.
         """
@@ -87,6 +113,8 @@ class Settings:
             settings = replace(settings, source=env["CO2_SOURCE"])
         if env.get("CO2_AS_OF"):
             settings = replace(settings, as_of=parse_instant(env["CO2_AS_OF"], "CO2_AS_OF"))
+        if env.get("CO2_LIVE_URL"):
+            settings = replace(settings, live_url=env["CO2_LIVE_URL"])
         for name, field in (("CO2_HISTORY_DAYS", "history_days"), ("CO2_SEED", "seed")):
             if env.get(name):
                 try:
@@ -104,6 +132,7 @@ class Settings:
             "CO2_SOURCE": f"{kind}:{Path(folder).expanduser().resolve()}" if colon else kind,
             "CO2_HISTORY_DAYS": str(self.history_days),
             "CO2_SEED": str(self.seed),
+            "CO2_LIVE_URL": self.live_url,
         }
         if self.as_of is not None:
             variables["CO2_AS_OF"] = f"{self.as_of:%Y-%m-%dT%H:%M:%SZ}"

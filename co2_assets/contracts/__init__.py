@@ -24,7 +24,7 @@ from co2_assets.contracts.datasets import (
     dataset_named,
 )
 from co2_assets.contracts.schema import VINTAGE, Column, Dataset, Endpoint, Kind, Table
-from co2_assets.contracts.validation import BadRow, split_rows
+from co2_assets.contracts.validation import UNREADABLE, BadRow, UnreadableCell, split_rows
 
 __all__ = [
     "CO2_EMISSION",
@@ -40,6 +40,7 @@ __all__ = [
     "PRICE_AREA",
     "PRICE_AREAS",
     "PRICE_DATASETS_SWITCH",
+    "UNREADABLE",
     "VINTAGE",
     "BadRow",
     "Column",
@@ -47,6 +48,7 @@ __all__ = [
     "Endpoint",
     "Kind",
     "Table",
+    "UnreadableCell",
     "dataset_named",
     "split_rows",
 ]

@@ -15,3 +15,6 @@ class SourceKind(StrEnum):
 
 # The kinds whose data are stored, each in its own database.
 SOURCE_LABELS: Final = (SourceKind.LIVE, SourceKind.ARCHIVE, SourceKind.SIMULATOR)
+
+# The address of Energinet's service. A setting names another one, such as a mirror.
+LIVE_URL: Final = "https://api.energidataservice.dk"

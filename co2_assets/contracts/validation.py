@@ -2,10 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import pandas as pd
 
 from co2_assets.contracts.schema import VINTAGE, Dataset, Endpoint, Kind, StuckTogether
+
+# A column of received rows that is there only if a value could not be read. It holds a dictionary from the
+# name of a column to an UnreadableCell for such a row, and null for the others.
+UNREADABLE = "unreadable"
+
+
+class UnreadableCell(NamedTuple):
+    """What was received in the place of a value, and why it cannot be read."""
+
+    text: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -31,17 +43,17 @@ def split_rows(
 ) -> tuple[pd.DataFrame, list[BadRow]]:
     """Separate the rows that keep their contract from those that break it.
 
-    ``rows`` has the table's columns (but ``fetched_at_utc``), in any order, with any index. A row is
-    bad when its key is null, when its time is between two steps of the dataset, when a value is out of
-    bounds or stuck, when all its values are null, or when its time is at or after ``now`` plus the
-    dataset's ``reach``. ``now`` is naive UTC; without it no time is in the future. One null value among
-    others is no fault: gaps are real. Returns the good rows, sorted by key, one for each key (the last
-    one given), and one BadRow for each bad value.
+    ``rows`` has the table's columns (but ``fetched_at_utc``), in any order, with any index, and perhaps
+    the column UNREADABLE. A row is bad when a value could not be read, when its key is null, when its
+    time is between two steps of the dataset, when a value is out of bounds or stuck, when all its values
+    are null, or when its time is at or after ``now`` plus the dataset's ``reach``. ``now`` is naive UTC;
+    without it no time is in the future. One null value among others is no fault: gaps are real. Returns
+    the good rows, sorted by key, one for each key (the last one given), and one BadRow for each bad value.
     """
     rows = rows.reset_index(drop=True)
     table = dataset.table
     key = list(table.key)
-    bad: list[BadRow] = []
+    rows, bad = _take_out_unreadable(dataset, rows)
     is_bad = pd.Series(False, index=rows.index)
 
     def reject(mask: pd.Series, column: str, reason: str, *, is_stuck: bool = False) -> None:
@@ -102,6 +114,26 @@ def _between_steps(
     if endpoint.end is not None:
         off &= times < endpoint.end
     return off
+
+
+def _take_out_unreadable(dataset: Dataset, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[BadRow]]:
+    """Return the rows that could be read, and one BadRow for each value that could not."""
+    if UNREADABLE not in rows:
+        return rows, []
+    cells_of = rows[UNREADABLE]
+    rows = rows.drop(columns=UNREADABLE)
+    is_unreadable = cells_of.map(lambda cells: isinstance(cells, dict)).astype(bool)
+    rejected = rows.loc[is_unreadable]
+    texts = rejected.to_json(orient="records", lines=True, date_format="iso", date_unit="us").splitlines()
+    bad: list[BadRow] = []
+    for row, cells, text in zip(rejected.to_dict("records"), cells_of.loc[is_unreadable], texts, strict=True):
+        key = {name: cells[name].text if name in cells else row[name] for name in dataset.table.key}
+        row_key = ", ".join(f"{name}={value}" for name, value in key.items())
+        bad += [
+            BadRow(dataset.name, row_key, name, cell.text, f"cannot be read: {cell.reason}", text)
+            for name, cell in cells.items()
+        ]
+    return rows.loc[~is_unreadable], bad
 
 
 def _is_stuck(dataset: Dataset, rows: pd.DataFrame, column: str, after: timedelta) -> "pd.Series[bool]":

@@ -55,6 +55,8 @@ class PipelineResource(dg.ConfigurableResource[Run]):
     )
     seed: int | None = Field(None, description="Random seed of training; left out: CO2_SEED.")
 
+    live_url: str | None = Field(None, description="Address of the live service; left out: CO2_LIVE_URL.")
+
     @classmethod
     def from_settings(cls, settings: Settings) -> "PipelineResource":
         """Return the resource with these settings as its defaults."""
@@ -64,6 +66,7 @@ class PipelineResource(dg.ConfigurableResource[Run]):
             as_of=f"{settings.as_of:%Y-%m-%dT%H:%M:%SZ}" if settings.as_of else "",
             history_days=settings.history_days,
             seed=settings.seed,
+            live_url=settings.live_url,
         )
 
     def settings(self) -> Settings:
@@ -76,6 +79,7 @@ class PipelineResource(dg.ConfigurableResource[Run]):
             "source": self.source,
             "history_days": self.history_days,
             "seed": self.seed,
+            "live_url": self.live_url,
         }
         given = {name: value for name, value in given.items() if value is not None}
         if self.as_of is not None:

@@ -18,6 +18,11 @@ class RequestedWindow:
         return f"{self.dataset} {self.start:%Y-%m-%dT%H:%MZ} to {self.end:%Y-%m-%dT%H:%MZ}"
 
 
+def storable(text: str) -> str:
+    """Return ``text`` with what cannot be encoded as UTF-8 written as an escape such as \\ud800."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class ServiceError(Exception):
     """A request without a usable response. It never becomes an empty table.
 
@@ -40,12 +45,13 @@ class ServiceError(Exception):
         retry_after: timedelta | None = None,
     ) -> None:
         self.window = window
-        self.problem = problem
+        # What the service sent may hold text that no file or database can store (half a surrogate pair).
+        self.problem = storable(problem)
         self.status = status
         self.remedy = remedy or self.default_remedy
         self.retry_after = retry_after
         answer = f" (HTTP {status})" if status is not None else ""
-        super().__init__(f"{window}: {problem}{answer}. {self.remedy}")
+        super().__init__(f"{window}: {self.problem}{answer}. {self.remedy}")
 
 
 class Unreachable(ServiceError):
@@ -54,6 +60,17 @@ class Unreachable(ServiceError):
     outcome = "unreachable"
     retryable = True
     default_remedy = "Check the network and any proxy; the next run asks again."
+
+
+class UnusableSettings(ServiceError):
+    """The settings of the network in the environment cannot be used, so that nothing was requested."""
+
+    outcome = "unusable_settings"
+    default_remedy = (
+        "Correct HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY or SSL_CERT_FILE in the environment: a proxy "
+        "is written http://HOST:PORT, https://HOST:PORT, socks5://HOST:PORT or socks5h://HOST:PORT (not "
+        "socks://), and an IPv6 address in NO_PROXY has no brackets."
+    )
 
 
 class TimedOut(ServiceError):

@@ -39,7 +39,7 @@ class RateLimit:
         if last is None:
             return timedelta(0)
         # A time in the future means that the machine's clock was set back: one interval is enough.
-        return max(timedelta(0), min(self._interval, last + self._interval - self._wall()))
+        return max(timedelta(0), min(self._interval, last - self._wall() + self._interval))
 
     def ban_on(self, dataset: str) -> timedelta:
         """Return for how much longer the service wants no requests for ``dataset``."""
@@ -68,9 +68,10 @@ class RateLimit:
     def _read(self) -> None:
         if self._file is None:
             return
-        with suppress(OSError, ValueError, TypeError, AttributeError):
+        with suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):
             stored = json.loads(self._file.read_text(encoding="utf-8"))
-            self._last |= {str(name): datetime.fromisoformat(text) for name, text in stored.items()}
+            times = {str(name): datetime.fromisoformat(text) for name, text in stored.items()}
+            self._last |= {name: time for name, time in times.items() if time.tzinfo is None}
 
     def _write(self) -> None:
         if self._file is None:

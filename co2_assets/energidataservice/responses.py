@@ -1,6 +1,10 @@
-"""From an HTTP response of the service to a data frame. Whatever does not fit is an error."""
+"""From an HTTP response of the service to a data frame.
+
+A record that cannot be read is marked and stays in the frame. A response that is of no use is an error.
+"""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -10,7 +14,7 @@ import httpx
 import numpy as np
 import pandas as pd
 
-from co2_assets.contracts import Column, Kind
+from co2_assets.contracts import UNREADABLE, Column, Kind, UnreadableCell
 from co2_assets.energidataservice.errors import (
     BadRequest,
     BadResponse,
@@ -24,6 +28,7 @@ from co2_assets.energidataservice.errors import (
     ServiceError,
     TimedOut,
     TruncatedResponse,
+    storable,
 )
 
 # The service stores measurements of two decimals as 32-bit floats and prints them with six
@@ -35,7 +40,11 @@ _TYPES: dict[Kind, frozenset[type]] = {
     Kind.TEXT: frozenset({str, type(None)}),
     Kind.DOUBLE: frozenset({int, float, type(None)}),
 }
-
+_READABLE: dict[Kind, str] = {
+    Kind.TIMESTAMP: "a UTC time",
+    Kind.TEXT: "valid text",
+    Kind.DOUBLE: "a number",
+}
 
 _ERRORS: dict[int, tuple[type[ServiceError], str]] = {
     401: (Refused, "the service refuses to answer"),
@@ -46,8 +55,17 @@ _ERRORS: dict[int, tuple[type[ServiceError], str]] = {
 }
 
 
-def require_ok(response: httpx.Response, window: RequestedWindow, wall: Callable[[], datetime]) -> None:
-    """Raise the ServiceError of any status but 200; ``wall()`` is the machine's time, naive UTC."""
+# `{"statusCode":429,"message":"Rate limit is exceeded. Try again in 197 seconds."}`
+_WAIT_IN_BODY = re.compile(rb"try again in (\d{1,9}) (second|minute|hour)s?\b", re.IGNORECASE)
+
+
+def require_ok(
+    response: httpx.Response, body: bytes, window: RequestedWindow, wall: Callable[[], datetime]
+) -> None:
+    """Raise the ServiceError of any status but 200.
+
+    ``body`` is the beginning of the response's body; ``wall()`` is the machine's time, naive UTC.
+    """
     status = response.status_code
     if status == httpx.codes.OK:
         return
@@ -59,10 +77,13 @@ def require_ok(response: httpx.Response, window: RequestedWindow, wall: Callable
         kind, problem = BadRequest, "the service does not understand the request"
     else:
         kind, problem = BadResponse, "the service answers something other than data"
-    raise kind(window, problem, status=status, retry_after=_retry_after(response, wall))
+    waits = [_wait_in_header(response, wall), _wait_in_body(body)]
+    # Where both are given, the longer one is safe.
+    wait = max((wait for wait in waits if wait is not None), default=None)
+    raise kind(window, problem, status=status, retry_after=wait)
 
 
-def _retry_after(response: httpx.Response, wall: Callable[[], datetime]) -> timedelta | None:
+def _wait_in_header(response: httpx.Response, wall: Callable[[], datetime]) -> timedelta | None:
     """Read ``Retry-After``: seconds, or an HTTP date (RFC 9110, section 10.2.3)."""
     text = response.headers.get("Retry-After", "").strip()
     if text.isdecimal():
@@ -70,21 +91,33 @@ def _retry_after(response: httpx.Response, wall: Callable[[], datetime]) -> time
         return timedelta(seconds=10**9 if len(text) > 9 else int(text))
     try:
         date: datetime = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    # HTTP dates are UTC, also where the zone is missing.
-    utc = date.astimezone(UTC) if date.tzinfo else date
-    return max(timedelta(0), utc.replace(tzinfo=None) - wall())
+    # HTTP dates are UTC, also where the zone is missing. The difference is always within the range of
+    # timedelta, while a date near the ends of the calendar may not exist in UTC.
+    utc = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return max(timedelta(0), utc - wall().replace(tzinfo=UTC))
 
 
-def records_of(body: bytes, window: RequestedWindow) -> list[dict[str, Any]]:
-    """Return all records of a response.
+def _wait_in_body(body: bytes) -> timedelta | None:
+    found = _WAIT_IN_BODY.search(body)
+    if found is None:
+        return None
+    number, unit = int(found[1]), found[2].lower().decode("ascii")
+    return number * timedelta(**{f"{unit}s": 1})
+
+
+def records_of(body: bytes, window: RequestedWindow, *, all_of_them: bool = True) -> list[Any]:
+    """Return the records of a response.
 
     Raises TruncatedResponse for incomplete JSON, BadResponse where the body is not the service's JSON
-    object or has fewer records than its ``total``, and EmptyResponse where there are no records.
+    object or, if ``all_of_them`` were asked for, has fewer records than its ``total``, and EmptyResponse
+    where there are no records.
     """
     try:
-        envelope = json.loads(body, parse_constant=_reject_constant)
+        # A byte that is not UTF-8 spoils the text that it is in, not the whole.
+        text = body.decode(json.detect_encoding(body), "surrogateescape")
+        envelope = json.loads(text, parse_constant=_NotJson, parse_int=_whole_number)
     except (ValueError, RecursionError) as error:
         if body.lstrip()[:1] == b"{":
             raise TruncatedResponse(
@@ -96,7 +129,7 @@ def records_of(body: bytes, window: RequestedWindow) -> list[dict[str, Any]]:
     if not isinstance(records, list):
         raise BadResponse(window, "the answer holds no list of records", status=200)
     total = envelope.get("total")
-    if isinstance(total, int) and total > len(records):
+    if all_of_them and isinstance(total, int) and total > len(records):
         raise BadResponse(
             window,
             f"the answer holds {len(records)} of {total} rows",
@@ -108,47 +141,97 @@ def records_of(body: bytes, window: RequestedWindow) -> list[dict[str, Any]]:
     return records
 
 
-def frame_of(
-    records: list[dict[str, Any]], columns: Mapping[str, Column], window: RequestedWindow
-) -> pd.DataFrame:
+def frame_of(records: list[Any], columns: Mapping[str, Column], window: RequestedWindow) -> pd.DataFrame:
     """Return the records as a frame with ``columns``, which are given by the service's names.
 
     Times become naive UTC ``datetime64[us]``, numbers float64 (see DECIMALS), texts ``str``. There is
-    one row for each record, in their order. Other columns of the service are left out. Raises
-    SchemaChanged, which names every column that is missing or of another type.
+    one row for each record, in their order. Other columns of the service are left out. A value that
+    cannot be read is null in the frame and described in the column UNREADABLE, which is there only if
+    there is such a value. Raises SchemaChanged if more than half of the records have such a value; it
+    names every column that is missing or of another type.
     """
-    if set(map(type, records)) != {dict}:
+    if all(type(record) is not dict for record in records):
         raise BadResponse(window, "a record is not an object", status=200)
-    missing = [name for name in columns if any(name not in record for record in records)]
-    if missing:
-        present = ", ".join(sorted(records[0]))
-        raise SchemaChanged(
-            window, f"missing from the answer: {', '.join(missing)}; it holds {present}", status=200
-        )
     frame: dict[str, Any] = {}
-    wrong: list[str] = []
+    unreadable: dict[int, dict[str, UnreadableCell]] = {}
+    wrong: dict[str, list[Any]] = {}
     for name, column in columns.items():
-        values = [record[name] for record in records]
-        other_types = set(map(type, values)) - _TYPES[column.kind]
-        if other_types:
-            wrong.append(f"{name} holds {', '.join(sorted(t.__name__ for t in other_types))}")
-        elif column.kind is Kind.DOUBLE:
-            frame[column.name] = _numbers(values)
-        elif column.kind is Kind.TEXT:
-            frame[column.name] = pd.Series(values, dtype="str")
-        else:
-            times = _times(values)
-            if times is None:
-                wrong.append(f"{name} holds something other than naive times")
-            else:
-                frame[column.name] = times
-    if wrong:
-        raise SchemaChanged(window, "; ".join(wrong), status=200)
-    return pd.DataFrame(frame)
+        values = [record.get(name, _ABSENT) if type(record) is dict else _ABSENT for record in records]
+        frame[column.name], reasons = _read(values, column.kind)
+        for row, reason in reasons.items():
+            wrong.setdefault(name, []).append(values[row])
+            unreadable.setdefault(row, {})[column.name] = UnreadableCell(_shown(values[row]), reason)
+    if 2 * len(unreadable) > len(records):
+        raise _unusable(records, columns, wrong, window)
+    rows = pd.DataFrame(frame)
+    if unreadable:
+        rows[UNREADABLE] = pd.Series(unreadable, dtype=object).reindex(rows.index)
+    return rows
 
 
-def _reject_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a JSON number")
+class _NotJson(str):
+    """A word that some programs write where JSON has no number: NaN, Infinity or -Infinity."""
+
+    __slots__ = ()
+
+
+class _Absent:
+    """The value of a column that a record does not have."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+
+_ABSENT = _Absent()
+
+
+def _whole_number(text: str) -> int | float:
+    # Python refuses to make an integer of thousands of digits. As a float it is infinite.
+    return int(text) if len(text) <= 300 else float(text)
+
+
+def _shown(value: Any) -> str:
+    """Return a value that cannot be read as text that can be stored."""
+    return storable(value if isinstance(value, str) else repr(value))[:100]
+
+
+def _unusable(
+    records: list[Any], columns: Mapping[str, Column], wrong: Mapping[str, list[Any]], window: RequestedWindow
+) -> ServiceError:
+    """Return the error that says in which columns which values are ``wrong``."""
+    words = {str(value) for values in wrong.values() for value in values if type(value) is _NotJson}
+    if words:
+        return TruncatedResponse(
+            window, f"the answer is JSON that is broken ({', '.join(sorted(words))} is no number)", status=200
+        )
+    problems = []
+    missing = [name for name, values in wrong.items() if _ABSENT in values]
+    if missing:
+        present = sorted({name for record in records if type(record) is dict for name in record})
+        problems.append(f"missing from the answer: {', '.join(missing)}; it holds {', '.join(present)}")
+    for name, values in wrong.items():
+        types = sorted({type(value).__name__ for value in values} - {_Absent.__name__})
+        if types == ["str"] and columns[name].kind is not Kind.DOUBLE:
+            problems.append(f"{name} holds something other than {_READABLE[columns[name].kind]}")
+        elif types:
+            problems.append(f"{name} holds {', '.join(types)}")
+    return SchemaChanged(window, "; ".join(problems), status=200)
+
+
+def _read(values: list[Any], kind: Kind) -> tuple[Any, dict[int, str]]:
+    """Return a column of the values, and the reason for each position that is null because of a bad value."""
+    reasons: dict[int, str] = {}
+    if set(map(type, values)) - _TYPES[kind]:
+        reasons = {
+            position: "missing" if value is _ABSENT else f"not {_READABLE[kind]}"
+            for position, value in enumerate(values)
+            if type(value) not in _TYPES[kind]
+        }
+        values = [None if position in reasons else value for position, value in enumerate(values)]
+    if kind is Kind.DOUBLE:
+        return _numbers(values), reasons
+    readable, more = _texts(values) if kind is Kind.TEXT else _times(values)
+    return readable, reasons | more
 
 
 def _numbers(values: list[Any]) -> Any:
@@ -169,9 +252,40 @@ def _as_float(value: int | float | None) -> float:
         return np.inf if value > 0 else -np.inf
 
 
-def _times(values: list[Any]) -> Any:
+def _texts(values: list[str | None]) -> tuple[Any, dict[int, str]]:
+    try:
+        "".join(value or "" for value in values).encode()
+    except UnicodeEncodeError:
+        bad = [position for position, value in enumerate(values) if value and storable(value) != value]
+        values = [None if position in bad else value for position, value in enumerate(values)]
+        return pd.Series(values, dtype="str"), dict.fromkeys(bad, f"not {_READABLE[Kind.TEXT]}")
+    return pd.Series(values, dtype="str"), {}
+
+
+def _times(values: list[str | None]) -> tuple[Any, dict[int, str]]:
     try:
         times = pd.to_datetime(pd.Series(values, dtype=object), format="ISO8601")
+        if times.dt.tz is None:
+            return times.astype("datetime64[us]"), {}
+    except ValueError:
+        pass
+    # Some times have a zone, or are none.
+    parsed = [_time(value) if value else None for value in values]
+    reasons = {
+        position: f"not {_READABLE[Kind.TIMESTAMP]}"
+        for position, (value, time) in enumerate(zip(values, parsed, strict=True))
+        if value and time is None
+    }
+    return pd.Series(parsed, dtype="datetime64[us]"), reasons
+
+
+def _time(text: str) -> datetime | None:
+    """Return a time as naive UTC; None if the text is no time or has another zone than UTC.
+
+    A time of another zone in a column of UTC times leaves open which of the two is wrong.
+    """
+    try:
+        time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return times.astype("datetime64[us]") if times.dt.tz is None else None
+    return time.replace(tzinfo=None) if not time.utcoffset() else None

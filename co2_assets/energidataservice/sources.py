@@ -10,7 +10,7 @@ from typing import Self
 import httpx
 
 from co2_assets.contracts import Dataset
-from co2_assets.contracts.sources import SourceKind
+from co2_assets.contracts.sources import LIVE_URL, SourceKind
 from co2_assets.contracts.time import wall_clock
 from co2_assets.energidataservice.client import LIVE_INTERVAL, EnergiDataService
 from co2_assets.energidataservice.emulator.catalog import Grid
@@ -18,6 +18,7 @@ from co2_assets.energidataservice.emulator.recording import ArchiveError, Record
 from co2_assets.energidataservice.emulator.service import EmulatedService, Fault
 from co2_assets.energidataservice.emulator.simulated_weather import EPOCH
 from co2_assets.energidataservice.emulator.simulator import DEFAULT_SEED, SimulatedGrid
+from co2_assets.energidataservice.errors import ServiceError
 
 # Days that a first run fetches of a source with years of data: enough to train and to forecast.
 FIRST_DAYS = 60
@@ -89,28 +90,42 @@ def parse_source(text: str) -> Source:
     )
 
 
-def live_is_reachable(transport: httpx.BaseTransport | None = None) -> bool:
-    """Whether the live service answers within five seconds; where not, ``auto`` is the simulator."""
-    with EnergiDataService(now=wall_clock, transport=transport) as client:
-        return client.reachable()
+def obstacle_to_live(
+    base_url: str = LIVE_URL,
+    *,
+    rate_limit_file: Path | None = None,
+    transport: httpx.BaseTransport | None = None,
+) -> ServiceError | None:
+    """Return why the live service cannot be used now, after ten seconds at most; None if it can.
+
+    ``rate_limit_file`` keeps the times of live requests, and this one counts too.
+    """
+    with EnergiDataService(
+        now=wall_clock, transport=transport, base_url=base_url, rate_limit_file=rate_limit_file
+    ) as client:
+        return client.obstacle()
 
 
 def connect(
     source: Source,
     now: Callable[[], datetime],
     *,
+    live_url: str = LIVE_URL,
     rate_limit_file: Path | None = None,
     seed: int = DEFAULT_SEED,
     fault: Fault | None = None,
 ) -> Connection:
     """Open a source as of the pipeline's clock ``now``.
 
-    ``rate_limit_file`` keeps the times of live requests. ``seed`` selects the simulated grid.
-    ``fault`` is passed to the emulator (recording and simulator). Raises SourceError for ``auto``, which
-    the caller must resolve with `live_is_reachable`, and for a recording that cannot be read.
+    ``live_url`` is the address of the live service. ``rate_limit_file`` keeps the times of live requests.
+    ``seed`` selects the simulated grid. ``fault`` is passed to the emulator (recording and simulator).
+    Raises SourceError for ``auto``, which the caller must resolve with `obstacle_to_live`, and for a
+    recording that cannot be read.
     """
     if source.kind == SourceKind.LIVE:
-        client = EnergiDataService(now=now, min_interval=LIVE_INTERVAL, rate_limit_file=rate_limit_file)
+        client = EnergiDataService(
+            now=now, base_url=live_url, min_interval=LIVE_INTERVAL, rate_limit_file=rate_limit_file
+        )
         return Connection(SourceKind.LIVE, client, FIRST_DAYS, unlimited=False)
     if source.kind == SourceKind.SIMULATOR:
         client = _emulated(SimulatedGrid(seed), now, fault)

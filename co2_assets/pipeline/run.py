@@ -13,7 +13,7 @@ from co2_assets.energidataservice.sources import (
     Connection,
     SourceError,
     connect,
-    live_is_reachable,
+    obstacle_to_live,
     parse_source,
 )
 from co2_assets.forecasting.forecaster import Forecaster
@@ -78,12 +78,16 @@ def resolve_source(settings: Settings) -> str:
     """
     if settings.source != SourceKind.AUTO:
         return settings.source
+    live = Home(settings.home).source(SourceKind.LIVE)
     if settings.as_of is not None:
         reason = "The live service cannot be asked for an earlier time"
-    elif Home(settings.home).source(SourceKind.LIVE).holds_data or live_is_reachable():
+    elif live.holds_data:
         return SourceKind.LIVE
     else:
-        reason = "The live service cannot be reached"
+        obstacle = obstacle_to_live(settings.live_url, rate_limit_file=live.requests)
+        if obstacle is None:
+            return SourceKind.LIVE
+        reason = f"The live service cannot be used ({obstacle})"
     logger.warning(
         "%s: using the built-in simulator of the Danish grid. Its numbers are made up, marked so "
         "everywhere, and kept in a database of their own.",
@@ -120,6 +124,7 @@ def open_run(settings: Settings, *, forecaster: Forecaster = DEFAULT_FORECASTER)
         service = connect(
             parse_source(resolve_source(settings)),
             lambda: clock[0],
+            live_url=settings.live_url,
             rate_limit_file=home.source(SourceKind.LIVE).requests,
         )
     except SourceError as error:

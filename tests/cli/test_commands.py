@@ -31,7 +31,15 @@ DONE, FAILED, USAGE = 0, 1, 2
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No settings of the machine's; those a command puts there are taken out again."""
-    for name in ("CO2_HOME", "CO2_SOURCE", "CO2_AS_OF", "CO2_HISTORY_DAYS", "CO2_SEED", "DAGSTER_HOME"):
+    for name in (
+        "CO2_HOME",
+        "CO2_SOURCE",
+        "CO2_AS_OF",
+        "CO2_HISTORY_DAYS",
+        "CO2_SEED",
+        "CO2_LIVE_URL",
+        "DAGSTER_HOME",
+    ):
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("COLUMNS", "200")
 
@@ -83,6 +91,12 @@ def test_misuse_is_said_in_one_line(tmp_path: Path, command: str, misuse: str) -
         ("CO2_HISTORY_DAYS", "-5", "history days must be"),
         ("CO2_HISTORY_DAYS", "many", "not a whole number"),
         ("CO2_SEED", "x", "not a whole number"),
+        ("CO2_LIVE_URL", "mirror.example", "write it as https://HOST"),
+        ("CO2_LIVE_URL", "ftp://mirror.example", "write it as https://HOST"),
+        ("CO2_LIVE_URL", "http://mirror:99999", "write it as https://HOST"),
+        ("CO2_LIVE_URL", "http://[::1", "write it as https://HOST"),
+        ("CO2_LIVE_URL", "http://a..b", "write it as https://HOST"),
+        ("CO2_LIVE_URL", "http://mirror/?key=1", "write it as https://HOST"),
         ("CO2_AS_OF", "noon", "CO2_AS_OF 'noon' is not an ISO 8601 instant"),
     ],
 )

@@ -158,7 +158,15 @@ def test_the_pages_show_what_the_last_release_published(upgrade: Upgrade) -> Non
 def test_the_commands_read_the_upgraded_home(
     upgrade: Upgrade, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("CO2_HOME", "CO2_SOURCE", "CO2_AS_OF", "CO2_HISTORY_DAYS", "CO2_SEED", "DAGSTER_HOME"):
+    for name in (
+        "CO2_HOME",
+        "CO2_SOURCE",
+        "CO2_AS_OF",
+        "CO2_HISTORY_DAYS",
+        "CO2_SEED",
+        "CO2_LIVE_URL",
+        "DAGSTER_HOME",
+    ):
         monkeypatch.setenv(name, "")
     for made_by, home, issued in (("old", upgrade.before, T0), ("new", upgrade.after, NEXT)):
         copy = shutil.copytree(home.root, tmp_path / made_by)

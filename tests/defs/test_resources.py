@@ -12,7 +12,9 @@ from tests.support.pipeline_runs import simulated
 
 @pytest.fixture
 def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    settings = Settings(home=tmp_path / "elsewhere", source="simulator", history_days=90, seed=7)
+    settings = Settings(
+        home=tmp_path / "elsewhere", source="simulator", history_days=90, seed=7, live_url="http://mirror"
+    )
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("CO2_AS_OF", raising=False)
@@ -21,11 +23,12 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def test_a_run_that_names_one_setting_keeps_the_others(deployed: Settings) -> None:
     given = PipelineResource(as_of="2024-06-01T00:00Z").settings()
-    assert (given.home, given.source, given.history_days, given.seed) == (
+    assert (given.home, given.source, given.history_days, given.seed, given.live_url) == (
         deployed.home,
         "simulator",
         90,
         7,
+        "http://mirror",
     )
     assert given.as_of == datetime(2024, 6, 1)
     assert PipelineResource(seed=8).settings().as_of is None

@@ -205,7 +205,7 @@ FINAL_FAULTS: list[tuple[httpx.Response, type[ServiceError], str]] = [
     (envelope([power_row()] * 2, total=3), BadResponse, "bad_answer"),
     (envelope([]), EmptyResponse, "empty"),
     (envelope([power_row(SolarPower="absent")]), SchemaChanged, "schema_changed"),
-    (envelope([power_row(), power_row(SolarPower="absent")]), SchemaChanged, "schema_changed"),
+    (envelope([power_row(), *[power_row(SolarPower="absent")] * 2]), SchemaChanged, "schema_changed"),
     (envelope([power_row(SolarPower="absent", Solar=1.0)]), SchemaChanged, "schema_changed"),
     (envelope([power_row(SolarPower="1.0")]), SchemaChanged, "schema_changed"),
     (envelope([power_row(SolarPower=True)]), SchemaChanged, "schema_changed"),
@@ -332,32 +332,3 @@ def test_an_answer_without_end_is_cut_off(make_client: Maker, monkeypatch: pytes
         fetch(make_client(service))
     assert sent <= 2 << 20
     assert len(service.requests) == 1
-
-
-# Is anyone there?
-
-
-@pytest.mark.parametrize(
-    ("answer", "there"),
-    [
-        (envelope([{"CO2Emission": 57.0}]), True),
-        (httpx.Response(429), True),
-        (httpx.Response(403), False),
-        (httpx.Response(500), False),
-        (raw("<html>log in</html>"), False),
-        (raw("[]"), False),
-        (httpx.ConnectError("no route"), False),
-        (httpx.ReadTimeout("slow"), False),
-        (httpx.ProxyError("403 Forbidden"), False),
-    ],
-)
-def test_the_service_is_probed_once_without_waiting(
-    make_client: Maker, machine: Machine, answer: httpx.Response | Exception, there: bool
-) -> None:
-    service = Service(answer)
-    with make_client(service) as client:
-        assert client.reachable() is there
-    assert len(service.requests) == 1
-    assert machine.slept == []
-    dataset_name = service.requests[0].url.path.removeprefix("/dataset/")
-    assert dataset_name not in {endpoint.dataset for dataset in DATASETS for endpoint in dataset.endpoints}

@@ -1,7 +1,7 @@
 """How often the client asks, how long it waits, and what survives a restart."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -94,6 +94,9 @@ def test_a_retry_keeps_the_rate_limit_too(make_client: Maker, machine: Machine) 
         (format_datetime((NOON - timedelta(days=1)).replace(tzinfo=UTC), usegmt=True), [60.0]),
         ("soon", [2.0, 58.0]),
         ("-5", [2.0, 58.0]),
+        ("Thu, 01 Jan 0001 00:00:00 +0100", [60.0]),
+        ("Thu, 01 Jan 99999999999 00:00:00 GMT", [2.0, 58.0]),
+        ("Thu, 01 Jan 2026 00:00:00 +9999", [2.0, 58.0]),
     ],
 )
 def test_the_wait_the_service_asks_for_is_kept(
@@ -104,13 +107,85 @@ def test_the_wait_the_service_asks_for_is_kept(
     assert machine.slept == waits
 
 
-@pytest.mark.parametrize("header", ["121", "86400", "9" * 30, "Fri, 01 Jan 2100 00:00:00 GMT"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "121",
+        "86400",
+        "9" * 30,
+        "Fri, 01 Jan 2100 00:00:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 -0100",
+        "Fri, 31 Dec 9999 23:59:59 -0000",
+    ],
+)
 def test_a_wait_too_long_is_left_to_the_next_run(make_client: Maker, machine: Machine, header: str) -> None:
     service = Service(httpx.Response(429, headers={"Retry-After": header}))
     with pytest.raises(RateLimited):
         fetch(make_client(service))
     assert len(service.requests) == 1
     assert machine.slept == []
+
+
+@pytest.mark.parametrize(
+    ("message", "waits"),
+    [
+        ("Rate limit is exceeded. Try again in 97 seconds.", [97.0]),
+        ("try again in 1 second", [1.0, 59.0]),
+        ("Try again in 2 minutes.", [120.0]),
+        ("Try again later.", [2.0, 58.0]),
+    ],
+)
+def test_a_wait_in_the_body_is_kept(
+    make_client: Maker, machine: Machine, message: str, waits: list[float]
+) -> None:
+    limited = httpx.Response(429, json={"statusCode": 429, "message": message})
+    fetch(make_client(Service(limited, envelope([power_row()]))))
+    assert machine.slept == waits
+
+
+@pytest.mark.parametrize("number", [197, 10**9 - 1])
+def test_a_long_wait_in_the_body_binds_the_next_runs(
+    make_client: Maker, machine: Machine, tmp_path: Path, number: int
+) -> None:
+    file = tmp_path / "last_requests.json"
+    body = {"statusCode": 429, "message": f"Rate limit is exceeded. Try again in {number} seconds."}
+    service = Service(httpx.Response(429, json=body))
+    for _ in range(2):
+        with pytest.raises(RateLimited):
+            fetch(make_client(service, file))
+    assert len(service.requests) == 1
+    machine.time += min(timedelta(seconds=number), timedelta(days=1))
+    assert len(fetch(make_client(Service(envelope([power_row()])), file))) == 1
+    assert machine.slept == []
+
+
+def test_of_two_waits_the_longer_is_kept(make_client: Maker, machine: Machine) -> None:
+    for header, number in (("90", 61), ("61", 90)):
+        body = {"message": f"Try again in {number} seconds."}
+        limited = httpx.Response(429, headers={"Retry-After": header}, json=body)
+        fetch(make_client(Service(limited, envelope([power_row()]))))
+    assert machine.slept == [90.0, 90.0]
+
+
+def test_an_error_whose_body_breaks_off_keeps_its_status(make_client: Maker) -> None:
+    class Breaks(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield b'{"message": "Try again in 500 seconds."'
+            raise httpx.ReadError("gone")
+
+    with pytest.raises(RateLimited) as caught:
+        fetch(make_client(Service(lambda _: httpx.Response(429, stream=Breaks()))))
+    assert caught.value.retry_after == timedelta(seconds=500)
+
+
+@pytest.mark.parametrize("time", ["2026-03-01T12:00:00+00:00", "9999-12-31T23:59:59"])
+def test_strange_times_in_the_file_cost_a_minute_at_most(
+    make_client: Maker, machine: Machine, tmp_path: Path, time: str
+) -> None:
+    file = tmp_path / "last_requests.json"
+    file.write_text(json.dumps({"PowerSystemRightNow": time}))
+    fetch(make_client(Service(envelope([power_row()])), file))
+    assert machine.slept in ([], [60.0])
 
 
 def test_waits_are_spread_by_chance(make_client: Maker, machine: Machine) -> None:

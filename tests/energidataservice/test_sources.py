@@ -16,7 +16,7 @@ from co2_assets.energidataservice.sources import (
     Source,
     SourceError,
     connect,
-    live_is_reachable,
+    obstacle_to_live,
     parse_source,
 )
 from tests.support.scripted_service import Service, envelope
@@ -78,7 +78,7 @@ def test_auto_must_be_resolved_first() -> None:
     [(envelope([{"CO2Emission": 1.0}]), True), (httpx.ConnectError("no route"), False)],
 )
 def test_auto_turns_on_whether_the_service_answers(answer: httpx.Response | Exception, there: bool) -> None:
-    assert live_is_reachable(httpx.MockTransport(Service(answer))) is there
+    assert (obstacle_to_live(transport=httpx.MockTransport(Service(answer))) is None) is there
 
 
 def test_a_connection_says_whose_data_these_are(archive_dir: Path, tmp_path: Path) -> None:

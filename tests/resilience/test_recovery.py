@@ -383,7 +383,7 @@ def test_an_outage_at_the_first_look_does_not_turn_live_data_into_the_simulators
 ) -> None:
     from co2_assets.pipeline import run as pipeline
 
-    monkeypatch.setattr(pipeline, "live_is_reachable", lambda: False)
+    monkeypatch.setattr(pipeline, "obstacle_to_live", lambda *_, **__: "no network")
     unresolved = replace(home, source="auto", as_of=None)
     assert pipeline.resolve_source(unresolved) == "simulator"
     live = folder(home).root.parent / "live"
