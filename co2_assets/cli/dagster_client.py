@@ -1,4 +1,8 @@
-"""The requests that `co2 up` sends to the GraphQL API of Dagster's webserver."""
+"""The requests that `co2 up` sends to its own servers: to the pages and to Dagster's webserver.
+
+None goes through a proxy of the environment (``trust_env=False``), because a proxy does not lead to this
+machine.
+"""
 
 from typing import Any
 
@@ -41,9 +45,16 @@ class UpError(RuntimeError):
     """A process did not start or ended too early; the message names it and its log."""
 
 
+def answers(url: str) -> bool:
+    """Return whether the server answers well; raises httpx.HTTPError if it does not answer at all."""
+    return httpx.get(url, trust_env=False).is_success
+
+
 def ask(url: str, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the data of a GraphQL answer; raises httpx.HTTPError or UpError."""
-    answer = httpx.post(f"{url}/graphql", json={"query": query, "variables": variables or {}}, timeout=30)
+    answer = httpx.post(
+        f"{url}/graphql", json={"query": query, "variables": variables or {}}, timeout=30, trust_env=False
+    )
     answer.raise_for_status()
     body = answer.json()
     if body.get("errors"):

@@ -9,9 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import httpx
-
-from co2_assets.cli.dagster_client import FINISHED, UNKNOWN, UpError, daemons_healthy, launch_tick, run_status
+from co2_assets.cli.dagster_client import (
+    FINISHED,
+    UNKNOWN,
+    UpError,
+    answers,
+    daemons_healthy,
+    launch_tick,
+    run_status,
+)
 from co2_assets.cli.dagster_runs import (
     REPOSITORY_ROOT,
     dagster_instance,
@@ -109,10 +115,8 @@ def start_everything(
             supervisor.start(
                 "pages", [sys.executable, "-m", "co2_dash", "--host", host, "--port", str(page_port)]
             )
-            wait_until(lambda: httpx.get(f"{page_url}/healthz").is_success, supervisor, "the page")
-            wait_until(
-                lambda: httpx.get(f"{dagster_url}/server_info").is_success, supervisor, "the webserver"
-            )
+            wait_until(lambda: answers(f"{page_url}/healthz"), supervisor, "the page")
+            wait_until(lambda: answers(f"{dagster_url}/server_info"), supervisor, "the webserver")
             wait_until(lambda: daemons_healthy(dagster_url), supervisor, "the daemon")
             run_id = launch_tick(dagster_url)
             progress(

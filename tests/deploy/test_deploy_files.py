@@ -8,6 +8,12 @@ import itertools
 import json
 import re
 import shlex
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -24,6 +30,28 @@ def instructions(word: str) -> list[str]:
     lines = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
     whole = [line.partition(" ") for line in re.sub(r"\\\n\s*", "", lines).splitlines()]
     return [rest for instruction, _, rest in whole if instruction == word]
+
+
+@contextmanager
+def answering(status: int) -> Iterator[int]:
+    """Answer every GET request with this status; yield the port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_both_stages_have_the_same_python() -> None:
@@ -47,6 +75,39 @@ def test_the_image_starts_everything_and_asks_the_pages_for_its_health() -> None
     (command,) = instructions("CMD")
     assert json.loads(command)[:2] == ["co2", "up"]
     assert "/healthz" in json.loads(check.partition("CMD ")[2])[-1]
+
+
+def health_checks() -> dict[str, list[str]]:
+    """Return the health checks that send an HTTP request: the image's and those of compose.yaml."""
+    (image,) = instructions("HEALTHCHECK")
+    commands = {"image": json.loads(image.partition("CMD ")[2])}
+    commands |= {name: services()[name]["healthcheck"]["test"][1:] for name in OURS}
+    return {name: command for name, command in commands.items() if "http://" in command[-1]}
+
+
+@pytest.mark.parametrize("status", [200, 503])
+@pytest.mark.parametrize("name", ["image", "webserver", "pages"])
+def test_a_health_check_goes_past_any_proxy(name: str, status: int) -> None:
+    """Docker may put the proxies of its configuration into every container."""
+    checks = health_checks()
+    assert set(checks) == {"image", "webserver", "pages"}
+    program, *options, code = checks[name]
+    assert program == "python"
+    with answering(status) as port:
+        here = re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{port}", code)
+        proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
+        result = subprocess.run(
+            [sys.executable, *options, here], env=proxies, capture_output=True, timeout=60, check=False
+        )
+    assert (result.returncode == 0) is (status == 200), result.stderr
+
+
+def test_grpc_goes_past_any_proxy_between_the_services() -> None:
+    """gRPC takes its proxy from the environment too, also for localhost."""
+    (location,) = read_yaml("deploy/workspace.grpc.yaml")["load_from"]
+    for name in ("code", "webserver", "daemon"):
+        direct = services()[name]["environment"]["no_grpc_proxy"].split(",")
+        assert {location["grpc_server"]["host"], "localhost"} <= set(direct)
 
 
 def test_every_file_copied_exists_and_passes_the_ignore_file() -> None:
