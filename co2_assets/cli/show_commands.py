@@ -7,7 +7,9 @@ import typer
 
 from co2_assets.cli.app import FAILED, clear_errors, command, err, out, require_snapshot, settings_from
 from co2_assets.cli.options import AreaOption, AsOfOption, HomeOption, JsonFlag, SourceOption
+from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import DENMARK
+from co2_assets.settings import SettingsError, parse_instant
 
 
 @command
@@ -69,19 +71,77 @@ def quarantine(
         str | None,
         typer.Option(metavar="KEY", help="Store the row with this key after all.", show_default=False),
     ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only values of this dataset.", show_default=False)
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only values of this column.", show_default=False)
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TIME", help="Only rows for this time or later.", show_default=False),
+    ] = None,
+    end: Annotated[
+        str | None,
+        typer.Option("--to", metavar="TIME", help="Only rows for times before this.", show_default=False),
+    ] = None,
+    release_all: Annotated[
+        bool,
+        typer.Option(
+            "--release-all",
+            help="Store after all the rows that --dataset, --column, --from and --to choose. "
+            "Look at the same list without this option first.",
+        ),
+    ] = False,
     source: SourceOption = None,
     as_of: AsOfOption = None,
     home: HomeOption = None,
 ) -> None:
-    """List the values that broke their contract, with the reason, or release a row."""
+    """List the values that broke their contract, with the reason, or release rows."""
     from co2_assets.cli.output import quarantine_table
-    from co2_assets.pipeline.quarantine import quarantined, release_and_publish
+    from co2_assets.pipeline.quarantine import Choice, quarantined, release_and_publish
 
     with clear_errors():
         settings = settings_from(source, as_of, home)
+        if release_all and dataset is None:
+            raise SettingsError("--release-all needs --dataset, and best --column, --from and --to as well")
+        if release is not None and (release_all or dataset or column or start or end):
+            raise SettingsError("--release takes a key alone; --release-all goes with the other options")
+        choice = Choice(
+            key=release,
+            dataset=None if dataset is None else _dataset_name(dataset),
+            column=None if column is None else _column_name(column, dataset),
+            start=None if start is None else parse_instant(start, "--from"),
+            end=None if end is None else parse_instant(end, "--to"),
+        )
+        if choice.start is not None and choice.end is not None and choice.start >= choice.end:
+            raise SettingsError(f"--from {start} is not before --to {end}")
         snapshot = require_snapshot(settings)
-        if release is None:
-            out.print(quarantine_table(quarantined(snapshot)))
+        if release is None and not release_all:
+            out.print(quarantine_table(quarantined(snapshot, choice)))
             return
-        count = release_and_publish(settings, snapshot, release)
-        out.print(f"{count} row(s) with the key {release} stored; the next run uses them.")
+        released = release_and_publish(settings, snapshot, choice)
+        what = f" with the key {release}" if release is not None else ""
+        out.print(f"{released.stored} row(s){what} stored; the next run uses them.")
+        if released.left:
+            out.print(
+                f"{released.left} row(s) left in quarantine: the service has sent good ones in their place. "
+                "--release KEY stores one all the same."
+            )
+
+
+def _dataset_name(name: str) -> str:
+    names = [dataset.name for dataset in DATASETS]
+    if name not in names:
+        raise SettingsError(f"there is no dataset {name!r}; there are {', '.join(names)}")
+    return name
+
+
+def _column_name(name: str, dataset: str | None) -> str:
+    tables = [d.table for d in DATASETS if dataset in (None, d.name)]
+    names = list(dict.fromkeys(column for table in tables for column in table.column_names))
+    if name not in names:
+        raise SettingsError(
+            f"there is no column {name!r} in {dataset or 'any dataset'}; there are {', '.join(names)}"
+        )
+    return name

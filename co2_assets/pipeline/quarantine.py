@@ -1,6 +1,7 @@
 """Quarantine: values that break their contract are stored apart, and a person can release them."""
 
 import json
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pandas as pd
@@ -21,10 +22,10 @@ class NotInQuarantine(WarehouseError):  # noqa: N818 -- named after the state fo
     """There is no row with this key in quarantine, or it cannot be stored."""
 
 
-def quarantined(snapshot: Snapshot) -> pd.DataFrame:
-    """Return the quarantined values, the newest first, columns of `quarantined_values`."""
-    return query(
-        snapshot, "SELECT * FROM quarantined_values ORDER BY quarantined_at_utc DESC, dataset, row_key"
+def quarantined(snapshot: Snapshot, choice: "Choice") -> pd.DataFrame:
+    """Return the quarantined values that are meant, the newest first, columns of `quarantined_values`."""
+    return choice.of(
+        query(snapshot, "SELECT * FROM quarantined_values ORDER BY quarantined_at_utc DESC, dataset, row_key")
     )
 
 
@@ -111,24 +112,80 @@ def breaks_contract(table: Table) -> str:
             rules.append(f"{column.name} < {column.minimum}")
         if column.maximum is not None:
             rules.append(f"{column.name} > {column.maximum}")
-    key = ", ".join(f"'{name}=' || {name}::VARCHAR" for name in table.key)
     return f"""
         ({" OR ".join(rules)}) AND NOT EXISTS (
             SELECT 1 FROM {QUARANTINED_VALUES.name} q
             WHERE q.dataset = '{table.name}' AND q.released_at_utc IS NOT NULL
-                AND q.row_key = concat_ws(', ', {key})
+                AND q.row_key = {row_key_of(table)}
         )
     """
 
 
-def release_and_publish(settings: Settings, snapshot: Snapshot, row_key: str) -> int:
-    """`release` the rows in the warehouse of ``snapshot`` and publish; the source is not opened."""
+def row_key_of(table: Table) -> str:
+    """Return the SQL expression for a row's key as `quarantined_values` has it."""
+    key = ", ".join(f"'{name}=' || {name}::VARCHAR" for name in table.key)
+    return f"concat_ws(', ', {key})"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which quarantined values are meant; None stands for any.
+
+    ``key`` is the whole key of a row, as `co2 quarantine` prints it. Rows are for times from ``start`` to
+    before ``end``, naive UTC.
+    """
+
+    key: str | None = None
+    dataset: str | None = None
+    column: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def of(self, values: pd.DataFrame) -> pd.DataFrame:
+        """Return those of ``values`` (columns of `quarantined_values`) that are meant."""
+        for name, wanted in (("row_key", self.key), ("dataset", self.dataset), ("column_name", self.column)):
+            if wanted is not None:
+                values = values[values[name] == wanted]
+        if self.start is None and self.end is None:
+            return values
+        rows = zip(values["dataset"], values["row_json"], strict=True)
+        times = pd.Series([_time_of(name, text) for name, text in rows], values.index, "datetime64[us]")
+        chosen = times.notna()
+        if self.start is not None:
+            chosen &= times >= self.start
+        if self.end is not None:
+            chosen &= times < self.end
+        return values[chosen]
+
+
+def _time_of(dataset: str, row_json: str) -> pd.Timestamp:
+    """Return the time that a quarantined row is for, naive UTC; NaT where it has none."""
+    time = pd.to_datetime(json.loads(row_json).get(dataset_named(dataset).time_column))
+    return time if pd.isna(time) else time.tz_localize(None)
+
+
+@dataclass(frozen=True)
+class Released:
+    """How many rows a release stored, and how many it left because rows with their keys are stored by now."""
+
+    stored: int
+    left: int = 0
+
+
+def release_and_publish(settings: Settings, snapshot: Snapshot, choice: Choice) -> Released:
+    """Release rows in the warehouse of ``snapshot`` and publish; the source is not opened.
+
+    With a key this is `release`, without one `release_span`.
+    """
     folder = Home(settings.home).source(snapshot.source)
     warehouse = Warehouse(folder.database, snapshot.source)
     now = clock(snapshot, settings)
-    count = release(warehouse, row_key, now=now)
+    if choice.key is not None:
+        released = Released(release(warehouse, choice.key, now=now))
+    else:
+        released = release_span(warehouse, choice, now=now)
     publish(warehouse, folder.snapshots, as_of_utc=now, published_at_utc=utc_now())
-    return count
+    return released
 
 
 def release(warehouse: Warehouse, row_key: str, *, now: datetime) -> int:
@@ -137,26 +194,71 @@ def release(warehouse: Warehouse, row_key: str, *, now: datetime) -> int:
     Released rows are exempt from their contract. A second release changes nothing. Raises NotInQuarantine
     if no row has this key or the row cannot be stored.
     """
-    released = 0
     with warehouse.open_transaction() as transaction:
         held = transaction.read("SELECT * FROM quarantined_values WHERE row_key = ?", [row_key])
         if held.empty:
             raise NotInQuarantine(
                 f"no quarantined row has the key {row_key!r}: `co2 quarantine` lists the keys"
             )
-        for name, values in held.groupby("dataset"):
+        return sum(
+            _store(dataset_named(str(name)), values, now, transaction)
+            for name, values in held.groupby("dataset")
+        )
+
+
+def release_span(warehouse: Warehouse, choice: Choice, *, now: datetime) -> Released:
+    """Store all quarantined rows that ``choice`` means as they were received, as `release` stores one.
+
+    Rows that were released before are passed over, and so are those whose place has been taken: a later
+    answer of the service was good. Raises NotInQuarantine, and stores none, if no value is meant, if a row
+    cannot be stored, or if one has a bad value in another column than the one chosen.
+    """
+    stored = left = 0
+    with warehouse.open_transaction() as transaction:
+        held = transaction.read("SELECT * FROM quarantined_values WHERE released_at_utc IS NULL")
+        chosen = choice.of(held)
+        if chosen.empty:
+            raise NotInQuarantine(
+                "no value in quarantine is in the dataset, column and span given and not yet released: "
+                "`co2 quarantine` with the same options lists what is"
+            )
+        rows = held.merge(chosen[["dataset", "row_key"]].drop_duplicates(), on=["dataset", "row_key"])
+        others = rows[rows["column_name"] != (choice.column or rows["column_name"])]
+        if not others.empty:
+            raise NotInQuarantine(
+                f"{len(others)} other values of these rows are bad too, the first in "
+                f"{others['column_name'].iloc[0]} of {others['row_key'].iloc[0]!r}: leave out --column to "
+                "release whole rows, or choose a shorter span"
+            )
+        for name, values in rows.groupby("dataset"):
             dataset = dataset_named(str(name))
-            row = json.loads(values["row_json"].iloc[-1])
-            columns = [column for column in dataset.table.columns if column.name != "fetched_at_utc"]
-            if any(row.get(key) is None for key in dataset.table.key):
-                raise NotInQuarantine(f"{row_key!r} has no key in {name}, so it cannot be stored")
-            frame = pd.DataFrame({column.name: [row.get(column.name)] for column in columns})
-            for column in columns:
-                if column.kind is Kind.TIMESTAMP:
-                    frame[column.name] = pd.to_datetime(frame[column.name]).dt.tz_localize(None)
-                elif column.kind is Kind.DOUBLE:
-                    frame[column.name] = frame[column.name].astype("float64")
-            store_rows(dataset, frame.assign(fetched_at_utc=now), transaction)
-            transaction.upsert(QUARANTINED_VALUES, values.assign(released_at_utc=now))
-            released += 1
-    return released
+            taken = transaction.read(f"SELECT {row_key_of(dataset.table)} AS row_key FROM {dataset.name}")
+            free = values[~values["row_key"].isin(taken["row_key"])]
+            left += values["row_key"].nunique() - free["row_key"].nunique()
+            if not free.empty:
+                stored += _store(dataset, free, now, transaction)
+    return Released(stored, left)
+
+
+def _store(dataset: Dataset, values: pd.DataFrame, now: datetime, transaction: Transaction) -> int:
+    """Store the rows of quarantined ``values``, mark them as released, and return how many rows they are."""
+    rows = values.drop_duplicates("row_key", keep="last")
+    store_rows(dataset, _as_received(dataset, rows).assign(fetched_at_utc=now), transaction)
+    transaction.upsert(QUARANTINED_VALUES, values.assign(released_at_utc=now))
+    return len(rows)
+
+
+def _as_received(dataset: Dataset, values: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of quarantined values, with the columns of the dataset's table but fetched_at_utc."""
+    received = [json.loads(text) for text in values["row_json"]]
+    for row, row_key in zip(received, values["row_key"], strict=True):
+        if any(row.get(key) is None for key in dataset.table.key):
+            raise NotInQuarantine(f"{row_key!r} has no key in {dataset.name}, so it cannot be stored")
+    columns = [column for column in dataset.table.columns if column.name != "fetched_at_utc"]
+    frame = pd.DataFrame({column.name: [row.get(column.name) for row in received] for column in columns})
+    for column in columns:
+        if column.kind is Kind.TIMESTAMP:
+            frame[column.name] = pd.to_datetime(frame[column.name]).dt.tz_localize(None)
+        elif column.kind is Kind.DOUBLE:
+            frame[column.name] = frame[column.name].astype("float64")
+    return frame

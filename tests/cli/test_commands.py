@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import Result
 from rich.table import Table
@@ -16,13 +17,25 @@ from typer.testing import CliRunner
 
 from co2_assets.cli.commands import app
 from co2_assets.cli.output import BACKTEST_FORECASTS, backtest_table
-from co2_assets.contracts import DATASETS
+from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW, split_rows
 from co2_assets.contracts.time import utc_now
 from co2_assets.defs.automation import RETRAIN_JOB
+from co2_assets.pipeline.quarantine import quarantine_rows
 from co2_assets.pipeline.run import held_source, open_run
 from co2_assets.warehouse.lock import exclusive
 from co2_assets.warehouse.paths import Home
-from tests.support.pipeline_runs import HISTORY_DAYS, HOUR, SMALL, T0, failures, published, run, simulated
+from co2_assets.warehouse.snapshots import publish
+from tests.support.pipeline_runs import (
+    HISTORY_DAYS,
+    HOUR,
+    SMALL,
+    T0,
+    failures,
+    published,
+    run,
+    simulated,
+    warehouse,
+)
 
 COMMANDS = ("up", "tick", "train", "backtest", "backfill", "forecast", "status", "quarantine")
 DONE, FAILED, USAGE = 0, 1, 2
@@ -200,6 +213,50 @@ def test_release_needs_no_source(home: Path, monkeypatch: pytest.MonkeyPatch) ->
     result = co2("quarantine", "--home", home, "--release", "nothing of that name")
     assert result.exit_code == FAILED
     assert "`co2 quarantine` lists the keys" in result.stderr
+
+
+def kept_apart(home: Path) -> None:
+    """Nine hours of the country at exactly zero, in quarantine and published."""
+    times = pd.date_range(T0, periods=9 * 60, freq="min", unit="us")
+    rows = pd.DataFrame({"price_area": "DK", "minute_utc": times, "co2_g_per_kwh": 0.0})
+    with warehouse(simulated(home)).open_transaction() as transaction:
+        quarantine_rows(split_rows(POWER_SYSTEM_RIGHT_NOW, rows)[1], T0, transaction)
+    folder = Home(home).source("simulator")
+    publish(warehouse(simulated(home)), folder.snapshots, as_of_utc=T0, published_at_utc=T0)
+
+
+def test_a_span_is_looked_at_and_released(home: Path) -> None:
+    kept_apart(home)
+    choice = ("--dataset", "power_system_right_now", "--column", "co2_g_per_kwh")
+    span = ("--from", "2024-06-01T01:00Z", "--to", "2024-06-01T01:02Z")
+    listed = co2("quarantine", *in_home(home, *choice, *span))
+    assert listed.exit_code == DONE
+    assert listed.stdout.count("price_area=DK") == 2
+    released = co2("quarantine", *in_home(home, *choice, *span, "--release-all"))
+    assert released.stdout == "2 row(s) stored; the next run uses them.\n"
+    again = co2("quarantine", *in_home(home, *choice, *span, "--release-all"))
+    assert again.exit_code == FAILED
+    assert "`co2 quarantine` with the same options" in " ".join(again.stderr.split())
+    others = co2("quarantine", *in_home(home, *choice, "--release-all"))
+    assert others.stdout == "538 row(s) stored; the next run uses them.\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--release-all",), "--release-all needs --dataset"),
+        (("--release", "key", "--dataset", "forecasts_hour"), "--release takes a key alone"),
+        (("--dataset", "windmills"), "there is no dataset 'windmills'; there are power_system_right_now"),
+        (("--dataset", "forecasts_hour", "--column", "co2_g_per_kwh"), "in forecasts_hour; there are"),
+        (("--column", "colour"), "there is no column 'colour' in any dataset"),
+        (("--from", "noon"), "--from 'noon' is not an ISO 8601 instant"),
+        (("--from", "2024-06-02", "--to", "2024-06-01"), "is not before --to 2024-06-01"),
+    ],
+)
+def test_a_span_that_makes_no_sense_is_refused(home: Path, options: tuple[str, ...], words: str) -> None:
+    result = co2("quarantine", *in_home(home, *options))
+    assert result.exit_code == USAGE
+    assert words in " ".join(result.stderr.split())
 
 
 def test_a_report_that_could_not_be_written_is_refused_before_the_work(home: Path, tmp_path: Path) -> None:
