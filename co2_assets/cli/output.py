@@ -208,6 +208,12 @@ def status_table(state: Status) -> RenderableType:
     age = state.forecast_age
     if age is None:
         lines.append("Forecast    OVERDUE: none was ever issued")
+    elif state.is_ahead:
+        lines.append(
+            f"Forecast    AHEAD OF THE CLOCK: issued {state.issued_at:%Y-%m-%d %H:%M} UTC, in "
+            f"{-age.total_seconds() / 3600:.1f} h. Check the clock of this machine; after a run as of "
+            "a later time, `co2 tick` makes a forecast of now"
+        )
     else:
         warning = "OVERDUE: " if state.overdue else ""
         lines.append(

@@ -20,6 +20,11 @@ QUANTILES: Final = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 MEDIAN: Final = QUANTILES.index(0.5)
 
 
+def is_fresh(age: timedelta) -> bool:
+    """Whether a forecast of this age counts: neither overdue nor issued ahead of the clock."""
+    return -CLOCK_TOLERANCE <= age <= OVERDUE_AFTER
+
+
 def quantile_column(level: float) -> str:
     """Name of the column that holds the quantile at ``level``, as ``q05_g_per_kwh``."""
     return f"q{round(level * 100):02d}_g_per_kwh"
@@ -39,6 +44,8 @@ MARK_HOURS: Final = 6
 MARK: Final = timedelta(hours=MARK_HOURS)
 # A forecast older than this is overdue: the next one was due an hour ago.
 OVERDUE_AFTER: Final = MARK + timedelta(hours=1)
+# The clocks of two machines differ by less. What is further ahead of the clock was not made now.
+CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 # Below this accuracy (100 - MAPE) of the headline leads a new model is trained.
 ACCURACY_THRESHOLD_PERCENT: Final = 65.0
 

@@ -7,7 +7,12 @@ import dagster as dg
 
 from co2_assets.contracts import DATASETS, Dataset, Table
 from co2_assets.contracts.areas import DENMARK
-from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, OVERDUE_AFTER, QUANTILE_COLUMNS
+from co2_assets.contracts.forecast_spec import (
+    ACCURACY_THRESHOLD_PERCENT,
+    CLOCK_TOLERANCE,
+    OVERDUE_AFTER,
+    QUANTILE_COLUMNS,
+)
 from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES, PREDICTIONS
 from co2_assets.forecasting.inputs.features import LEAST_MINUTES
 from co2_assets.pipeline.quarantine import breaks_contract
@@ -56,8 +61,9 @@ def _contract_check(table: Table) -> dg.AssetChecksDefinition:
 
 def _on_time_description(dataset: Dataset) -> str:
     if not dataset.late_after:
-        return "The newest row is for a time that has not passed yet."
-    return f"The newest row is at most {dataset.late_after / timedelta(hours=1):g} h old."
+        return "The newest row is for a time that has not passed yet, but not ahead of what is published."
+    hours = dataset.late_after / timedelta(hours=1)
+    return f"The newest row is at most {hours:g} h old, and not ahead of the clock."
 
 
 def _freshness_check(dataset: Dataset) -> dg.AssetChecksDefinition:
@@ -74,7 +80,7 @@ def _freshness_check(dataset: Dataset) -> dg.AssetChecksDefinition:
             return _warning(False, "The table has no rows.")
         behind = pipeline.now - newest.iloc[0].to_pydatetime()
         return _warning(
-            behind <= dataset.late_after,
+            -dataset.reach - CLOCK_TOLERANCE <= behind <= dataset.late_after,
             f"The newest row is for {newest.iloc[0]:%Y-%m-%d %H:%M} UTC.",
             newest=dg.MetadataValue.text(f"{newest.iloc[0]:%Y-%m-%d %H:%M} UTC"),
             hours_behind=dg.MetadataValue.float(round(behind / timedelta(hours=1), 2)),
@@ -157,7 +163,9 @@ def forecast_contract(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
 )
 def forecast_on_time(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
     newest = pipeline.warehouse.read(
-        "SELECT price_area, max(issue_time_utc) AS t FROM predictions WHERE kind = 'live' GROUP BY price_area"
+        "SELECT price_area, max(issue_time_utc) AS t FROM predictions "
+        "WHERE kind = 'live' AND issue_time_utc <= ? GROUP BY price_area",
+        [pipeline.now],
     ).set_index("price_area")["t"]
     if DENMARK.name not in newest:
         return _warning(False, f"No live forecast of {DENMARK.title} was ever issued.")

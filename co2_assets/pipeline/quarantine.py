@@ -160,7 +160,7 @@ class Choice:
 
 def _time_of(dataset: str, row_json: str) -> pd.Timestamp:
     """Return the time that a quarantined row is for, naive UTC; NaT where it has none."""
-    time = pd.to_datetime(json.loads(row_json).get(dataset_named(dataset).time_column))
+    time = pd.Timestamp(json.loads(row_json).get(dataset_named(dataset).time_column))
     return time if pd.isna(time) else time.tz_localize(None)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from co2_assets.contracts.areas import DENMARK
-from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, OVERDUE_AFTER
+from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE, HEADLINE_LEADS, is_fresh
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.tables import FETCH_OK
 from co2_assets.contracts.time import utc_now
@@ -52,8 +52,16 @@ class Status:
 
     @property
     def overdue(self) -> bool:
-        """Whether no live forecast was issued within `OVERDUE_AFTER`."""
-        return self.forecast_age is None or self.forecast_age > OVERDUE_AFTER
+        """Whether no live forecast was issued within `OVERDUE_AFTER`.
+
+        One that was issued ahead of the clock does not count.
+        """
+        return self.forecast_age is None or not is_fresh(self.forecast_age)
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the newest forecast was issued ahead of the clock."""
+        return self.forecast_age is not None and self.forecast_age < -CLOCK_TOLERANCE
 
     def as_json(self) -> dict[str, Any]:
         """Return the state as plain JSON values."""
@@ -68,6 +76,7 @@ class Status:
                 "issue_time_utc": instant(self.issued_at),
                 "age_hours": None if age is None else round(age / timedelta(hours=1), 2),
                 "overdue": self.overdue,
+                "ahead_of_clock": self.is_ahead,
                 "degraded_causes": self.degraded_causes,
             },
             "champion": self.champion,

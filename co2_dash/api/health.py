@@ -13,6 +13,7 @@ from co2_dash.api.parameters import PriceAreaParameter
 from co2_dash.api.problems import documented, problem
 from co2_dash.api.schemas import DatasetState, Health, Readiness, Status
 from co2_dash.api.serialize import origin_of, plain
+from co2_dash.data.danish_time import span
 from co2_dash.data.freshness import freshness_rows
 from co2_dash.data.notices import notices
 from co2_dash.data.queries import records
@@ -72,7 +73,8 @@ def _datasets(view: View, state: DataState) -> list[DatasetState]:
 def _is_late(row: dict[str, Any], state: DataState) -> bool:
     # What never came is late too, as for the pipeline's own checks. A recording holds no rows of what it
     # does not serve; the other sources serve everything.
-    return row["state"] == "late" or (not row["row_count"] and state.source != SourceKind.ARCHIVE)
+    is_off = row["state"] in ("late", "ahead of the clock")
+    return is_off or (not row["row_count"] and state.source != SourceKind.ARCHIVE)
 
 
 @router.get("/healthz", response_model=Health)
@@ -83,10 +85,12 @@ async def healthz() -> Response:
 
 @router.get("/readyz", response_model=Readiness, responses=documented(422, 503))
 async def readyz(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
-    """There is a forecast that is at most 7 hours old; otherwise 503 with the reason."""
+    """There is a forecast of the last 7 hours, not ahead of the clock; otherwise 503 with the reason."""
     _, state = reader_of(request).look(price_area)
     if state.issue_time_utc is None:
         return problem(503, "There is no forecast yet.")
+    if state.ahead_by is not None:
+        return problem(503, f"The data are {span(state.ahead_by)} ahead of the clock.")
     if state.stale:
         return problem(503, "The newest forecast is older than 7 hours.")
     body = Readiness(issue_time=state.issue_time_utc).model_dump(mode="json")

@@ -89,7 +89,7 @@ class ForecastHead(Answer):
     unit: Literal["g CO2/kWh"] = Field(default="g CO2/kWh", description="Unit of every intensity.")
     issue_time: Instant = Field(description="The hour at whose start the forecast was issued.")
     model_version: str = Field(description="The model that made it.")
-    stale: bool = Field(description="True when it is older than 7 hours.")
+    stale: bool = Field(description="True when it is older than 7 hours, or ahead of the clock.")
     degraded_causes: list[str] = Field(
         description="Why its bands are wider than usual; empty when all is well."
     )
@@ -283,7 +283,8 @@ class Status(Answer):
 
     price_area: PriceArea
     state: Literal["ok", "stale", "no_forecast", "empty"] = Field(
-        description="empty: nothing published. no_forecast: data but no forecast. stale: older than 7 h."
+        description="empty: nothing published. no_forecast: data but no forecast. "
+        "stale: older than 7 h, or ahead of the clock."
     )
     notices: list[str] = Field(description="The same in plain words; empty when all is well.")
     now: Instant = Field(

@@ -42,7 +42,16 @@ def notices(state: DataState) -> tuple[Notice, ...]:
                 grave=False,
             )
         )
-    if state.stale and state.forecast_age is not None:
+    if state.ahead_by is not None:
+        found.append(
+            Notice(
+                "ahead",
+                f"These data are {span(state.ahead_by)} ahead of the clock",
+                "They are of a time that has not come: the clock of this machine is wrong, or the last run "
+                "was made as of a later time. The next run at the right time corrects this.",
+            )
+        )
+    elif state.stale and state.forecast_age is not None:
         found.append(
             Notice(
                 "stale",
@@ -87,4 +96,6 @@ def origin(state: DataState) -> str:
         return "Simulated"
     if state.replayed or state.source == SourceKind.ARCHIVE:
         return "Replay"
+    if state.ahead_by is not None:
+        return "Ahead of the clock"
     return "Out of date" if state.stale else "Live"

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
-from co2_assets.contracts.forecast_spec import OVERDUE_AFTER
+from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE, is_fresh
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.warehouse.snapshots import Snapshot
 from co2_dash.data import queries
@@ -23,6 +23,8 @@ REPLAY_BEYOND = timedelta(hours=2)
 @dataclass(frozen=True)
 class DataState:
     """The state of an area's data at ``now_utc``. All times are naive UTC.
+
+    ``wall_clock_utc`` is the clock of this machine, where it is not ``now_utc``.
 
     ``version`` is empty when nothing has been published. ``issue_time_utc`` and ``model_version``
     are None without a forecast, ``measured_until_utc`` (the end of the last measured hour) is None
@@ -40,6 +42,7 @@ class DataState:
     model_version: str | None = None
     measured_until_utc: datetime | None = None
     degraded_causes: tuple[str, ...] = ()
+    wall_clock_utc: datetime | None = None
 
     @property
     def empty(self) -> bool:
@@ -64,9 +67,17 @@ class DataState:
         return None if self.issue_time_utc is None else self.now_utc - self.issue_time_utc
 
     @property
+    def ahead_by(self) -> timedelta | None:
+        """How far the time of the last run lies ahead of this machine's clock; None where it does not."""
+        clock = self.wall_clock_utc or self.now_utc
+        ahead = max(self.issue_time_utc or clock, self.as_of_utc or clock) - clock
+        return ahead if ahead > CLOCK_TOLERANCE else None
+
+    @property
     def stale(self) -> bool:
+        """There is a forecast, but it is overdue, or the data are ahead of the clock."""
         age = self.forecast_age
-        return age is not None and age > OVERDUE_AFTER
+        return age is not None and (not is_fresh(age) or self.ahead_by is not None)
 
     @property
     def ready(self) -> bool:
@@ -94,7 +105,8 @@ def state_of(view: View | None, wall_clock_utc: datetime, area_name: str = DENMA
     if view is None:
         return DataState(now_utc=wall_clock_utc, area=AREAS[area_name])
     at_publication = view.remember(("state", area_name), lambda: _state_at_publication(view, area_name))
-    return at_publication if at_publication.replayed else replace(at_publication, now_utc=wall_clock_utc)
+    now = at_publication.now_utc if at_publication.replayed else wall_clock_utc
+    return replace(at_publication, now_utc=now, wall_clock_utc=wall_clock_utc)
 
 
 def _state_at_publication(view: View, area_name: str) -> DataState:

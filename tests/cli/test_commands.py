@@ -188,6 +188,20 @@ def test_status_and_forecast_speak_of_the_time_they_are_asked_for(second_home: P
     assert co2("forecast", *in_home(second_home), "--as-of", "2024-05-20T00:00Z").exit_code == FAILED
 
 
+def test_a_forecast_ahead_of_the_clock_is_not_fresh(
+    second_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("co2_assets.pipeline.status.utc_now", lambda: T0 - 860 * HOUR)
+    result = co2("status", *in_home(second_home))
+    assert result.exit_code == FAILED
+    assert "AHEAD OF THE CLOCK: issued 2024-06-01 06:00 UTC, in 866.0 h" in result.stdout
+    assert "ago" not in result.stdout
+    state = json.loads(co2("status", *in_home(second_home), "--json").stdout)
+    assert (state["forecast"]["overdue"], state["forecast"]["ahead_of_clock"]) == (True, True)
+    monkeypatch.setattr("co2_assets.pipeline.status.utc_now", lambda: T0 + 6 * HOUR - timedelta(minutes=4))
+    assert co2("status", *in_home(second_home)).exit_code == DONE
+
+
 def test_what_is_not_published_does_not_turn_the_pages(home: Path, tmp_path: Path) -> None:
     """A run of another source counts once it has something to show."""
     assert Home(home).active_source() == "simulator"

@@ -58,6 +58,34 @@ def test_only_recordings_and_simulations_of_another_time_are_replayed(
     assert state.now_utc == (NOW if replayed else LATER)
 
 
+@pytest.mark.parametrize("source", ["live", "simulator"])
+def test_data_ahead_of_the_clock_are_not_ready(
+    asked: MakeClient, tmp_path: Path, archive_dir: Path, source: str
+) -> None:
+    home = Home(tmp_path)
+    before = NOW - timedelta(days=36)
+    snapshot_data.publish(home, archive_dir, source=source, published_at=before)
+    client = asked(home, source=source, clock=lambda: before)
+    refused = client.get("/readyz")
+    assert (refused.status_code, "36 days ahead of the clock" in refused.text) == (503, True)
+    status = client.get("/api/v1/status").json()
+    assert status["state"] == "stale"
+    assert any("ahead of the clock" in notice for notice in status["notices"])
+    assert client.get("/api/v1/carbon-intensity/forecast").json()["stale"] is True
+    # At the right time they are fresh again.
+    assert asked(home, source=source, clock=lambda: NOW).get("/readyz").status_code == 200
+
+
+def test_rows_further_ahead_than_any_answer_reaches_are_named(
+    asked: MakeClient, tmp_path: Path, archive_dir: Path
+) -> None:
+    home = Home(tmp_path)
+    snapshot_data.publish(home, archive_dir)
+    for clock, late in ((NOW, False), (NOW - timedelta(days=1), True)):
+        datasets = asked(home, clock=lambda at=clock: at).get("/api/v1/status").json()["datasets"]
+        assert {row["dataset"]: row["late"] for row in datasets}["power_system_right_now"] is late
+
+
 @pytest.mark.parametrize(("source", "late"), [("live", True), ("simulator", True), ("archive", False)])
 def test_what_never_came_is_late_unless_the_source_does_not_have_it(
     asked: MakeClient, tmp_path: Path, source: str, late: bool

@@ -47,6 +47,13 @@ def test_live_and_fresh_data_need_no_notice() -> None:
         ({"source": "archive"}, ["replayed"], "Replay"),
         ({"source": "archive", "replayed": True}, ["replayed"], "Replay"),
         ({"issue_time_utc": datetime(2024, 6, 1, 6)}, ["stale"], "Out of date"),
+        ({"issue_time_utc": NOW + timedelta(hours=866)}, ["ahead"], "Ahead of the clock"),
+        ({"as_of_utc": NOW + timedelta(hours=866)}, ["ahead"], "Ahead of the clock"),
+        (
+            {"source": "simulator", "replayed": True, "wall_clock_utc": NOW - timedelta(hours=866)},
+            ["simulated", "ahead"],
+            "Simulated",
+        ),
         ({"issue_time_utc": None}, ["no-forecast"], "Live"),
         ({"degraded_causes": ("no prices",)}, ["degraded"], "Live"),
         ({"version": "", "issue_time_utc": None, "measured_until_utc": None}, ["empty"], "No data yet"),
@@ -61,6 +68,15 @@ def test_every_state_has_its_own_notice(changes: dict[str, object], names: list[
     state = replace(GOOD, **changes)  # type: ignore[arg-type]
     assert named(state) == names
     assert origin(state) == badge
+
+
+def test_a_forecast_of_a_time_that_has_not_come_is_not_ready() -> None:
+    ahead = replace(GOOD, issue_time_utc=NOW + timedelta(hours=866))
+    assert ahead.stale
+    assert not ahead.ready
+    assert "36 days ahead of the clock" in notices(ahead)[0].title
+    # The clocks of two machines are never quite the same.
+    assert replace(GOOD, issue_time_utc=NOW + timedelta(minutes=5), as_of_utc=NOW).ready
 
 
 def test_a_forecast_is_stale_only_after_seven_hours() -> None:
