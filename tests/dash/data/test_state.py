@@ -81,7 +81,8 @@ def test_rows_further_ahead_than_any_answer_reaches_are_named(
 ) -> None:
     home = Home(tmp_path)
     snapshot_data.publish(home, archive_dir)
-    for clock, late in ((NOW, False), (NOW - timedelta(days=1), True)):
+    # The newest row is for 12:00.
+    for clock, late in ((NOW - timedelta(minutes=35), False), (NOW - timedelta(days=1), True)):
         datasets = asked(home, clock=lambda at=clock: at).get("/api/v1/status").json()["datasets"]
         assert {row["dataset"]: row["late"] for row in datasets}["power_system_right_now"] is late
 
