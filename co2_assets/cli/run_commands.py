@@ -186,12 +186,15 @@ def backfill(
 def resolved(settings: Settings) -> Settings:
     """Return the settings with ``auto`` replaced by the source that a run would fetch from.
 
-    Raises SettingsError for a source that does not exist.
+    Raises SettingsError for a source that does not exist, one that nobody asked for by name in a home of
+    another, and a time before what is published.
     """
-    from co2_assets.pipeline.run import resolve_source, source_label
+    from co2_assets.pipeline.run import fetched_source, refuse_older_clock, source_label
 
     source_label(settings)
-    return replace(settings, source=resolve_source(settings))
+    settings = replace(settings, source=fetched_source(settings))
+    refuse_older_clock(settings)
+    return settings
 
 
 def resolved_to_held(settings: Settings) -> Settings:
@@ -202,9 +205,14 @@ def resolved_to_held(settings: Settings) -> Settings:
 
 
 def run_or_exit(settings: Settings, job: str, run_config: dict[str, Any] | None = None) -> None:
-    """Run a job in this process; exit with code 1 if it fails."""
-    from co2_assets.cli.dagster_runs import run_job
+    """Run a job in this process; exit with code 1 if it fails.
 
+    Raises SettingsError, before anything is written, for a time before what is published.
+    """
+    from co2_assets.cli.dagster_runs import run_job
+    from co2_assets.pipeline.run import refuse_older_clock
+
+    refuse_older_clock(settings)
     if not run_job(settings, job, run_config):
         err.print(f"co2: the run of {job} failed; the lines above show where")
         raise typer.Exit(FAILED)

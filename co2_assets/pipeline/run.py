@@ -96,6 +96,38 @@ def resolve_source(settings: Settings) -> str:
     return SourceKind.SIMULATOR
 
 
+def fetched_source(settings: Settings) -> str:
+    """Return the source that a run fetches from; ``auto`` is what `resolve_source` returns.
+
+    Raises SettingsError where ``auto`` would turn a home of recorded or live data to another source: only a
+    source that is asked for by name does.
+    """
+    if settings.source != SourceKind.AUTO:
+        return settings.source
+    active = source_label(settings)
+    if active == SourceKind.ARCHIVE:
+        return held_source(settings)
+    if active == SourceKind.LIVE and settings.as_of is not None:
+        raise SettingsError(
+            f"{settings.home} holds live data, and the live service cannot be asked for an earlier time: "
+            "choose a --home of its own for a run with --as-of"
+        )
+    return resolve_source(settings)
+
+
+def refuse_older_clock(settings: Settings) -> None:
+    """Raise SettingsError where ``as_of`` is before the state that the home has published of this source.
+
+    A run would publish the older state in its place.
+    """
+    newest = published_snapshot(settings)
+    if settings.as_of is not None and newest is not None and newest.as_of_utc > settings.as_of:
+        raise SettingsError(
+            f"as-of {settings.as_of:%Y-%m-%dT%H:%MZ} is before {newest.as_of_utc:%Y-%m-%dT%H:%MZ}, which "
+            f"{settings.home} has published already: choose a --home of its own for the earlier time"
+        )
+
+
 def held_source(settings: Settings) -> str:
     """Return the source to use by what works on data that are held: ``auto`` is what was last published.
 
@@ -122,7 +154,7 @@ def open_run(settings: Settings, *, forecaster: Forecaster = DEFAULT_FORECASTER)
     clock = [settings.as_of or utc_now()]
     try:
         service = connect(
-            parse_source(resolve_source(settings)),
+            parse_source(fetched_source(settings)),
             lambda: clock[0],
             live_url=settings.live_url,
             rate_limit_file=home.source(SourceKind.LIVE).requests,

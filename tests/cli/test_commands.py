@@ -222,6 +222,32 @@ def test_commands_on_held_data_take_the_source_last_published(home: Path) -> Non
     assert "--source archive:DIR" in result.stderr
 
 
+@pytest.mark.parametrize("command", ["tick", "up"])
+def test_nobody_turns_a_home_of_recorded_data_to_another_source_unasked(home: Path, command: str) -> None:
+    Home(home).set_active_source("archive")
+    result = co2(command, "--home", home)
+    assert result.exit_code == USAGE
+    assert "--source archive:DIR" in result.stderr
+    assert Home(home).active_source() == "archive"
+
+
+def test_a_time_of_the_past_does_not_turn_a_live_home_to_the_simulator(home: Path) -> None:
+    Home(home).set_active_source("live")
+    result = co2("tick", "--home", home, "--as-of", "2024-01-01T00:00Z")
+    assert result.exit_code == USAGE
+    assert "a --home of its own" in result.stderr
+    assert Home(home).active_source() == "live"
+
+
+@pytest.mark.parametrize("command", ["tick", "up", "train", "backfill"])
+def test_an_older_state_is_not_published_over_a_newer(home: Path, command: str) -> None:
+    before = sorted(path for path in home.rglob("*") if path.is_file())
+    result = co2(command, "--home", home, "--source", "simulator", "--as-of", "2024-01-01T00:00Z")
+    assert result.exit_code == USAGE
+    assert "a --home of its own" in result.stderr
+    assert sorted(path for path in home.rglob("*") if path.is_file()) == before
+
+
 def test_release_needs_no_source(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("co2_assets.pipeline.run.connect", None)
     result = co2("quarantine", "--home", home, "--release", "nothing of that name")
