@@ -28,10 +28,11 @@ app = typer.Typer(
     add_completion=False,
     help="How clean Denmark's power is, how clean it will be in the next hours, and how far to trust that.",
 )
+# No markup: a path or a key may have square brackets, which are printed as they are.
 # In a file or a pipe a table has a fixed width.
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+out = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 120)
 # Messages are not wrapped, so that each is one line in a log.
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 FAILED, USAGE = 1, 2
 
@@ -86,7 +87,8 @@ def settings_from(source: str | None, as_of: str | None, home: Path | None) -> S
     """Return the settings of the environment, replaced by those of the command line that are given."""
     settings = Settings.from_environment()
     if home is not None:
-        settings = replace(settings, home=home)
+        # A shell leaves the ~ of --home=~/x as it is.
+        settings = replace(settings, home=home.expanduser())
     if source is not None:
         settings = replace(settings, source=source)
     if as_of is not None:
