@@ -3,14 +3,14 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from dateutil import parser as dateutil_parser
 
 from co2_assets.contracts.sources import LIVE_URL, SourceKind
-from co2_assets.contracts.time import utc_now
+from co2_assets.contracts.time import bounded_utc, utc_now
 
 DEFAULT_HISTORY_DAYS = 730
 # A quarter of a year.
@@ -29,20 +29,19 @@ class SettingsError(ValueError):
 def parse_instant(text: str, name: str = "time") -> datetime:
     """Return an ISO 8601 instant as naive UTC; a text without an offset is read as UTC.
 
-    ``name`` is what the error message calls it. Raises SettingsError if the text is not an instant.
+    ``name`` is what the error message calls it. Raises SettingsError if the text is not an instant, or
+    one outside of the years that can be computed with.
     """
     try:
         instant = dateutil_parser.isoparse(text.strip())
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise SettingsError(
             f"{name} {text!r} is not an ISO 8601 instant; write it as 2024-06-01T00:00Z"
         ) from error
-    if instant.tzinfo is not None:
-        try:
-            instant = instant.astimezone(UTC).replace(tzinfo=None)
-        except OverflowError as error:
-            raise SettingsError(f"{name} {text!r} is outside of the calendar") from error
-    return instant.replace(microsecond=0)
+    try:
+        return bounded_utc(instant).replace(microsecond=0)
+    except ValueError as error:
+        raise SettingsError(f"{name} {text!r} cannot be used: {error}") from error
 
 
 def _is_address(text: str) -> bool:

@@ -1,6 +1,6 @@
 """The application: pages and API, one ASGI server."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -24,6 +24,7 @@ from co2_dash.page_requests import refuse_unknown
 from co2_dash.pages import chart_card, emissions, home, models, predictions, shell
 from co2_dash.pages.components import Part
 from co2_dash.settings import Settings
+from co2_dash.workers import Worker
 
 LAYOUTS: dict[str, Callable[[View | None, DataState], Part]] = {
     "/": home.layout,
@@ -64,7 +65,15 @@ Reading the newest forecast …<noscript> This page needs JavaScript; the same d
 
 
 class Pages(Dash):
-    """Dash with a title for each page in the first document, and with callbacks that pages alone reach."""
+    """Dash with a title for each page in the first document.
+
+    Its callbacks are reached by pages alone, and made by a worker: Dash itself makes them where the server
+    takes requests, so that nobody else would be answered meanwhile.
+    """
+
+    def __init__(self, *arguments: Any, worker: Worker, **more: Any) -> None:
+        self._worker = worker
+        super().__init__(*arguments, **more)
 
     def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]
         """Return the first document."""
@@ -77,6 +86,11 @@ class Pages(Dash):
         refuse_unknown(body, self.callback_map)
         return super()._initialize_context(body)
 
+    def _execute_callback(self, *arguments: Any) -> Callable[[], Coroutine[Any, Any, Any]]:
+        # Dash awaits what is awaitable.
+        made = super()._execute_callback(*arguments)  # type: ignore[no-untyped-call]
+        return lambda: self._worker.run(made)
+
 
 def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Pages:
     """Return the application; ``.server`` is the ASGI application to be served by one process.
@@ -88,12 +102,15 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> P
     install(server, reader, settings)
     app = Pages(
         __name__,
-        server=server,  # type: ignore[arg-type]
+        worker=server.state.workers.pages,
+        server=server,
         backend="fastapi",
+        # A worker runs no coroutines; Dash would make some where it finds a certain library.
+        use_async=False,
         use_pages=True,
         pages_folder="",
         title=shell.NAME,
-        update_title=None,  # type: ignore[arg-type]
+        update_title=None,
         index_string=_INDEX,
         suppress_callback_exceptions=True,
         on_error=shell.report_failure,

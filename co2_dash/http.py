@@ -206,13 +206,19 @@ class Unchanged:
 
 
 class HeadAsGet:
-    """Answers HEAD as GET: FastAPI's routes know GET alone, and the server itself leaves out the body."""
+    """Answers HEAD as GET: FastAPI's routes know GET alone, and the server itself leaves out the body.
+
+    A part can be asked for with GET alone (RFC 9110, 14.2).
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app({**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope, receive, send)
+        if scope.get("method") == "HEAD":
+            headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
+            scope = {**scope, "method": "GET", "headers": headers}
+        await self.app(scope, receive, send)
 
 
 class BodyLimit(RequestBodyLimitMiddleware):

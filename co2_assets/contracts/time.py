@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 
 COPENHAGEN = ZoneInfo("Europe/Copenhagen")
 
+# Instants from outside lie between these two, so that no sum or difference of ours leaves the calendar.
+EARLIEST_UTC = datetime(1970, 1, 1)
+LATEST_UTC = datetime(2200, 1, 1)
+
 Hours = NDArray[np.int64]
 Times = NDArray[np.datetime64]
 
@@ -25,6 +29,21 @@ def wall_clock() -> datetime:
 def utc_now() -> datetime:
     """Return the machine's time as naive UTC, without the fraction of a second."""
     return wall_clock().replace(microsecond=0)
+
+
+def bounded_utc(instant: datetime) -> datetime:
+    """Return an instant as naive UTC; one without an offset is UTC already.
+
+    Raises ValueError, which says what is allowed, outside of `EARLIEST_UTC` to `LATEST_UTC`.
+    """
+    refusal = f"the time must lie in {EARLIEST_UTC.isoformat()}Z to {LATEST_UTC.isoformat()}Z"
+    try:
+        utc = instant if instant.tzinfo is None else instant.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError as error:
+        raise ValueError(refusal) from error
+    if not EARLIEST_UTC <= utc <= LATEST_UTC:
+        raise ValueError(refusal)
+    return utc
 
 
 def danish_from_utc(times_utc: Times) -> Times:

@@ -1,4 +1,4 @@
-"""Who may ask the API, and how often."""
+"""Who may ask the API, and how often; and how often the pages' parts may be asked for."""
 
 import hmac
 import time
@@ -9,9 +9,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from co2_dash.api.problems import problem
+from co2_dash.page_requests import PATH as PARTS_PATH
 from co2_dash.settings import Settings
 
 PREFIX = "/api/"
+# One visit to a page asks for about ten parts, so as many visits are allowed as requests to the API.
+PARTS_PER_VISIT = 10
 # Clients remembered; the one that was quiet longest is forgotten first.
 MOST_CLIENTS = 10_000
 
@@ -40,44 +43,63 @@ class RequestLimit:
 
 
 class Gate:
-    """Stands before every path under ``/api/``: the key, when there are keys, then the limit."""
+    """Stands before every path under ``/api/``: the limit, then the key, when there are keys.
+
+    Parts of pages need no key and have a limit of their own.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
-        self._keys = [key.encode() for key in settings.api_keys]
+        # A client sends a key in UTF-8 or, as Python's own does, in Latin-1; some have no Latin-1 form.
+        self._keys = [
+            key.encode(coding, "surrogateescape")
+            for key in settings.api_keys
+            for coding in ("utf-8", "latin-1")
+            if coding == "utf-8" or _fits_latin_1(key)
+        ]
         self._limit = RequestLimit(settings.requests_per_minute)
+        self._parts = RequestLimit(settings.requests_per_minute * PARTS_PER_VISIT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(PREFIX) and scope["method"] != "OPTIONS":
-            refusal = self._refusal(scope)
-            if refusal is not None:
-                await refusal(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
+        refusal = None
+        if scope["type"] == "http" and scope["method"] != "OPTIONS":
+            if scope["path"].startswith(PREFIX):
+                # Counted before the key is looked at, so that keys cannot be tried at will.
+                refusal = _too_many(self._limit, scope) or self._keyless(scope)
+            elif scope["path"] == PARTS_PATH:
+                refusal = _too_many(self._parts, scope)
+        await (refusal or self.app)(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> ASGIApp | None:
-        # Counted before the key is looked at, so that keys cannot be tried at will.
-        address = scope["client"][0] if scope.get("client") else "unknown"
-        wait = self._limit.wait_s(address)
-        if wait > 0:
-            seconds = str(int(wait) + 1)
-            return problem(
-                429, f"Too many requests; try again in {seconds} s.", headers={"Retry-After": seconds}
-            )
-        if self._keys and not self._known(_key_given(Headers(scope=scope))):
-            return problem(
-                401,
-                "This API wants a key, in the header X-API-Key or as a bearer token.",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-        return None
+    def _keyless(self, scope: Scope) -> ASGIApp | None:
+        if not self._keys or self._known(_key_given(Headers(scope=scope))):
+            return None
+        return problem(
+            401,
+            "This API wants a key, in the header X-API-Key or as a bearer token.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
 
     def _known(self, given: bytes) -> bool:
         # Every key is compared in constant time and to the end, whichever fits.
         return sum(hmac.compare_digest(given, key) for key in self._keys) > 0
 
 
+def _too_many(limit: RequestLimit, scope: Scope) -> ASGIApp | None:
+    wait = limit.wait_s(scope["client"][0] if scope.get("client") else "unknown")
+    if wait == 0:
+        return None
+    seconds = str(int(wait) + 1)
+    return problem(429, f"Too many requests; try again in {seconds} s.", headers={"Retry-After": seconds})
+
+
+def _fits_latin_1(key: str) -> bool:
+    return all(ord(letter) < 256 for letter in key)
+
+
 def _key_given(headers: Headers) -> bytes:
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    bearer = token.strip() if scheme.lower() == "bearer" else ""
-    return (headers.get("x-api-key") or bearer).encode("utf-8", "surrogateescape")
+    # As the bytes that were sent: read as text, some of UTF-8's would be taken for spaces.
+    # Of two the first counts.
+    sent = {name: value.strip() for name, value in reversed(headers.raw)}
+    scheme, _, token = sent.get(b"authorization", b"").partition(b" ")
+    bearer = token.strip() if scheme.lower() == b"bearer" else b""
+    return sent.get(b"x-api-key") or bearer

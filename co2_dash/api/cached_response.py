@@ -2,12 +2,10 @@
 
 import gzip
 import hashlib
-from asyncio import Semaphore
 from collections.abc import Callable, Hashable
 from typing import TypeVar, cast
 
 from fastapi import Request
-from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -15,6 +13,7 @@ from co2_dash.api.problems import problem
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState, Reader
 from co2_dash.http import QUICKLY, names_tag, takes_gzip
+from co2_dash.workers import Worker, Workers
 
 # As often as the pages ask; after that the ETag decides.
 MAX_AGE_SECONDS = 30
@@ -22,17 +21,6 @@ MAX_AGE_SECONDS = 30
 MOST_BYTES_KEPT = 256 * 1024
 T = TypeVar("T")
 Build = Callable[[View, DataState], BaseModel]
-
-
-class Workers:
-    """Two threads that make answers, one for those that take long, so that others need not wait for them.
-
-    Making answers is Python's own work, of which one thread runs at a time: with two for the long ones a
-    flood of long histories held up /healthz three times as long.
-    """
-
-    def __init__(self) -> None:
-        self.ordinary, self.long = Semaphore(1), Semaphore(1)
 
 
 class Refusal(Exception):  # noqa: N818 -- an answer, not a failure
@@ -47,6 +35,12 @@ def reader_of(request: Request) -> Reader:
     """Return the reader that the application was made with."""
     reader: Reader = request.app.state.reader
     return reader
+
+
+def workers_of(request: Request) -> Workers:
+    """Return the workers of the application."""
+    workers: Workers = request.app.state.workers
+    return workers
 
 
 async def answer(
@@ -85,7 +79,7 @@ async def answer(
         except Refusal as refusal:
             return refusal
 
-    workers: Workers = request.app.state.workers
+    workers = workers_of(request)
     worker = workers.long if takes_long else workers.ordinary
     key = (moment, price_area, question)
     made = await _kept(worker, view, key, make)
@@ -98,14 +92,13 @@ async def answer(
     return Response(made, media_type="application/json", headers=headers)
 
 
-async def _kept(worker: Semaphore, view: View, key: Hashable, make: Callable[[], T]) -> T:
+async def _kept(worker: Worker, view: View, key: Hashable, make: Callable[[], T]) -> T:
     """Return what is remembered for ``key``, or have it made by the worker, so that others are
     answered meanwhile."""
     found = cast("T | None", view.remembered(key))
     if found is not None:
         return found
-    async with worker:
-        return await run_in_threadpool(view.remember, key, make, MOST_BYTES_KEPT)
+    return await worker.run(view.remember, key, make, MOST_BYTES_KEPT)
 
 
 def _audience(request: Request) -> str:

@@ -3,13 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
 from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.sources import SourceKind
-from co2_dash.api.cached_response import reader_of
-from co2_dash.api.parameters import PriceAreaParameter
+from co2_dash.api.cached_response import reader_of, workers_of
+from co2_dash.api.parameters import PriceAreaParameter, no_other_parameters
 from co2_dash.api.problems import documented, problem
 from co2_dash.api.schemas import DatasetState, Health, Readiness, Status
 from co2_dash.api.serialize import origin_of, plain
@@ -21,15 +21,18 @@ from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 
 _FRESH = {"Cache-Control": "no-store"}
+_STRICT = [Depends(no_other_parameters)]
 router = APIRouter(tags=["state"])
 
 
-@router.get("/api/v1/status", response_model=Status, responses=documented(401, 422, 429))
+@router.get(
+    "/api/v1/status", response_model=Status, responses=documented(401, 422, 429, 503), dependencies=_STRICT
+)
 async def status(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
     """The state of the data in words and numbers; answers also when there are none."""
     view, state = reader_of(request).look(price_area)
-    body = _status(view, state).model_dump(mode="json")
-    return JSONResponse(body, headers=_FRESH)
+    body = await workers_of(request).ordinary.run(_status, view, state)
+    return JSONResponse(body.model_dump(mode="json"), headers=_FRESH)
 
 
 def _status(view: View | None, state: DataState) -> Status:
@@ -83,7 +86,7 @@ async def healthz() -> Response:
     return JSONResponse(Health().model_dump(), headers=_FRESH)
 
 
-@router.get("/readyz", response_model=Readiness, responses=documented(422, 503))
+@router.get("/readyz", response_model=Readiness, responses=documented(422, 503), dependencies=_STRICT)
 async def readyz(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
     """There is a forecast of the last 7 hours, not ahead of the clock; otherwise 503 with the reason."""
     _, state = reader_of(request).look(price_area)

@@ -1,17 +1,24 @@
-"""The parameters that more than one endpoint takes, bounded."""
+"""The parameters that more than one endpoint takes, bounded; any other is refused."""
 
-from datetime import UTC, datetime, timedelta
+from collections import Counter
+from collections.abc import Iterable
+from datetime import timedelta
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Depends, Query, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
-from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
-from co2_dash.api.cached_response import Refusal
+from co2_assets.contracts.time import bounded_utc
 
 # Measurements begin in 2017 at the earliest; a year at a time keeps an answer under a megabyte or two.
 LONGEST_HISTORY = timedelta(days=366)
+# The first faults are enough to mend a request; a refusal is no way to have an address sent back.
+MOST_FAULTS_NAMED = 10
+LONGEST_NAME_REPEATED = 50
 
 
 def _no_bare_number(value: object) -> object:
@@ -23,7 +30,8 @@ def _no_bare_number(value: object) -> object:
     raise ValueError("write the time as ISO 8601 with its offset, as 2024-06-01T00:00:00Z")
 
 
-IsoInstant = Annotated[AwareDatetime, BeforeValidator(_no_bare_number)]
+# Naive UTC once it has been checked, and so near to now that sums and differences stay in the calendar.
+IsoInstant = Annotated[AwareDatetime, BeforeValidator(_no_bare_number), AfterValidator(bounded_utc)]
 
 
 def _known_area(name: str) -> str:
@@ -32,14 +40,33 @@ def _known_area(name: str) -> str:
     return name
 
 
-PriceAreaParameter = Annotated[
-    str,
-    AfterValidator(_known_area),
-    Query(
-        description=f"Price area: {', '.join(f'{a.name} ({a.title})' for a in AREAS.values())}.",
-        json_schema_extra={"enum": list(AREAS)},
-    ),
-]
+def _area_query(description: str) -> object:
+    return Query(description=description, json_schema_extra={"enum": list(AREAS)})
+
+
+_AREAS_IN_WORDS = ", ".join(f"{area.name} ({area.title})" for area in AREAS.values())
+
+
+async def _asked_area(
+    request: Request,
+    price_area: Annotated[
+        str, AfterValidator(_known_area), _area_query(f"Price area: {_AREAS_IN_WORDS}.")
+    ] = DENMARK.name,
+    area: Annotated[
+        str | None,
+        AfterValidator(lambda name: name and _known_area(name)),
+        _area_query("The same, in short."),
+    ] = None,
+) -> str:
+    """Return the area that was asked for, by either of the two names of the parameter."""
+    if area is None:
+        return price_area
+    if "price_area" in request.query_params and price_area != area:
+        raise refused_parameters([("area", "is the same parameter as price_area; give one of them")])
+    return area
+
+
+PriceAreaParameter = Annotated[str, Depends(_asked_area)]
 StartParameter = Annotated[
     IsoInstant | None,
     Query(description="First instant, ISO 8601 with offset; 24 hours before `end` when left out."),
@@ -60,9 +87,34 @@ BeforeParameter = Annotated[
 ]
 
 
-def utc(instant: datetime) -> datetime:
-    """Return an aware instant as naive UTC; refuses with 422 what lies outside the calendar."""
-    try:
-        return instant.astimezone(UTC).replace(tzinfo=None)
-    except OverflowError as error:
-        raise Refusal(422, "The time lies outside the years 1 to 9999.") from error
+async def no_other_parameters(request: Request) -> None:
+    """Refuse with 422 a parameter that the endpoint does not have, or one that is given twice.
+
+    Otherwise a misspelled name would be answered with the default, as if it had been understood.
+    """
+    allowed = _names_of(request.scope["route"].dependant)
+    takes = f"this endpoint takes {', '.join(allowed)}" if allowed else "this endpoint takes no parameters"
+    faults = []
+    for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
+        if name not in allowed:
+            faults.append((name[:LONGEST_NAME_REPEATED], f"there is no such parameter; {takes}"))
+        elif times > 1:
+            faults.append((name, f"is given {times} times; give it once"))
+    if faults:
+        raise refused_parameters(faults[:MOST_FAULTS_NAMED])
+
+
+def _names_of(dependant: Dependant) -> list[str]:
+    """Return the query parameters of an endpoint and of all that it depends on."""
+    own = [field.alias for field in dependant.query_params]
+    return own + [name for inner in dependant.dependencies for name in _names_of(inner)]
+
+
+def refused_parameters(faults: Iterable[tuple[str, str]]) -> RequestValidationError:
+    """Return the error for parameters, each with what is wrong with it: a 422 that names them."""
+    return RequestValidationError(
+        [
+            {"type": "value_error", "loc": ("query", name), "msg": words, "ctx": {"error": words}}
+            for name, words in faults
+        ]
+    )

@@ -12,10 +12,10 @@ from starlette.staticfiles import StaticFiles
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_dash.api import carbon_intensity, health, legacy, problems
 from co2_dash.api.access import PREFIX, Gate
-from co2_dash.api.cached_response import Workers
 from co2_dash.api.problems import Problem
 from co2_dash.data.state import Reader, tokens
 from co2_dash.settings import Settings
+from co2_dash.workers import Workers
 
 TITLE = "Danish carbon intensity: measurements and forecast"
 DESCRIPTION = (

@@ -1,5 +1,6 @@
 """Rows of a snapshot as the API's shapes."""
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
@@ -18,14 +19,19 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 
 def plain(value: Any) -> Any:
-    """Return a cell as a plain Python value: None for what is missing, naive UTC for a
-    time, a number rounded to the third place."""
+    """Return a cell as a plain Python value.
+
+    None for what is missing or infinite, as a skill against an error of 0; naive UTC for a time; a number
+    rounded to the third place.
+    """
     if value is None or value is pd.NaT or (not isinstance(value, str) and pd.isna(value)):
         return None
     if isinstance(value, pd.Timestamp):
         return value.to_pydatetime()
     value = value.item() if hasattr(value, "item") else value
-    return round(value, 3) if isinstance(value, float) else value
+    if isinstance(value, float):
+        return round(value, 3) if math.isfinite(value) else None
+    return value
 
 
 def shaped(shape: type[Shape], row: Mapping[str, Any], **renamed: str) -> Shape:

@@ -30,7 +30,7 @@ def default_kind(scored: dict[str, int]) -> ForecastKind:
 def chosen_lead(options: Options) -> int | None:
     """Return the chosen lead in hours; None for all of them, and for anything unknown."""
     text = str(options.get("lead", ALL_LEADS))
-    return int(text) if text.isdecimal() and 1 <= int(text) <= HORIZON_HOURS else None
+    return next((lead for lead in range(1, HORIZON_HOURS + 1) if str(lead) == text), None)
 
 
 def chosen_outcomes(view: View, state: DataState, options: Options) -> tuple[str, datetime, datetime]:

@@ -26,6 +26,8 @@ BANDS = {share: (quantile_column(low), quantile_column(high)) for share, (low, h
 _LAST_HEADLINE_LEAD = HEADLINE_LEADS[1]
 _QUANTILES = ", ".join(QUANTILE_COLUMNS)
 _POWERS = ", ".join(POWERS)
+# The table allows a row without some of its quantiles; such an hour has no forecast.
+_WHOLE = " AND ".join(f"isfinite({column})" for column in ("lead_hours", *QUANTILE_COLUMNS))
 
 
 def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -43,7 +45,7 @@ def current_forecast(view: View, area_name: str) -> pd.DataFrame:
         f"""
         SELECT issue_time_utc, target_hour_utc, lead_hours, model_version, as_of_utc, {_QUANTILES},
                persistence_g_per_kwh, energinet_prognosis_g_per_kwh, degraded_causes
-        FROM current_forecast WHERE price_area = ? ORDER BY target_hour_utc
+        FROM current_forecast WHERE price_area = ? AND {_WHOLE} ORDER BY target_hour_utc
         """,
         [area_name],
     )
@@ -95,7 +97,7 @@ def outcomes(view: View, area_name: str, kind: str, start: datetime, end: dateti
                persistence_g_per_kwh, energinet_prognosis_g_per_kwh, actual_g_per_kwh
         FROM prediction_outcomes
         WHERE price_area = ? AND kind = ? AND target_hour_utc >= ? AND target_hour_utc < ?
-          AND actual_g_per_kwh IS NOT NULL
+          AND isfinite(actual_g_per_kwh) AND {_WHOLE}
         ORDER BY issue_time_utc, target_hour_utc, model_version
         """,
         [area_name, kind, start, end],

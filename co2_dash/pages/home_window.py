@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import dash_mantine_components as dmc
 
+from co2_assets.contracts.time import bounded_utc
 from co2_dash.advice.cleanest_window import Advice, NoWindow, advise
 from co2_dash.advice.sentences import advice_sentence, certainty_sentence, saving_phrase
 from co2_dash.data.danish_time import HOUR, clock, day_and_clock, hours_phrase
@@ -81,9 +82,9 @@ def _chosen_deadline(before: object) -> datetime | None:
     """Return the naive UTC instant that was sent; None for the end of the forecast and anything unknown."""
     try:
         instant = datetime.fromisoformat(before) if isinstance(before, str) else None
+        return None if instant is None or instant.tzinfo else bounded_utc(instant)
     except ValueError:
         return None
-    return None if instant is None or instant.tzinfo else instant
 
 
 def _why_not_met(chosen: datetime, now: datetime, length: timedelta) -> str:

@@ -109,6 +109,12 @@ def test_a_part_of_a_file_is_not_compressed(shared: httpx.Client, path: str) -> 
     assert part.headers["content-range"] == f"bytes 5-24/{len(whole.content)}"
 
 
+def test_head_is_of_the_whole_file(shared: httpx.Client) -> None:
+    part = {"Range": "bytes=5-24"}
+    whole, head = shared.get("/assets/pages.css"), shared.head("/assets/pages.css", headers=part)
+    assert (head.status_code, head.headers["content-length"]) == (200, whole.headers["content-length"])
+
+
 def test_head_keeps_to_keys_and_tags(asked: MakeClient, shared: httpx.Client) -> None:
     assert asked(api_keys=frozenset({"right"})).head(FORECAST).status_code == 401
     assert shared.head(FORECAST, headers={"If-None-Match": "*"}).status_code == 304

@@ -19,14 +19,17 @@ def now() -> datetime:
 
 
 @contextmanager
-def serving(settings: Settings, clock: Callable[[], datetime]) -> Iterator[str]:
-    """Give the address of the pages, served by a thread until the block ends."""
+def serving(settings: Settings, clock: Callable[[], datetime], **limits: int) -> Iterator[str]:
+    """Give the address of the pages, served by a thread until the block ends.
+
+    ``limits`` are those of `server_of`.
+    """
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     # Connections wait from here on until the server takes them, so nobody has to wait for it.
     listener.listen(64)
     # A clock that is injected cannot cross into another process, so the server is a thread here.
-    server = server_of(settings, clock=clock)
+    server = server_of(settings, clock=clock, **limits)  # type: ignore[arg-type]
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"

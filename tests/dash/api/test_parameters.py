@@ -1,0 +1,106 @@
+"""Parameters: every instant has an answer, and what an endpoint does not take is refused by name."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from co2_assets.contracts.time import EARLIEST_UTC, LATEST_UTC
+from tests.dash.api.test_api import ENDPOINTS, V1, body, refused
+
+Client = Callable[..., httpx.Client]
+OFFSETS = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+EDGES = [datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59), EARLIEST_UTC, LATEST_UTC]
+INSTANTS = st.builds(
+    lambda instant, zone: instant.replace(tzinfo=zone),
+    st.datetimes() | st.sampled_from(EDGES) | st.datetimes(EARLIEST_UTC, LATEST_UTC),
+    OFFSETS,
+)
+PAST_THE_CALENDAR = EDGES[0].replace(tzinfo=timezone(timedelta(hours=14)))
+
+
+def with_instants(client: httpx.Client) -> list[tuple[str, str]]:
+    """Return every endpoint with each of its parameters that is an instant."""
+    found = []
+    for path, item in client.get("/openapi.json").json()["paths"].items():
+        for parameter in item["get"].get("parameters", []):
+            kinds = parameter["schema"].get("anyOf", [parameter["schema"]])
+            if any(kind.get("format") == "date-time" for kind in kinds):
+                found.append((path, parameter["name"]))
+    return found
+
+
+def is_allowed(instant: datetime) -> bool:
+    return EARLIEST_UTC.replace(tzinfo=UTC) <= instant <= LATEST_UTC.replace(tzinfo=UTC)
+
+
+@settings(max_examples=40, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(instant=INSTANTS, other=INSTANTS, duration=st.floats(0.25, 24))
+@example(EDGES[0].replace(tzinfo=UTC), EDGES[1].replace(tzinfo=UTC), 24)
+@example(PAST_THE_CALENDAR, EDGES[1].replace(tzinfo=timezone(-timedelta(hours=14))), 0.25)
+def test_every_instant_has_an_answer(
+    shared: httpx.Client, instant: datetime, other: datetime, duration: float
+) -> None:
+    asked = with_instants(shared)
+    assert {path for path, _ in asked} >= {f"{V1}/history", f"{V1}/cleanest-window"}
+    for path, name in asked:
+        params: dict[str, str] = {name: instant.isoformat()}
+        names = [parameter for where, parameter in asked if where == path]
+        params |= {second: other.isoformat() for second in names if second != name}
+        if path.endswith("cleanest-window"):
+            params["duration"] = str(duration)
+        answer = shared.get(path, params=params)
+        assert answer.status_code in (200, 422), answer.text
+        named = {error["parameter"]: error["message"] for error in answer.json().get("errors", [])}
+        for parameter, sent in ((name, instant), *((second, other) for second in names if second != name)):
+            assert (parameter in named) is not is_allowed(sent), params
+        assert all("1970-01-01T00:00:00Z to 2200-01-01T00:00:00Z" in words for words in named.values())
+
+
+@pytest.mark.parametrize("endpoint", [*ENDPOINTS, "/readyz"])
+@pytest.mark.parametrize("unknown", ["startTime", "deadline", "format", "PRICE_AREA", "price_area ", ""])
+def test_an_unknown_parameter_is_named_with_those_there_are(
+    shared: httpx.Client, endpoint: str, unknown: str
+) -> None:
+    problem = refused(shared.get(endpoint, params={unknown: "x"}), 422)
+    assert [error["parameter"] for error in problem["errors"]] == [unknown]
+    operation = shared.get("/openapi.json").json()["paths"][endpoint]["get"]
+    allowed = [parameter["name"] for parameter in operation.get("parameters", [])]
+    takes = ", ".join(allowed) if allowed else "no parameters"
+    assert problem["errors"][0]["message"] == f"there is no such parameter; this endpoint takes {takes}"
+    assert shared.head(endpoint, params={unknown: "x"}).status_code == 422
+
+
+def test_a_parameter_given_twice_is_refused(shared: httpx.Client) -> None:
+    for query, name in (
+        ("price_area=DK&price_area=DK1", "price_area"),
+        ("duration=3&duration=3", "duration"),
+    ):
+        problem = refused(shared.get(f"{V1}/cleanest-window?{query}"), 422)
+        assert problem["errors"] == [{"parameter": name, "message": "is given 2 times; give it once"}]
+
+
+def test_a_refusal_names_the_first_faults_and_sends_back_no_long_name(shared: httpx.Client) -> None:
+    query = "&".join(f"{number}{'x' * 200}=1" for number in range(30))
+    problem = refused(shared.get(f"{V1}/forecast?{query}"), 422)
+    assert len(problem["errors"]) == 10
+    assert len(str(problem)) < 3000
+
+
+def test_the_area_has_two_names_and_one_value(shared: httpx.Client) -> None:
+    for name in ("DK", "DK1", "DK2"):
+        for params in ({"area": name}, {"price_area": name}, {"area": name, "price_area": name}):
+            assert body(shared.get(f"{V1}/forecast", params=params))["price_area"] == name
+    for params in ({"area": "DK1", "price_area": "DK2"}, {"area": "DK1", "price_area": "DK"}):
+        problem = refused(shared.get(f"{V1}/forecast", params=params), 422)
+        assert [error["parameter"] for error in problem["errors"]] == ["area"]
+        assert "price_area" in problem["errors"][0]["message"]
+    assert "there are DK, DK1, DK2" in str(refused(shared.get("/readyz?area=SE3"), 422))
+
+
+def test_pages_and_their_files_take_any_query(shared: httpx.Client) -> None:
+    for path in ("/?area=DK1&utm_source=x&a=1&a=2", "/assets/pages.css?m=1700000000.0&v=2", "/healthz?x=1"):
+        assert shared.get(path).status_code == 200
