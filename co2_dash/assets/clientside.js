@@ -1,5 +1,6 @@
 // What the browser does by itself: asks whether there is something new, loads the table library
-// when a table is first opened, and hands choices to the charts they are about.
+// when a table is first opened, hands choices to the charts they are about, and hides what was made
+// for another choice.
 (function () {
   "use strict";
 
@@ -57,6 +58,83 @@
 
   new MutationObserver(markTitle).observe(document.head, { childList: true, subtree: true, characterData: true });
 
+  // What the component with this id has chosen now: the component library keeps the value of a list in
+  // a hidden field after it.
+  function chosen(id) {
+    const part = document.getElementById(id);
+    const list = part && part.closest(".mantine-Select-root");
+    const field = list ? list.nextElementSibling : part && part.querySelector("input:checked");
+    return field ? field.value : undefined;
+  }
+
+  // A part of a page says in data-for which choices it was made for. It is hidden while others are shown.
+  function markWaiting() {
+    document.querySelectorAll("[data-for]").forEach(function (part) {
+      const waits = Object.entries(JSON.parse(part.dataset.for)).some(function (choice) {
+        const now = chosen(choice[0]);
+        return now !== undefined && now !== choice[1];
+      });
+      if (!waits) {
+        delete part.dataset.waiting;
+        part.removeAttribute("aria-busy");
+      } else if (!part.dataset.waiting) {
+        part.dataset.waiting = "new";
+        part.setAttribute("aria-busy", "true");
+      }
+    });
+  }
+
+  // Before the browser shows what has changed.
+  new MutationObserver(markWaiting).observe(document.documentElement, {
+    attributeFilter: ["value", "data-for", "data-active"],
+    childList: true,
+    subtree: true,
+  });
+  document.addEventListener("change", markWaiting);
+
+  // Requests that had no answer are made again once the server answers.
+  const PARTS = "/_dash-update-component";
+  const missed = { page: false, parts: false };
+  const plainFetch = window.fetch;
+
+  window.fetch = function (resource, options) {
+    const answer = plainFetch.apply(this, arguments);
+    if (String(resource.url || resource).includes(PARTS)) {
+      const isPage = String((options || {}).body).includes('"_pages_content.');
+      const miss = function () {
+        missed[isPage ? "page" : "parts"] = true;
+      };
+      // The server is busy or broken; what it does not understand it would refuse again.
+      answer.then(function (response) {
+        if (response.status === 429 || response.status >= 500) {
+          miss();
+        }
+      }, miss);
+    }
+    return answer;
+  };
+
+  // Notes which parts still wait; true when one of them, which `within` finds, waited at the last poll already.
+  function waitsLong(within) {
+    let long = false;
+    document.querySelectorAll(within).forEach(function (part) {
+      long = long || part.dataset.waiting === "long";
+      part.dataset.waiting = "long";
+    });
+    return long;
+  }
+
+  function askAgain() {
+    const page = waitsLong(".area-choice[data-waiting]") || missed.page;
+    const parts = waitsLong("[data-waiting]:not(.area-choice)") || missed.parts;
+    missed.page = missed.parts = false;
+    if (page) {
+      // The address has the choice of the area and the page already.
+      window.location.reload();
+    }
+    return parts;
+  }
+
   const unchanged = function (value, old) {
     return value === old ? window.dash_clientside.no_update : value;
   };
@@ -78,7 +156,10 @@
             throw new Error("an answer without tokens");
           }
           lastAnswer = Date.now();
-          return [unchanged(tokens.data, dataToken), unchanged(tokens.clock, clockToken), ""];
+          // Whatever follows the mark makes another token, for which all parts are asked for again.
+          const mark = askAgain() ? "#" + lastAnswer : "";
+          const data = unchanged(tokens.data, String(dataToken).split("#")[0]);
+          return [mark ? tokens.data + mark : data, unchanged(tokens.clock, clockToken), ""];
         } catch (error) {
           const lost = Date.now() - lastAnswer > OFFLINE_AFTER_MS;
           return [keep, keep, lost ? "No answer from the server: this page is no longer kept up to date." : keep];

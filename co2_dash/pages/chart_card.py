@@ -10,7 +10,18 @@ from dash.exceptions import PreventUpdate
 from co2_dash.charts.all_charts import CHARTS_AND_TABLES, csv_of, fingerprint, rows_of
 from co2_dash.charts.chart import Chart, DataTable, Theme
 from co2_dash.data.state import Reader, clock_token
-from co2_dash.pages.components import ADDRESS, Part, area_in, card, dcc, heading, html, in_browser
+from co2_dash.pages.components import (
+    ADDRESS,
+    Part,
+    area_in,
+    card,
+    choice_id,
+    dcc,
+    heading,
+    html,
+    in_browser,
+    made_for_options,
+)
 from co2_dash.pages.data_table import grid
 from co2_dash.pages.legend import legend
 
@@ -54,6 +65,7 @@ def register(app: Dash, reader: Reader) -> None:
         Output(same_card("chart"), "hidden"),
         Output(same_card("nothing"), "children"),
         Output(same_card("shown"), "data"),
+        Output(same_card("drawn"), "data-for"),
         Input("data-token", "data"),
         Input("clock-token", "data"),
         Input("theme", "data"),
@@ -73,7 +85,7 @@ def register(app: Dash, reader: Reader) -> None:
         shown: str | None,
         address: str | None,
     ) -> tuple[Any, ...]:
-        no_change = (no_update,) * 7
+        no_change = (no_update,) * 8
         chart = _table_of(identity)
         triggers = set(ctx.triggered_prop_ids)
         only_the_clock = triggers == {"clock-token.data"}
@@ -87,16 +99,17 @@ def register(app: Dash, reader: Reader) -> None:
         drawn = fingerprint(rows, state.area.name, sorted(options.items()), theme, time)
         if drawn == shown:
             return no_change
+        choices = made_for_options(state, options)["data-for"]
         if rows.empty:
             reason = chart.why_empty(state)
-            return no_update, None, [], f"{chart.title}: {reason}", True, reason, drawn
+            return no_update, None, [], f"{chart.title}: {reason}", True, reason, drawn, choices
         figure = chart.figure(rows, state, options, theme)
         # After another choice the figure is another one, which is not zoomed.
         keeps_zoom = triggers <= {"data-token.data", "clock-token.data", "theme.data"}
         if keeps_zoom:
             figure["layout"]["xaxis"] |= kept_zoom(view_changes)
         relayout_data = no_update if keeps_zoom else None
-        return figure, relayout_data, legend(figure), chart.summary(rows), False, [], drawn
+        return figure, relayout_data, legend(figure), chart.summary(rows), False, [], drawn, choices
 
     in_browser(
         app,
@@ -130,13 +143,13 @@ def register(app: Dash, reader: Reader) -> None:
             return [], None
         table = _table_of(identity)
         view, state = reader.look(area_in(address))
-        rows = rows_of(table, view, state, options or {})
-        filled = fingerprint(rows, state.area.name)
+        options = options or {}
+        rows = rows_of(table, view, state, options)
+        filled = fingerprint(rows, state.area.name, sorted(options.items()))
         if filled == shown:
             return no_update, no_update
-        if rows.empty:
-            return dmc.Text(table.why_empty(state), size="sm", c="dimmed"), filled
-        return grid(table, rows), filled
+        empty_text = dmc.Text(table.why_empty(state), size="sm", c="dimmed") if rows.empty else None
+        return html.Div(empty_text or grid(table, rows), **made_for_options(state, options)), filled
 
     @app.callback(
         Output(same_card("download"), "data"),
@@ -237,7 +250,7 @@ def _figure_area(chart: Chart) -> Part:
     # The fingerprint of what is shown, so that only changes are drawn. The table has one of its own.
     shown = dcc.Store(id=component_id("shown", chart.key))
     legend_list = html.Ul(id=component_id("legend", chart.key), className="legend")
-    return html.Div([legend_list, figure, empty_text, shown])
+    return html.Div([legend_list, figure, empty_text, shown], id=component_id("drawn", chart.key))
 
 
 def pass_choices(app: Dash, names: Sequence[str], charts: Sequence[Chart]) -> None:
@@ -246,6 +259,6 @@ def pass_choices(app: Dash, names: Sequence[str], charts: Sequence[Chart]) -> No
         app,
         "choose",
         [Output(component_id("options", chart.key), "data") for chart in charts],
-        [Input({"type": "choice", "name": name}, "value") for name in names],
+        [Input(choice_id(name), "value") for name in names],
         prevent_initial_call=True,
     )

@@ -1,6 +1,7 @@
 """The small components that pages are made of: cards, headings, facts, choices."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -54,7 +55,9 @@ def area_chooser(view: View | None, state: DataState) -> list[Part]:
     if len(areas) < 2:
         return []
     options = [(area.name, area_title(area)) for area in areas]
-    return [choice("area", "Area", options, state.area.name, maw=280)]
+    chooser = choice("area", "Area", options, state.area.name, maw=280)
+    # What follows on the page is of this area.
+    return [html.Div(chooser, className="area-choice", **made_for(state))]
 
 
 def area_title(area: Area) -> str:
@@ -73,6 +76,27 @@ def choice(identity: Any, label: str, options: Sequence[tuple[str, str]], value:
         withCheckIcon=False,
         **more,
     )
+
+
+def choice_id(name: str) -> dict[str, str]:
+    """Return the id of the component that holds a choice for the charts of a page."""
+    return {"type": "choice", "name": name}
+
+
+def made_for(state: DataState, choices: Mapping[str, object] | None = None) -> dict[str, str]:
+    """Return the attribute that says which choices of the reader a part of a page was made for.
+
+    ``choices`` are the values by the ids of the components that hold them. The browser hides the part while
+    another choice is shown there.
+    """
+    return {"data-for": json.dumps({"area": state.area.name, **(choices or {})})}
+
+
+def made_for_options(state: DataState, options: Mapping[str, object]) -> dict[str, str]:
+    """Return the attribute of `made_for` for the options of a chart, by the names of the choices."""
+    # As Dash writes such an id into the document.
+    ids = {name: json.dumps(choice_id(name), sort_keys=True, separators=(",", ":")) for name in options}
+    return made_for(state, {ids[name]: value for name, value in options.items()})
 
 
 def select_data(options: Sequence[tuple[str, str]]) -> list[dict[str, str]]:

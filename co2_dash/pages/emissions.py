@@ -12,7 +12,17 @@ from co2_dash.data.danish_time import day_and_clock
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState, Reader
 from co2_dash.pages.chart_card import chart_card, pass_choices
-from co2_dash.pages.components import ADDRESS, Part, area_chooser, area_in, html, page, tile
+from co2_dash.pages.components import (
+    ADDRESS,
+    Part,
+    area_chooser,
+    area_in,
+    choice_id,
+    html,
+    made_for_options,
+    page,
+    tile,
+)
 
 # Without "CO₂", which the page says above: a tile on a phone has no room for it.
 TILE_UNIT = "g/kWh"
@@ -27,18 +37,21 @@ def layout(view: View | None, state: DataState) -> Part:
         "How much CO₂ was emitted per kilowatt-hour, and which plants and imports the power came from.",
         *area_chooser(view, state),
         dmc.SegmentedControl(
-            id={"type": "choice", "name": "range"},
+            id=choice_id("range"),
             data=list(RANGES),
             value=DEFAULT_RANGE,
             className="range",
             **{"aria-label": "How far back"},
         ),
-        html.Section(
-            html.Div(tile_parts(view, state, DEFAULT_RANGE), id="tiles"), **{"aria-label": "In short"}
-        ),
+        html.Section(html.Div(tiles(view, state, DEFAULT_RANGE), id="tiles"), **{"aria-label": "In short"}),
         chart_card(INTENSITY, options),
         chart_card(PRODUCTION, options),
     )
+
+
+def tiles(view: View | None, state: DataState, chosen_range: str) -> Part:
+    """Return the tiles of a range with the choice they are for."""
+    return html.Div(tile_parts(view, state, chosen_range), **made_for_options(state, {"range": chosen_range}))
 
 
 def tile_parts(view: View | None, state: DataState, chosen_range: str) -> Part:
@@ -93,11 +106,11 @@ def register(app: Dash, reader: Reader) -> None:
     @app.callback(
         Output("tiles", "children"),
         Input("data-token", "data"),
-        Input({"type": "choice", "name": "range"}, "value"),
+        Input(choice_id("range"), "value"),
         ADDRESS,
         prevent_initial_call=True,
     )
     def update_tiles(_data: str, chosen_range: str, address: str | None) -> Any:
-        return tile_parts(*reader.look(area_in(address)), chosen_range)
+        return tiles(*reader.look(area_in(address)), chosen_range)
 
     pass_choices(app, ("range",), (INTENSITY, PRODUCTION))

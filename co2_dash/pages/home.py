@@ -31,8 +31,8 @@ from co2_dash.pages.home_window import (
     FORECAST_END,
     chosen_duration,
     deadline_choices,
+    window_answer,
     window_card,
-    window_parts,
 )
 
 
@@ -119,8 +119,5 @@ def register(app: Dash, reader: Reader) -> None:
         hours = chosen_duration(duration)
         deadlines = deadline_choices(data, hours, before)
         is_possible = any(before == value for value, _ in deadlines)
-        return (
-            select_data(deadlines),
-            before if is_possible else FORECAST_END,
-            window_parts(data, hours, before),
-        )
+        shown = before if is_possible else FORECAST_END
+        return select_data(deadlines), shown, window_answer(data, hours, before, shown)

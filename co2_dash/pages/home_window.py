@@ -8,7 +8,7 @@ from co2_assets.contracts.time import bounded_utc
 from co2_dash.advice.cleanest_window import Advice, NoWindow, advise
 from co2_dash.advice.sentences import advice_sentence, certainty_sentence, saving_phrase
 from co2_dash.data.danish_time import HOUR, clock, day_and_clock, hours_phrase
-from co2_dash.pages.components import Part, card, choice, heading, html
+from co2_dash.pages.components import Part, card, choice, heading, html, made_for
 from co2_dash.pages.home_data import HomeData
 
 DURATIONS = (1, 2, 3, 4, 5, 6, 8)
@@ -31,7 +31,9 @@ def window_card(data: HomeData) -> Part:
             cols={"base": 1, "xs": 2},
             spacing="sm",
         ),
-        html.Div(window_parts(data, DEFAULT_DURATION, FORECAST_END), id="window", role="status"),
+        html.Div(
+            window_answer(data, DEFAULT_DURATION, FORECAST_END, FORECAST_END), id="window", role="status"
+        ),
     )
 
 
@@ -58,6 +60,14 @@ def deadline_choices(
         if end - now >= duration_hours * HOUR or (end.isoformat() == chosen and end > now)
     ]
     return [*choices, (FORECAST_END, day_and_clock(last, now))]
+
+
+def window_answer(data: HomeData, duration_hours: int, before: object, shown: object) -> Part:
+    """Return the advice with the choices it is for; ``shown`` is the deadline that the page shows then."""
+    choices = {"window-duration": str(duration_hours), "window-before": shown}
+    return html.Div(
+        window_parts(data, duration_hours, before), className="at-once", **made_for(data.state, choices)
+    )
 
 
 def window_parts(data: HomeData, duration_hours: int, before: object) -> list[Part]:

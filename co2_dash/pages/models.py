@@ -24,6 +24,7 @@ from co2_dash.pages.components import (
     area_in,
     card,
     choice,
+    choice_id,
     fact,
     facts,
     heading,
@@ -37,7 +38,7 @@ def layout(view: View | None, state: DataState) -> Part:
     """Return the page."""
     versions = model_choices(view, state)
     chosen = versions[0][0] if versions else ""
-    picker = choice({"type": "choice", "name": "model"}, "Model", versions, chosen, mb="sm", maw=420)
+    picker = choice(choice_id("model"), "Model", versions, chosen, mb="sm", maw=420)
     return page(
         "Model performance",
         "Which model makes the forecasts, why it was chosen, and the state of the data.",
@@ -156,7 +157,7 @@ def register(app: Dash, reader: Reader) -> None:
 
     @app.callback(
         Output("champion", "children"),
-        Output({"type": "choice", "name": "model"}, "data"),
+        Output(choice_id("model"), "data"),
         Input("data-token", "data"),
         ADDRESS,
         prevent_initial_call=True,

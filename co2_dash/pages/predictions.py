@@ -13,7 +13,17 @@ from co2_dash.data import queries
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState, Reader
 from co2_dash.pages.chart_card import chart_card, pass_choices
-from co2_dash.pages.components import ADDRESS, Part, area_chooser, area_in, card, choice, html, page
+from co2_dash.pages.components import (
+    ADDRESS,
+    Part,
+    area_chooser,
+    area_in,
+    card,
+    choice,
+    choice_id,
+    html,
+    page,
+)
 
 
 def layout(view: View | None, state: DataState) -> Part:
@@ -68,7 +78,7 @@ def scored_text(scored: dict[str, int]) -> Part:
 
 
 def _choice(name: str, label: str, options: list[tuple[str, str]], value: str) -> Part:
-    return choice({"type": "choice", "name": name}, label, options, value)
+    return choice(choice_id(name), label, options, value)
 
 
 def _leads() -> list[tuple[str, str]]:
