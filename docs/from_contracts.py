@@ -38,11 +38,14 @@ def _agreed(dataset: Dataset) -> str:
             f"{', '.join([areas, *bounds, *steps])}."
         )
     again = f"reads the last {_span(dataset.overlap)} again" if dataset.overlap else "reads nothing twice"
+    revised = (
+        f" Once a day it reads the last {_span(dataset.revised_for)} again." if dataset.revised_for else ""
+    )
     late = f"more than {_span(dataset.late_after)} before now" if dataset.late_after else "before now"
     lines += [
         f"- A row of each series every {_span(dataset.step).removeprefix('1 ')}; others are quarantined.",
         f"- Each fetch {again} and asks for what lies up to {_span(dataset.reach)} ahead, at most "
-        f"{_span(dataset.live_chunk)} in one request.",
+        f"{_span(dataset.live_chunk)} in one request.{revised}",
         f"- Late when the newest row lies {late}.",
     ]
     return "\n".join(lines)

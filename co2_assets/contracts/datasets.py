@@ -22,6 +22,16 @@ from co2_assets.contracts.schema import VINTAGE, Column, Dataset, Endpoint, Kind
 DANISH_PRICE_AREAS = ("DK1", "DK2")
 PRICE_AREAS = (*DANISH_PRICE_AREAS, "DE", "NO2", "SE3", "SE4")
 
+# What the service forecasts the production of.
+FORECAST_TYPES = ("Offshore Wind", "Onshore Wind", "Solar")
+
+# The first rows of the service, as its users recorded them. Of the minutes nobody recorded it.
+CO2_BEGINS = datetime(2016, 12, 31, 23)
+FORECASTS_BEGIN = datetime(2019, 10, 30, 23)
+
+# A value was seen to come, or to be revised, more than a day late, and once on the third day.
+REVISED_FOR = timedelta(days=7)
+
 # Day-ahead prices moved from hourly Elspotprices to quarter-hourly DayAheadPrices on 1 October
 # 2025, Danish time (CEST, UTC+2).
 PRICE_DATASETS_SWITCH = datetime(2025, 9, 30, 22)
@@ -62,6 +72,7 @@ POWER_SYSTEM_RIGHT_NOW = Dataset(
     late_after=timedelta(hours=1),
     description="The state of the Danish power system each minute: production by kind of plant, "
     "exchange with the neighbours, and the carbon intensity of consumed power.",
+    revised_for=REVISED_FOR,
 )
 
 _EMISSION_COLUMNS = (
@@ -93,7 +104,15 @@ CO2_EMISSION = Dataset(
         _EMISSION_COLUMNS,
         ("price_area", "minute_utc"),
     ),
-    endpoints=(Endpoint("CO2Emis", "Minutes5UTC", _fields(_EMISSION_COLUMNS)),),
+    endpoints=(
+        Endpoint(
+            "CO2Emis",
+            "Minutes5UTC",
+            _fields(_EMISSION_COLUMNS),
+            areas=DANISH_PRICE_AREAS,
+            first=CO2_BEGINS,
+        ),
+    ),
     time_column="minute_utc",
     step=timedelta(minutes=5),
     overlap=timedelta(days=1),
@@ -101,6 +120,7 @@ CO2_EMISSION = Dataset(
     live_chunk=timedelta(days=180),
     late_after=timedelta(hours=1),
     description="The carbon intensity of power consumed in Western (DK1) and in Eastern Denmark (DK2).",
+    revised_for=REVISED_FOR,
 )
 
 _FORECAST_COLUMNS = (
@@ -117,6 +137,7 @@ _FORECAST_COLUMNS = (
         "Offshore Wind, Onshore Wind or Solar.",
         nullable=False,
         service_name="ForecastType",
+        values=FORECAST_TYPES,
     ),
     Column(
         "hour_utc",
@@ -158,7 +179,15 @@ FORECASTS_HOUR = Dataset(
         _FORECAST_COLUMNS,
         ("price_area", "forecast_type", "hour_utc", VINTAGE),
     ),
-    endpoints=(Endpoint("Forecasts_Hour", "HourUTC", _fields(_FORECAST_COLUMNS), areas=DANISH_PRICE_AREAS),),
+    endpoints=(
+        Endpoint(
+            "Forecasts_Hour",
+            "HourUTC",
+            _fields(_FORECAST_COLUMNS),
+            areas=DANISH_PRICE_AREAS,
+            first=FORECASTS_BEGIN,
+        ),
+    ),
     time_column="hour_utc",
     step=timedelta(hours=1),
     overlap=timedelta(days=2),
@@ -167,6 +196,7 @@ FORECASTS_HOUR = Dataset(
     late_after=timedelta(0),
     description="Energinet's forecasts of wind and solar power. The service overwrites a row as its "
     "hour comes nearer; each version seen is kept with its time stamp.",
+    revised_for=REVISED_FOR,
 )
 
 _PRICE_COLUMNS = (
@@ -222,6 +252,7 @@ DAY_AHEAD_PRICES = Dataset(
     late_after=timedelta(0),
     description="The prices of the day-ahead auction, published at about 12:45 Danish time the day "
     "before; hourly until 30 September 2025, for each quarter hour since.",
+    revised_for=REVISED_FOR,
 )
 
 _PROGNOSIS_COLUMNS = (
@@ -261,7 +292,13 @@ CO2_EMISSION_PROGNOSIS = Dataset(
         ("price_area", "minute_utc", VINTAGE),
     ),
     endpoints=(
-        Endpoint("CO2EmisProg", "Minutes5UTC", _fields(_PROGNOSIS_COLUMNS), areas=DANISH_PRICE_AREAS),
+        Endpoint(
+            "CO2EmisProg",
+            "Minutes5UTC",
+            _fields(_PROGNOSIS_COLUMNS),
+            areas=DANISH_PRICE_AREAS,
+            first=CO2_BEGINS,
+        ),
     ),
     time_column="minute_utc",
     step=timedelta(minutes=5),

@@ -7,6 +7,8 @@ from typing import Final
 
 # The key column of the versions of a row that the service overwrites: when each version was published.
 VINTAGE: Final = "published_at_utc"
+# Earlier than the first row of any dataset.
+BEGINNING: Final = datetime(2000, 1, 1)
 
 
 class Kind(StrEnum):
@@ -38,7 +40,8 @@ class Column:
     quarantined. ``service_name`` is the service's name of the column; None where it does not come
     from the service. ``optional`` columns may be missing from a response: recorded sources have
     them, the live service does not. A value that stays the same for ``stuck_after`` counts as stuck;
-    ``stuck_together`` is the rule for all areas at once.
+    ``stuck_together`` is the rule for all areas at once. A text column of the key has one of
+    ``values``; none are given where the areas decide.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Column:
     optional: bool = False
     stuck_after: timedelta | None = None
     stuck_together: StuckTogether | None = None
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,12 @@ class Dataset:
     """A raw table, its endpoints, and how it is fetched.
 
     ``endpoints`` are in time order and do not overlap. ``step`` is the time between rows of one
+    ``endpoints`` are in time order and do not overlap. ``step`` is the time between rows of one
     series; rows lie at whole steps from midnight. Each fetch reads ``overlap`` again before the newest
     row, for values that come late or are revised. Rows go up to ``reach`` after now (exclusive).
     ``live_chunk`` is the longest window of one request. ``time_column`` is the table's time column. The
-    dataset counts as late when its newest row is more than ``late_after`` before now.
+    dataset counts as late when its newest row is more than ``late_after`` before now. Values may be
+    revised for ``revised_for``: that much is read again once a day.
     """
 
     table: Table
@@ -119,10 +125,16 @@ class Dataset:
     live_chunk: timedelta
     late_after: timedelta
     description: str = ""
+    revised_for: timedelta = timedelta(0)
 
     @property
     def name(self) -> str:
         return self.table.name
+
+    @property
+    def begins(self) -> datetime:
+        """No row is for an earlier time, naive UTC."""
+        return self.endpoints[0].first or BEGINNING
 
     @property
     def keeps_vintages(self) -> bool:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from co2_assets.contracts.schema import VINTAGE, Dataset, Endpoint, Kind, StuckTogether
+from co2_assets.contracts.series import not_asked_for
 
 # A column of received rows that is there only if a value could not be read. It holds a dictionary from the
 # name of a column to an UnreadableCell for such a row, and null for the others.
@@ -39,7 +40,11 @@ class BadRow:
 
 
 def split_rows(
-    dataset: Dataset, rows: pd.DataFrame, *, now: datetime | None = None
+    dataset: Dataset,
+    rows: pd.DataFrame,
+    *,
+    now: datetime | None = None,
+    window: tuple[datetime, datetime] | None = None,
 ) -> tuple[pd.DataFrame, list[BadRow]]:
     """Separate the rows that keep their contract from those that break it.
 
@@ -47,8 +52,9 @@ def split_rows(
     the column UNREADABLE. A row is bad when a value could not be read, when its key is null, when its
     time is between two steps of the dataset, when a value is out of bounds or stuck, when all its values
     are null, or when its time is at or after ``now`` plus the dataset's ``reach``. ``now`` is naive UTC;
-    without it no time is in the future. One null value among others is no fault: gaps are real. Returns
-    the good rows, sorted by key, one for each key (the last one given), and one BadRow for each bad value.
+    without it no time is in the future. Rows that `not_asked_for` names are bad too; ``window`` is what
+    was requested. One null value among others is no fault: gaps are real. Returns the good rows, sorted
+    by key, one for each key (the last one given), and one BadRow for each bad value.
     """
     rows = rows.reset_index(drop=True)
     table = dataset.table
@@ -78,6 +84,8 @@ def split_rows(
         end = now + dataset.reach
         ahead = f"at or after {end:%Y-%m-%d %H:%M} UTC, received at {now:%Y-%m-%d %H:%M}: in the future"
         reject(rows[dataset.time_column] >= end, dataset.time_column, ahead)
+    for mask, at_fault, reason in not_asked_for(dataset, rows, window):
+        reject(mask & ~is_bad, at_fault, reason)
     values = [c for c in table.columns if c.name not in key and c.name in rows and c.kind is Kind.DOUBLE]
     for column in values:
         series = rows[column.name]

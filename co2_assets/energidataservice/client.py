@@ -29,6 +29,7 @@ from co2_assets.contracts import (
     Endpoint,
 )
 from co2_assets.contracts.areas import DENMARK
+from co2_assets.contracts.series import price_areas_of
 from co2_assets.contracts.sources import LIVE_URL
 from co2_assets.contracts.time import wall_clock
 from co2_assets.energidataservice.errors import (
@@ -215,7 +216,8 @@ class EnergiDataService:
             "limit": "0",
         }
         if endpoint.areas:
-            params["filter"] = json.dumps({"PriceArea": list(endpoint.areas)}, separators=(",", ":"))
+            areas = list(price_areas_of(dataset))
+            params["filter"] = json.dumps({"PriceArea": areas}, separators=(",", ":"))
 
         def request(limit: timedelta) -> pd.DataFrame:
             return frame_of(records_of(self._get(window, params, limit), window), columns, window)

@@ -100,6 +100,13 @@ class ServerFault(ServiceError):
     default_remedy = "The fault is the service's; the next run asks again."
 
 
+class TooLarge(ServiceError):
+    """The service does not give as much at once (413)."""
+
+    outcome = "too_large"
+    default_remedy = "Nothing: the next request is for a shorter window."
+
+
 class Refused(ServiceError):
     """The service, or a proxy in front of it, refuses to answer us (401, 403)."""
 

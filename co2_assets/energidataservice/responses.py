@@ -27,6 +27,7 @@ from co2_assets.energidataservice.errors import (
     ServerFault,
     ServiceError,
     TimedOut,
+    TooLarge,
     TruncatedResponse,
     storable,
 )
@@ -51,6 +52,7 @@ _ERRORS: dict[int, tuple[type[ServiceError], str]] = {
     403: (Refused, "the service refuses to answer"),
     404: (NotFound, "the service knows no such dataset"),
     408: (TimedOut, "the service gave up waiting"),
+    413: (TooLarge, "the service does not give as much at once"),
     429: (RateLimited, "the service asks us to wait"),
 }
 

@@ -1,5 +1,6 @@
 """Plan which windows of a dataset are still to be fetched, from the log of earlier fetches."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,47 +15,21 @@ from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.snapshots import Snapshot
 
-
-def history_left(
-    snapshot: Snapshot,
-    settings: Settings,
-    now: datetime,
-    datasets: Sequence[Dataset] = DATASETS,
-    *,
-    patience: timedelta = timedelta(0),
-) -> int:
-    """Return how many windows of older history of ``datasets`` are still to be fetched.
-
-    A dataset does not count if its last fetch of history failed less than ``patience`` before ``now``.
-    """
-    if snapshot.source == SourceKind.ARCHIVE:
-        return 0  # the first run reads a recording completely
-    left = 0
-    for dataset in datasets:
-        log = snapshots.query(snapshot, "SELECT * FROM new_data_log WHERE dataset = ?", [dataset.name])
-        windows = plan(
-            dataset,
-            log,
-            now=now,
-            history_days=settings.history_days,
-            first_days=FIRST_DAYS,
-            earliest=earliest_of(snapshot.source),
-        )
-        history = log[log["purpose"] == "history"].sort_values("fetched_at_utc")
-        newest = history.iloc[-1:]
-        failed = newest.loc[newest["outcome"] != FETCH_OK, "fetched_at_utc"]
-        if (now - failed < patience).any():
-            continue
-        left += sum(window.purpose == "history" for window in windows)
-    return left
-
-
 # A window of history for which the service returned no rows this often is not requested again.
 EMPTY_ANSWERS_BELIEVED = 3
 
 # After a fetch that put values into quarantine, the next run fetches this much time again. That is more than
 # the overlap of any dataset, so that one bad answer after days without a run leaves no gap.
 READ_AGAIN_FOR = timedelta(days=7)
+
+# What is missing is asked for again for this long.
+LATE_FOR = timedelta(days=7)
+
+# The outcomes of a fetch that may go well if it asks for less.
+TOO_MUCH = frozenset({"timed_out", "server_fault", "too_large", "truncated", "bad_answer"})
+
+# The longest window doubles with each of these that passes without such an outcome.
+GROWS_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -67,6 +42,67 @@ class FetchWindow:
 
     def __str__(self) -> str:
         return f"{self.start:%Y-%m-%d %H:%M}..{self.end:%Y-%m-%d %H:%M}"
+
+
+def history_left(
+    snapshot: Snapshot,
+    settings: Settings,
+    now: datetime,
+    datasets: Sequence[Dataset] = DATASETS,
+    *,
+    patience: timedelta = timedelta(0),
+) -> int:
+    """Return how many windows of ``datasets`` are still to be fetched by deepening.
+
+    The windows of an endpoint do not count if its last such fetch failed less than ``patience`` before
+    ``now``, except where the next window is shorter than the one that was too long.
+    """
+    if snapshot.source == SourceKind.ARCHIVE:
+        return 0  # the first run reads a recording completely
+    left = 0
+    for dataset in datasets:
+        log = snapshots.query(snapshot, "SELECT * FROM new_data_log WHERE dataset = ?", [dataset.name])
+        longest = longest_window(dataset, log, now)
+        windows = plan(
+            dataset,
+            log,
+            now=now,
+            history_days=settings.history_days,
+            first_days=FIRST_DAYS,
+            earliest=earliest_of(snapshot.source),
+            longest=longest,
+        )
+        is_limited = snapshot.source == SourceKind.LIVE
+        waiting = _waiting(dataset, log, now, patience, longest)
+        left += sum(
+            endpoint_of(dataset, window.start) not in waiting
+            for window in windows
+            if is_for_deepening(window, now, is_limited=is_limited)
+        )
+    return left
+
+
+def is_for_deepening(window: FetchWindow, now: datetime, *, is_limited: bool) -> bool:
+    """Return whether deepening fetches the window, rather than a run that fetches the newest rows.
+
+    If the source limits the rate of requests, such a run fetches one window only, and deepening fetches what
+    is missing behind it.
+    """
+    return window.purpose == "history" or (is_limited and window.end < now)
+
+
+def _waiting(
+    dataset: Dataset, log: pd.DataFrame, now: datetime, patience: timedelta, longest: timedelta
+) -> set[str]:
+    """Return the endpoints whose last fetch behind the newest rows failed less than ``patience`` ago."""
+    is_behind = (log["purpose"] == "history") | (log["window_to_utc"] < log["fetched_at_utc"])
+    waiting = {}
+    for row in log[is_behind].sort_values("fetched_at_utc").to_dict("records"):
+        size = row["window_to_utc"] - row["window_from_utc"]
+        was_too_long = row["outcome"] in TOO_MUCH and size > longest
+        waits = row["outcome"] != FETCH_OK and not was_too_long and now - row["fetched_at_utc"] < patience
+        waiting[endpoint_of(dataset, row["window_from_utc"])] = waits
+    return {endpoint for endpoint, waits in waiting.items() if waits}
 
 
 Interval = tuple[datetime, datetime]
@@ -111,6 +147,61 @@ def covered_by(dataset: Dataset, log: pd.DataFrame, now: datetime) -> list[Inter
     ]
 
 
+def shortest_window(dataset: Dataset) -> timedelta:
+    """Return a window that holds the newest rows of a run each day, and something that is already out."""
+    return dataset.overlap + dataset.reach + timedelta(days=1)
+
+
+def longest_window(dataset: Dataset, log: pd.DataFrame, now: datetime) -> timedelta:
+    """Return the longest window to ask for at ``now``, from the dataset's `new_data_log` rows.
+
+    A window that was too much for the service halves it, down to `shortest_window`. Then it doubles each
+    day, up to the dataset's ``live_chunk``.
+    """
+    shortest = shortest_window(dataset)
+    longest, since = dataset.live_chunk, now
+    sizes = log["window_to_utc"] - log["window_from_utc"]
+    # A shorter window failed for another reason.
+    failures = log[log["outcome"].isin(TOO_MUCH) & (sizes > shortest)].sort_values("fetched_at_utc")
+    for row in failures.to_dict("records"):
+        at = min(row["fetched_at_utc"].to_pydatetime(), now)
+        size = (row["window_to_utc"] - row["window_from_utc"]).to_pytimedelta()
+        half = min(size, _grown(dataset, longest, at - since)) / 2
+        longest = max(shortest, timedelta(hours=half // timedelta(hours=1)))
+        since = at
+    return _grown(dataset, longest, now - since)
+
+
+def _grown(dataset: Dataset, longest: timedelta, passed: timedelta) -> timedelta:
+    doublings: int = min(max(passed // GROWS_AFTER, 0), 16)
+    return min(dataset.live_chunk, longest * 2.0**doublings)
+
+
+def endpoint_of(dataset: Dataset, start: datetime) -> str:
+    """Return the service's name of the endpoint that has the rows of ``start``."""
+    for endpoint in dataset.endpoints:
+        if endpoint.end is None or start < endpoint.end:
+            return endpoint.dataset
+    return dataset.endpoints[-1].dataset
+
+
+def revisions_due(
+    dataset: Dataset, log: pd.DataFrame, now: datetime, span: timedelta, earliest: datetime | None
+) -> bool:
+    """Return whether no fetch of the last day has read the last ``span`` again."""
+    fetched_at = log["fetched_at_utc"].where(log["fetched_at_utc"] <= now, now)
+    first = fetched_at - span
+    if earliest is not None:
+        first = first.where(first > earliest, pd.Timestamp(earliest))
+    has_read = (
+        (log["outcome"] == FETCH_OK)
+        & (fetched_at > now - timedelta(days=1))
+        & (log["window_from_utc"] <= first)
+        & (log["window_to_utc"] >= fetched_at)
+    )
+    return bool(dataset.revised_for) and not has_read.any()
+
+
 def plan(
     dataset: Dataset,
     log: pd.DataFrame,
@@ -120,8 +211,12 @@ def plan(
     first_days: int | None,
     earliest: datetime | None,
     held_until: datetime | None = None,
+    again_from: datetime | None = None,
+    longest: timedelta | None = None,
 ) -> list[FetchWindow]:
-    """Return the windows still to be fetched, newest first, each short enough for one request.
+    """Return the windows still to be fetched, newest first, each for one request to one endpoint.
+
+    No window is longer than ``longest``; by default that is the dataset's ``live_chunk``.
 
     ``log`` has the dataset's `new_data_log` rows. Windows of the newest ``first_days`` days (None: of all
     days) have the purpose ``recent``, older ones ``history``. Nothing is planned if a fetch at ``now`` or
@@ -129,14 +224,14 @@ def plan(
 
     ``held_until`` is the time of the newest stored row, if known. Nothing after it counts as covered, so
     that rows are requested again after the service has published nothing new for days, or after a fetch
-    under a clock that was ahead.
+    under a clock that was ahead. All from ``again_from`` on is requested again, too, unless the newest rows
+    were read at ``now``.
     """
     # From midnight, so that the oldest window has the same bounds all day and its empty answers are counted.
     begin = (now - timedelta(days=history_days)).replace(hour=0, minute=0, second=0)
-    if earliest is not None:
-        begin = max(begin, earliest)
+    begin = max(begin, dataset.begins, earliest or dataset.begins)
     end = now + dataset.reach
-    newest_ok = log.loc[(log["outcome"] == FETCH_OK) & (log["purpose"] == "recent"), "fetched_at_utc"].max()
+    newest_ok = _newest_read(log)
     # A fetch with a time after now was made before the clock was set back: it has not seen the future.
     fetched_at = log["fetched_at_utc"].where(log["fetched_at_utc"] <= now, now)
     covered = covered_by(dataset, log.assign(fetched_at_utc=fetched_at), now)
@@ -145,17 +240,40 @@ def plan(
         covered = [(low, min(high, newest_row_end)) for low, high in covered if low < newest_row_end]
     if pd.notna(newest_ok) and (newest_ok == now or (newest_ok > now and _is_held(dataset, held_until, now))):
         covered.append((now - dataset.overlap, end))
+    elif again_from is not None:
+        covered = [(low, min(high, again_from)) for low, high in covered if low < again_from]
     recent_from = begin if first_days is None else max(begin, now - timedelta(days=first_days))
+    longest = longest or dataset.live_chunk
     windows: list[FetchWindow] = []
-    for low, high in subtract((begin, end), covered):
+    for low, high in _cut_at_endpoints(dataset, subtract((begin, end), covered), now):
         stop = high
         while stop > low:
-            start = max(low, stop - dataset.live_chunk)
+            start = max(low, stop - longest)
             if start < recent_from < stop:
                 start = recent_from
             windows.append(FetchWindow(start, stop, "recent" if stop > recent_from else "history"))
             stop = start
     return sorted(windows, key=lambda window: window.end, reverse=True)
+
+
+def _newest_read(log: pd.DataFrame) -> pd.Timestamp:
+    """Return when the newest rows were last read; not a time if never."""
+    is_newest = (log["purpose"] == "recent") & (log["window_to_utc"] >= log["fetched_at_utc"])
+    newest: pd.Timestamp = log.loc[(log["outcome"] == FETCH_OK) & is_newest, "fetched_at_utc"].max()
+    return newest
+
+
+def _cut_at_endpoints(dataset: Dataset, parts: Sequence[Interval], now: datetime) -> list[Interval]:
+    """Cut where one endpoint ends and the next begins: then the error of one does not cost the other.
+
+    A cut in the future would make a window without any row yet.
+    """
+    cuts = [endpoint.first for endpoint in dataset.endpoints if endpoint.first and endpoint.first <= now]
+    pieces: list[Interval] = []
+    for low, high in parts:
+        bounds = [low, *(cut for cut in cuts if low < cut < high), high]
+        pieces += itertools.pairwise(bounds)
+    return pieces
 
 
 def _is_held(dataset: Dataset, held_until: datetime | None, now: datetime) -> bool:

@@ -10,9 +10,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW, Dataset, Kind
+from co2_assets.contracts import (
+    DATASETS,
+    DAY_AHEAD_PRICES,
+    POWER_SYSTEM_RIGHT_NOW,
+    PRICE_DATASETS_SWITCH,
+    Dataset,
+    Kind,
+)
 from co2_assets.contracts.tables import NEW_DATA_LOG
-from co2_assets.pipeline.fetch_plan import FetchWindow, covered_by, plan, subtract
+from co2_assets.pipeline.fetch_plan import (
+    FetchWindow,
+    covered_by,
+    longest_window,
+    plan,
+    revisions_due,
+    shortest_window,
+    subtract,
+)
 
 NOW = datetime(2024, 6, 1, 6)
 DAY = timedelta(days=1)
@@ -208,6 +223,89 @@ def test_a_clock_set_back_asks_for_nothing_that_is_held() -> None:
         assert recent(windows) == []
         # All that may be new is history before the oldest held.
         assert all(window.end <= datetime(2022, 6, 2) for window in windows)
+
+
+@pytest.mark.parametrize("outcome", ["timed_out", "server_fault", "too_large", "truncated", "bad_answer"])
+def test_a_window_that_was_too_much_is_halved_and_grows_again_by_the_day(outcome: str) -> None:
+    now, chunk = NOW, POWER.live_chunk
+    fetches: list[Fetch] = []
+    sizes = []
+    for _ in range(7):
+        longest = longest_window(POWER, log_of(fetches), now)
+        sizes.append(longest)
+        fetches.append((FetchWindow(now - longest, now, "history"), now, outcome))
+        now += timedelta(minutes=10)
+    halves = [chunk / 2**n for n in range(5)]
+    assert sizes == [*(timedelta(hours=half // timedelta(hours=1)) for half in halves), sizes[5], 2 * DAY]
+    assert shortest_window(POWER) == 2 * DAY
+    for days in range(1, 6):
+        assert longest_window(POWER, log_of(fetches), now + days * DAY) == min(chunk, 2 * DAY * 2**days)
+    assert longest_window(POWER, log_of(fetches), now + 1000 * DAY) == chunk
+    windows = plan(
+        POWER, log_of(fetches), now=now, history_days=30, first_days=60, earliest=None, longest=2 * DAY
+    )
+    assert {window.end - window.start for window in windows[:-1]} == {2 * DAY}
+
+
+@pytest.mark.parametrize("outcome", ["refused", "not_found", "rate_limited", "empty", "ok", "schema_changed"])
+def test_other_outcomes_and_short_windows_say_nothing_of_the_length(outcome: str) -> None:
+    long, short = FetchWindow(NOW - 90 * DAY, NOW, "history"), FetchWindow(NOW - DAY, NOW, "recent")
+    assert longest_window(POWER, log_of([(long, NOW, outcome)]), NOW) == POWER.live_chunk
+    assert longest_window(POWER, log_of([(short, NOW, "server_fault")]), NOW) == POWER.live_chunk
+
+
+def test_no_window_crosses_from_one_endpoint_to_the_next() -> None:
+    now = PRICE_DATASETS_SWITCH + 10 * DAY
+    windows = planned(dataset=DAY_AHEAD_PRICES, now=now)
+    assert windows[:2] == [
+        FetchWindow(PRICE_DATASETS_SWITCH, now + DAY_AHEAD_PRICES.reach, "recent"),
+        FetchWindow(now - FIRST_DAYS * DAY, PRICE_DATASETS_SWITCH, "recent"),
+    ]
+    # A part of the future alone would have no rows yet.
+    before = PRICE_DATASETS_SWITCH - DAY
+    assert planned(dataset=DAY_AHEAD_PRICES, now=before)[0].end == before + DAY_AHEAD_PRICES.reach
+
+
+@pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
+def test_nothing_is_asked_for_of_before_a_dataset_began(dataset: Dataset) -> None:
+    windows = planned(dataset=dataset, history_days=366 * 40)
+    assert windows[-1].start == dataset.begins
+
+
+def test_what_is_to_be_read_again_is_part_of_the_one_request_for_the_newest_rows() -> None:
+    later, again_from = NOW + timedelta(hours=6), NOW - 6 * DAY
+    fetches = done(planned())
+
+    def again(now: datetime) -> list[FetchWindow]:
+        return plan(
+            POWER,
+            log_of(fetches),
+            now=now,
+            history_days=HISTORY_DAYS,
+            first_days=FIRST_DAYS,
+            earliest=None,
+            again_from=again_from,
+        )
+
+    assert again(later) == [FetchWindow(again_from, later, "recent")]
+    # At the same instant the answer would be the same.
+    assert again(NOW) == []
+
+
+def test_the_last_week_is_read_again_once_a_day() -> None:
+    week, fetches = POWER.revised_for, done(planned())
+
+    def is_due(now: datetime) -> bool:
+        return revisions_due(POWER, log_of(fetches), now, week, None)
+
+    assert [is_due(NOW + timedelta(hours=hours)) for hours in (0, 6, 18, 24, 30)] == [False] * 3 + [True] * 2
+    now = NOW + DAY
+    # The newest rows alone are no reading of the week.
+    fetches.append((FetchWindow(now - DAY, now, "recent"), now, "ok"))
+    assert is_due(now)
+    fetches.append((FetchWindow(now - week, now, "recent"), now, "ok"))
+    assert not is_due(now + timedelta(hours=18))
+    assert is_due(now + DAY)
 
 
 _hours = st.integers(min_value=-900, max_value=30)
