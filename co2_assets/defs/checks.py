@@ -1,22 +1,26 @@
 """Asset checks: a broken contract stops the assets downstream; late data and poor skill only warn."""
 
 import itertools
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
+import pandas as pd
 
 from co2_assets.contracts import DATASETS, Dataset, Table
-from co2_assets.contracts.areas import DENMARK
+from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.contracts.forecast_spec import (
     ACCURACY_THRESHOLD_PERCENT,
     CLOCK_TOLERANCE,
     OVERDUE_AFTER,
     QUANTILE_COLUMNS,
 )
+from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES, PREDICTIONS
 from co2_assets.forecasting.inputs.features import LEAST_MINUTES
 from co2_assets.pipeline.quarantine import breaks_contract
 from co2_assets.pipeline.run import Run
+from co2_assets.pipeline.stored_series import is_asked_for, newest_by_series
+from co2_assets.warehouse.sql import text_literal
 
 COVERAGE_80_BOUNDS_PERCENT = (72.0, 88.0)
 
@@ -34,12 +38,21 @@ def _warning(passed: bool, description: str, **metadata: dg.MetadataValue) -> dg
     )
 
 
-def repeated_keys(table: Table) -> str:
-    """Return SQL that counts the rows whose key is that of another row."""
-    return f"SELECT count(*) - count(DISTINCT ({', '.join(table.key)})) FROM {table.name}"
+def repeated_keys(table: Table, condition: str = "true") -> str:
+    """Return SQL that counts the rows whose key is that of another row, among those of ``condition``."""
+    key = ", ".join(table.key)
+    return f"SELECT count(*) - count(DISTINCT ({key})) FROM {table.name} WHERE {condition}"
 
 
-def _contract_check(table: Table) -> dg.AssetChecksDefinition:
+def _is_computed() -> str:
+    """Return the SQL condition for the hours that the assets compute. No asset mends any other."""
+    areas = ", ".join(text_literal(area_name) for area_name in AREAS)
+    return f"(price_area IN ({areas}) AND hour_utc >= TIMESTAMP '{BEGINNING}')"
+
+
+def _contract_check(dataset: Dataset) -> dg.AssetChecksDefinition:
+    table = dataset.table
+
     @dg.asset_check(
         asset=table.name,
         name=f"{table.name}_contract",
@@ -47,8 +60,11 @@ def _contract_check(table: Table) -> dg.AssetChecksDefinition:
         description="No key is missing or repeated, and every value is within its declared range.",
     )
     def contract(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
-        broken = _count(pipeline, f"SELECT count(*) FROM {table.name} WHERE {breaks_contract(table)}")
-        broken += _count(pipeline, repeated_keys(table))
+        own = is_asked_for(dataset)
+        broken = _count(
+            pipeline, f"SELECT count(*) FROM {table.name} WHERE {own} AND {breaks_contract(table)}"
+        )
+        broken += _count(pipeline, repeated_keys(table, own))
         rows = _count(pipeline, f"SELECT count(*) FROM {table.name}")
         return dg.AssetCheckResult(
             passed=broken == 0,
@@ -61,9 +77,9 @@ def _contract_check(table: Table) -> dg.AssetChecksDefinition:
 
 def _on_time_description(dataset: Dataset) -> str:
     if not dataset.late_after:
-        return "The newest row is for a time that has not passed yet, but not ahead of what is published."
+        return "The newest row of each series is for a time that has not passed yet, and not too far ahead."
     hours = dataset.late_after / timedelta(hours=1)
-    return f"The newest row is at most {hours:g} h old, and not ahead of the clock."
+    return f"The newest row of each series is at most {hours:g} h old, and not ahead of the clock."
 
 
 def _freshness_check(dataset: Dataset) -> dg.AssetChecksDefinition:
@@ -75,15 +91,25 @@ def _freshness_check(dataset: Dataset) -> dg.AssetChecksDefinition:
     def on_time(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
         if not pipeline.service.has(dataset):
             return _warning(True, "The source does not have this dataset.")
-        newest = pipeline.warehouse.read(f"SELECT max({dataset.time_column}) AS t FROM {dataset.name}")["t"]
+        newest = newest_by_series(pipeline.warehouse, dataset)
         if newest.isna().all():
             return _warning(False, "The table has no rows.")
-        behind = pipeline.now - newest.iloc[0].to_pydatetime()
+        behind = pipeline.now - newest
+        ahead = -dataset.reach - CLOCK_TOLERANCE
+        late = newest[~((behind >= ahead) & (behind <= dataset.late_after))]
+        oldest: datetime = newest.min().to_pydatetime()
         return _warning(
-            -dataset.reach - CLOCK_TOLERANCE <= behind <= dataset.late_after,
-            f"The newest row is for {newest.iloc[0]:%Y-%m-%d %H:%M} UTC.",
-            newest=dg.MetadataValue.text(f"{newest.iloc[0]:%Y-%m-%d %H:%M} UTC"),
-            hours_behind=dg.MetadataValue.float(round(behind / timedelta(hours=1), 2)),
+            late.empty,
+            "; ".join(
+                f"{name} has no rows"
+                if pd.isna(time)
+                else f"The newest row of {name} is for {time:%Y-%m-%d %H:%M} UTC"
+                for name, time in late.items()
+            )
+            or f"The newest row of each series is for {oldest:%Y-%m-%d %H:%M} UTC or later.",
+            newest=dg.MetadataValue.text(f"{oldest:%Y-%m-%d %H:%M} UTC"),
+            hours_behind=dg.MetadataValue.float(round((pipeline.now - oldest) / timedelta(hours=1), 2)),
+            series_late=dg.MetadataValue.int(len(late)),
         )
 
     return on_time
@@ -100,7 +126,8 @@ def complete_hours(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
         pipeline,
         f"""
         SELECT count(*) FROM {AGGREGATED_DATA.name}
-        WHERE minutes_observed < {LEAST_MINUTES} OR hour_utc <> date_trunc('hour', hour_utc)
+        WHERE {_is_computed()}
+            AND (minutes_observed < {LEAST_MINUTES} OR hour_utc <> date_trunc('hour', hour_utc))
         """,
     )
     return dg.AssetCheckResult(
@@ -121,6 +148,7 @@ def features_for_every_hour(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckRes
         f"""
         SELECT count(*) FROM {AGGREGATED_DATA.name} a
         ANTI JOIN {ENGINEERED_FEATURES.name} f USING (price_area, hour_utc)
+        WHERE {_is_computed()}
         """,
     )
     return dg.AssetCheckResult(
@@ -169,6 +197,7 @@ def forecast_on_time(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
     ).set_index("price_area")["t"]
     if DENMARK.name not in newest:
         return _warning(False, f"No live forecast of {DENMARK.title} was ever issued.")
+    newest = newest[newest.index.isin(list(AREAS))]
     late = newest[pipeline.now - newest > OVERDUE_AFTER]
     return _warning(
         late.empty,
@@ -192,7 +221,9 @@ def forecast_not_degraded(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResul
         "SELECT DISTINCT price_area, degraded_causes FROM current_forecast "
         "WHERE degraded_causes <> '[]' ORDER BY price_area"
     )
-    degraded = [f"{row.price_area}: {row.degraded_causes}" for row in rows.itertuples()]
+    degraded = [
+        f"{row.price_area}: {row.degraded_causes}" for row in rows.itertuples() if row.price_area in AREAS
+    ]
     return _warning(
         not degraded,
         "; ".join(degraded) or "No input was missing.",
@@ -262,7 +293,7 @@ skill_checks = [
 ]
 
 all_checks = [
-    *(_contract_check(dataset.table) for dataset in DATASETS),
+    *(_contract_check(dataset) for dataset in DATASETS),
     *(_freshness_check(dataset) for dataset in DATASETS),
     complete_hours,
     features_for_every_hour,

@@ -1,24 +1,24 @@
 """Compute and store the hourly means of the measurements."""
 
-from datetime import datetime
-
 from co2_assets.contracts import Dataset
 from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.contracts.forecast_spec import MEASURED
+from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.tables import AGGREGATED_DATA
 from co2_assets.forecasting.inputs.features import LEAST_MINUTES, aggregate_hours, minutes_of
 from co2_assets.pipeline.run import Run
+from co2_assets.pipeline.stored_series import is_asked_for
 from co2_assets.warehouse.transaction import WriteCount
 
-# Earlier than the first measurement of the service.
-BEGINNING = datetime(2000, 1, 1)
+__all__ = ["BEGINNING", "measurements_to_average", "store_hours"]
 
 
 def measurements_to_average(dataset: Dataset) -> str:
     """Return SQL for the measurements of the hours whose means are not stored or have changed.
 
-    Means that differ by at most 0.001 count as equal, because the order of a sum changes its last bits.
-    A mean over too few minutes is null, as in `aggregate_hours`.
+    Rows that were not asked for do not count: an area is measured by one dataset alone. Means that differ by
+    at most 0.001 count as equal, because the order of a sum changes its last bits. A mean over too few minutes
+    is null, as in `aggregate_hours`.
     """
     means = [name for name in MEASURED if name in dataset.table.column_names]
     minutes = minutes_of(dataset.step)
@@ -35,7 +35,7 @@ def measurements_to_average(dataset: Dataset) -> str:
             SELECT price_area, date_trunc('hour', minute_utc) AS hour_utc,
                 count(co2_g_per_kwh) * {minutes} AS minutes,
                 {", ".join(f"{mean[name]} AS {name}" for name in means)}
-            FROM {dataset.name} WHERE minute_utc < $now GROUP BY ALL
+            FROM {dataset.name} WHERE minute_utc < $now AND {is_asked_for(dataset)} GROUP BY ALL
         ), outdated AS (
             SELECT m.price_area, m.hour_utc FROM means m
             LEFT JOIN {AGGREGATED_DATA.name} a USING (price_area, hour_utc)

@@ -4,26 +4,51 @@ The plan is computed from `new_data_log` in each run. So a fetch that failed, or
 skipped, leaves a gap that the next run finds and fills.
 """
 
+import logging
 import time
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
+import duckdb
 import pandas as pd
 
 from co2_assets.contracts import VINTAGE, Dataset, split_rows
 from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.contracts.tables import FETCH_OK, NEW_DATA_LOG
-from co2_assets.energidataservice.errors import ServiceError
-from co2_assets.pipeline.fetch_plan import FetchWindow, plan
+from co2_assets.energidataservice.errors import ServiceError, storable
+from co2_assets.pipeline.fetch_plan import (
+    TOO_MUCH,
+    FetchWindow,
+    endpoint_of,
+    is_for_deepening,
+    longest_window,
+    plan,
+    revisions_due,
+    shortest_window,
+)
 from co2_assets.pipeline.progress import Progress
-from co2_assets.pipeline.quarantine import quarantine_rows, remove_stuck
+from co2_assets.pipeline.quarantine import quarantine_rows, remove_stuck, requarantine_stored
 from co2_assets.pipeline.run import Run
+from co2_assets.pipeline.stored_series import oldest_hole
+from co2_assets.warehouse.errors import BadRows, WarehouseError
 from co2_assets.warehouse.transaction import Transaction, store_rows
+
+logger = logging.getLogger(__name__)
+
+# `new_data_log.outcome` of a fetch that ended with an error that has no name of its own.
+FAILED = ServiceError.outcome
+
+
+class IngestError(Exception):
+    """The rows of one dataset could not be read or stored, for a reason that has no name of its own."""
 
 
 @dataclass
 class FetchReport:
-    """The result of one update of a raw table; ``error`` is the failure that ended it, if there was one.
+    """The result of one update of a raw table.
 
+    ``error`` is the first failure, if there was one; the windows of other endpoints were fetched still.
+    ``requarantined`` counts the rows that were stored before and do not belong into the table.
     ``is_served`` is false if the source does not have the dataset, so that nothing was requested.
     """
 
@@ -33,13 +58,14 @@ class FetchReport:
     changed: int = 0
     quarantined: int = 0
     remaining: int = 0
-    error: ServiceError | None = None
+    requarantined: int = 0
+    error: ServiceError | IngestError | None = None
     is_served: bool = True
 
     def sentence(self) -> str:
         """Return the report as one line for a person."""
         if self.error is not None:
-            return str(self.error)
+            return storable(str(self.error))
         if not self.is_served:
             return "the source does not have this dataset; nothing was requested"
         if not self.windows:
@@ -55,52 +81,140 @@ def update(
 ) -> FetchReport:
     """Fetch the planned windows and store each one in its own transaction.
 
-    Without ``deepen`` the newest days are brought up to date; with it, older history is fetched: one window
-    if the source limits the rate of requests, else all windows. ``progress`` gets a line before each
-    window. A ServiceError is logged in `new_data_log` and returned in the report, not raised, because the
-    forecast is made without this dataset then.
+    Without ``deepen`` the newest days are brought up to date; with it, older history is fetched. If the
+    source limits the rate of requests, one window of each endpoint is fetched, else all of them. ``progress``
+    gets a line before each window. An error is logged in `new_data_log` and returned in the report, not
+    raised, because the forecast is made without this dataset then. Only errors of the warehouse itself,
+    such as a full disk, are raised.
     """
-    service = run.service
-    if not service.has(dataset):
-        return FetchReport(is_served=False)
+    report = FetchReport(is_served=run.service.has(dataset))
+    try:
+        report.requarantined = requarantine_stored(run.warehouse, dataset, now=run.now)
+    except Exception as error:  # noqa: BLE001 -- it is named in the report
+        report.error = _ingest_error(error)
+    if not report.is_served:
+        return report
+    windows = _windows(run, dataset, deepen=deepen)
+    is_limited = not run.service.unlimited
+    todo = [w for w in windows if is_for_deepening(w, run.now, is_limited=is_limited) is deepen]
+    if is_limited:
+        todo = _first_of_each_endpoint(dataset, todo)
+    report.remaining = len(windows) - len(todo)
+    failed: set[str] = set()
+    for number, window in enumerate(todo, start=1):
+        endpoint = endpoint_of(dataset, window.start)
+        if endpoint in failed:
+            report.remaining += 1
+            continue
+        progress(f"fetching {window} UTC ({number} of {len(todo)})")
+        if failure := _fetch_newest(run, dataset, window, report):
+            report.error = report.error or failure
+            report.remaining += 1
+            failed.add(endpoint)
+    return report
+
+
+def _windows(run: Run, dataset: Dataset, *, deepen: bool) -> list[FetchWindow]:
     log = run.warehouse.read("SELECT * FROM new_data_log WHERE dataset = ?", [dataset.name])
+    longest = longest_window(dataset, log, run.now)
     held = run.warehouse.read(f"SELECT max({dataset.time_column}) AS t FROM {dataset.name}")["t"].iloc[0]
+    again_from = None
     if pd.isna(held):
         # The table is empty: earlier fetches that stored rows do not count.
         log = log[log["outcome"] == "empty"]
-    windows = plan(
+    elif not deepen:
+        again_from = _again_from(run, dataset, log, longest)
+    return plan(
         dataset,
         log,
         now=run.now,
         history_days=run.history_days,
-        first_days=service.first_days,
-        earliest=service.earliest,
+        first_days=run.service.first_days,
+        earliest=run.service.earliest,
         held_until=held.to_pydatetime() if pd.notna(held) else None,
+        again_from=again_from,
+        longest=longest,
     )
-    todo = [window for window in windows if (window.purpose == "history") is deepen]
-    if not service.unlimited:
-        todo = todo[:1]
-    report = FetchReport(remaining=len(windows) - len(todo))
-    for number, window in enumerate(todo, start=1):
-        progress(f"fetching {window} UTC ({number} of {len(todo)})")
-        report.windows.append(window)
-        if not _fetch_window(run, dataset, window, report):
-            report.remaining += len(todo) - number + 1
-            break
-    return report
 
 
-def _fetch_window(run: Run, dataset: Dataset, window: FetchWindow, report: FetchReport) -> bool:
-    """Fetch and store one window, add the result to ``report``, and return whether it succeeded."""
+def _again_from(run: Run, dataset: Dataset, log: pd.DataFrame, longest: timedelta) -> datetime | None:
+    """Return from when on rows are requested again, because some are missing or may have been revised."""
+    # As much as fits into the one request for the newest rows.
+    first = run.now + dataset.reach - longest
+    span = min(dataset.revised_for, run.now - first)
+    earliest = run.service.earliest
+    times = [oldest_hole(run.warehouse, dataset, run.now, earliest)]
+    if revisions_due(dataset, log, run.now, span, earliest):
+        times.append(run.now - span)
+    return max(first, min(known)) if (known := [time for time in times if time is not None]) else None
+
+
+def _first_of_each_endpoint(dataset: Dataset, windows: list[FetchWindow]) -> list[FetchWindow]:
+    """Return one window of each endpoint: the service limits requests by endpoint."""
+    first: dict[str, FetchWindow] = {}
+    for window in windows:
+        first.setdefault(endpoint_of(dataset, window.start), window)
+    return list(first.values())
+
+
+def _fetch_newest(
+    run: Run, dataset: Dataset, window: FetchWindow, report: FetchReport
+) -> ServiceError | IngestError | None:
+    """Fetch and store one window; return the failure, or None.
+
+    If the newest window was too much for the service, its newest part is fetched instead, so that there is
+    something to forecast from. The rest comes in shorter windows.
+    """
+    error = _fetch_window(run, dataset, window, report)
+    newest = FetchWindow(max(window.start, window.end - shortest_window(dataset)), window.end, window.purpose)
+    is_too_much = isinstance(error, ServiceError) and error.outcome in TOO_MUCH
+    if not is_too_much or newest == window or window.end < run.now:
+        return error
+    report.remaining += 1
+    return _fetch_window(run, dataset, newest, report)
+
+
+def _fetch_window(
+    run: Run, dataset: Dataset, window: FetchWindow, report: FetchReport
+) -> ServiceError | IngestError | None:
+    """Fetch and store one window, add the result to ``report``, and return the failure, or None."""
     started = time.perf_counter()
+    report.windows.append(window)
+    error: ServiceError | IngestError
     try:
-        rows = run.service.client.fetch(dataset, window.start, window.end)
-    except ServiceError as error:
-        report.error = error
-        with run.warehouse.open_transaction() as transaction:
-            _log(run, dataset, window, started, transaction, outcome=error.outcome, message=str(error))
-        return False
-    good, bad = split_rows(dataset, rows, now=run.now)
+        _store_window(run, dataset, window, started, report)
+    except ServiceError as service_error:
+        error, outcome = service_error, service_error.outcome
+    except Exception as other_error:
+        error, outcome = _ingest_error(other_error), FAILED
+        logger.exception("%s, %s", dataset.name, window)
+    else:
+        return None
+    with run.warehouse.open_transaction() as transaction:
+        _log(run, dataset, window, started, transaction, outcome=outcome, message=storable(str(error)))
+    return error
+
+
+def _ingest_error(error: Exception) -> IngestError:
+    """Return ``error`` as one of this dataset's rows, or raise it again if it is the warehouse's."""
+    is_of_warehouse = isinstance(
+        error, WarehouseError | duckdb.OperationalError | duckdb.InternalError | duckdb.FatalException
+    )
+    if is_of_warehouse and not isinstance(error, BadRows):
+        raise error
+    named = IngestError(
+        f"the rows could not be read or stored ({type(error).__name__}: {error}). The other datasets go on; "
+        "the next run asks again. Please report it with the log of this run."
+    )
+    named.__cause__ = error
+    return named
+
+
+def _store_window(
+    run: Run, dataset: Dataset, window: FetchWindow, started: float, report: FetchReport
+) -> None:
+    rows = run.service.client.fetch(dataset, window.start, window.end)
+    good, bad = split_rows(dataset, rows, now=run.now, window=(window.start, window.end))
     if VINTAGE in good:
         # The clock of the service may be ahead of ours: what we received was known when we received it.
         good[VINTAGE] = good[VINTAGE].where(good[VINTAGE] <= run.now, run.now)
@@ -126,7 +240,6 @@ def _fetch_window(run: Run, dataset: Dataset, window: FetchWindow, report: Fetch
     report.new += count.new
     report.changed += count.changed
     report.quarantined += quarantined
-    return True
 
 
 def _log(

@@ -1,15 +1,19 @@
 """Quarantine: values that break their contract are stored apart, and a person can release them."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pandas as pd
 
 from co2_assets.contracts import BadRow, Dataset, Kind, Table, dataset_named, split_rows
+from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES, QUARANTINED_VALUES
 from co2_assets.contracts.time import utc_now
+from co2_assets.energidataservice.errors import storable
 from co2_assets.pipeline.status import clock
+from co2_assets.pipeline.stored_series import is_asked_for
 from co2_assets.settings import Settings
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.errors import WarehouseError
@@ -36,12 +40,13 @@ def quarantine_rows(bad: list[BadRow], now: datetime, transaction: Transaction) 
     frame = pd.DataFrame(
         {
             "dataset": [row.dataset for row in bad],
-            "row_key": [row.row_key for row in bad],
+            # Half a character cannot be stored.
+            "row_key": [storable(row.row_key) for row in bad],
             "column_name": [row.column for row in bad],
-            "value": [row.value for row in bad],
+            "value": [storable(row.value) for row in bad],
             "reason": [row.reason for row in bad],
             "quarantined_at_utc": now,
-            "row_json": [row.row_json for row in bad],
+            "row_json": [storable(row.row_json) for row in bad],
             "released_at_utc": pd.NaT,
         }
     ).drop_duplicates(subset=list(QUARANTINED_VALUES.key))
@@ -64,22 +69,26 @@ def remove_stuck(dataset: Dataset, stuck: list[BadRow], transaction: Transaction
     keys = keys[~keys["row_key"].isin(released["row_key"])]
     for area, rows in keys.groupby("price_area"):
         minutes = [pd.Timestamp(text).tz_localize(None).to_pydatetime() for text in rows["minute_utc"]]
-        hours = sorted({minute.replace(minute=0) for minute in minutes})
         transaction.remove(
             dataset.table, "price_area = ? AND list_contains(?::TIMESTAMP[], minute_utc)", [area, minutes]
         )
-        for table in (AGGREGATED_DATA, ENGINEERED_FEATURES):
-            transaction.remove(
-                table, "price_area = ? AND list_contains(?::TIMESTAMP[], hour_utc)", [area, hours]
-            )
+        _remove_hours(transaction, str(area), minutes)
+
+
+def _remove_hours(transaction: Transaction, area: str, minutes: Sequence[datetime]) -> None:
+    """Remove what was computed for the hours of ``minutes``; the next step computes it again."""
+    hours = sorted({minute.replace(minute=0, second=0, microsecond=0) for minute in minutes})
+    for table in (AGGREGATED_DATA, ENGINEERED_FEATURES):
+        transaction.remove(table, "price_area = ? AND list_contains(?::TIMESTAMP[], hour_utc)", [area, hours])
 
 
 def requarantine_stored(warehouse: Warehouse, dataset: Dataset, *, now: datetime) -> int:
-    """Move stored rows that break their contract to quarantine; return how many.
+    """Move stored rows that break their contract to quarantine, and those not asked for; return how many.
 
-    A fetch never stores such rows. They were written by another program, or when the bounds were wider.
+    A fetch never stores such rows. They were written by another program or an earlier version, or when the
+    bounds were wider. Hours that were computed from rows not asked for are removed.
     """
-    broken = breaks_contract(dataset.table)
+    broken = f"({breaks_contract(dataset.table)} OR {is_foreign(dataset)})"
     with warehouse.open_transaction() as transaction:
         columns = ", ".join(name for name in dataset.table.column_names if name != "fetched_at_utc")
         rows = transaction.read(f"SELECT {columns} FROM {dataset.name} WHERE {broken}")
@@ -87,7 +96,18 @@ def requarantine_stored(warehouse: Warehouse, dataset: Dataset, *, now: datetime
             return 0
         _, bad = split_rows(dataset, rows)
         quarantine_rows(bad, now, transaction)
+        if dataset in MEASUREMENTS:
+            foreign = transaction.read(
+                f"SELECT price_area, minute_utc FROM {dataset.name} WHERE {is_foreign(dataset)}"
+            )
+            for area, minutes in foreign.groupby("price_area")["minute_utc"]:
+                _remove_hours(transaction, str(area), list(minutes.dt.to_pydatetime()))
         return transaction.remove(dataset.table, broken)
+
+
+def is_foreign(dataset: Dataset) -> str:
+    """Return the SQL condition for rows that were not asked for and that nobody released."""
+    return f"(NOT {is_asked_for(dataset)} AND {_not_released(dataset.table)})"
 
 
 def breaks_contract(table: Table) -> str:
@@ -112,8 +132,12 @@ def breaks_contract(table: Table) -> str:
             rules.append(f"{column.name} < {column.minimum}")
         if column.maximum is not None:
             rules.append(f"{column.name} > {column.maximum}")
+    return f"(({' OR '.join(rules)}) AND {_not_released(table)})"
+
+
+def _not_released(table: Table) -> str:
     return f"""
-        ({" OR ".join(rules)}) AND NOT EXISTS (
+        NOT EXISTS (
             SELECT 1 FROM {QUARANTINED_VALUES.name} q
             WHERE q.dataset = '{table.name}' AND q.released_at_utc IS NOT NULL
                 AND q.row_key = {row_key_of(table)}

@@ -176,6 +176,57 @@ def test_a_late_feed_warns(home: Path) -> None:
     assert {evaluation.severity for evaluation in by_name.values()} == {dg.AssetCheckSeverity.WARN}
 
 
+def evaluated(settings: Settings, *names: str) -> dict[str, dg.AssetCheckEvaluation]:
+    """Evaluate checks by themselves, without the assets."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = (
+            dg.Definitions(
+                asset_checks=[check for check in all_checks if check.check_key.name in names],
+                resources={"pipeline": PipelineResource.from_settings(settings)},
+            )
+            .resolve_implicit_global_asset_job_def()
+            .execute_in_process(instance=instance, raise_on_error=False)
+        )
+    return checks(result)
+
+
+def test_a_series_that_is_late_is_named_beside_those_that_are_not(home: Path) -> None:
+    settings = simulated(home)
+    names = "co2_emission_on_time", "forecasts_hour_on_time"
+    for name, evaluation in evaluated(settings, *names).items():
+        assert evaluation.passed, name
+        assert "each series" in (evaluation.description or "")
+    alter(settings, f"DELETE FROM co2_emission WHERE price_area = 'DK1' AND minute_utc >= '{T0 - 48 * HOUR}'")
+    alter(settings, "DELETE FROM forecasts_hour WHERE price_area = 'DK2' AND forecast_type = 'Solar'")
+    late = evaluated(settings, *names)
+    assert not late["co2_emission_on_time"].passed
+    assert late["co2_emission_on_time"].description == "The newest row of DK1 is for 2024-05-29 23:55 UTC"
+    assert late["co2_emission_on_time"].metadata["hours_behind"].value > 48
+    assert not late["forecasts_hour_on_time"].passed
+    assert late["forecasts_hour_on_time"].description == "DK2 Solar has no rows"
+
+
+def test_rows_that_no_asset_owns_are_not_judged(home: Path) -> None:
+    """They would stop every forecast, and no run would mend them."""
+    settings = simulated(home)
+    for table, time in (("co2_emission", "minute_utc"), ("aggregated_data", "hour_utc")):
+        for area, moment in (("DK3", time), ("DK1", f"{time} - INTERVAL 45000 DAY")):
+            # Each one twice, out of range, and of too few minutes.
+            values = f"'{area}' AS price_area, {moment} AS {time}, -5 AS co2_g_per_kwh"
+            if table == "aggregated_data":
+                values += ", 3 AS minutes_observed"
+            for _ in range(2):
+                alter(
+                    settings,
+                    f"INSERT INTO {table} SELECT * REPLACE ({values}) FROM {table} "
+                    f"WHERE price_area = 'DK2' AND {time} >= '{T0 - 5 * HOUR}'",
+                )
+    names = "co2_emission_contract", "complete_hours", "features_for_every_hour"
+    found = evaluated(settings, *names)
+    assert set(found) == set(names)
+    assert {name: evaluation.passed for name, evaluation in found.items()} == dict.fromkeys(names, True)
+
+
 def test_an_area_that_is_no_longer_forecast_is_named(home: Path) -> None:
     settings = simulated(home, T0 + 6 * HOUR)
     alter(settings, "DELETE FROM co2_emission WHERE price_area = 'DK2'")

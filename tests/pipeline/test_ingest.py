@@ -2,14 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import httpx
+import pandas as pd
 import pytest
 
-from co2_assets.contracts import DAY_AHEAD_PRICES, FORECASTS_HOUR, POWER_SYSTEM_RIGHT_NOW, Dataset
+from co2_assets.contracts import (
+    CO2_EMISSION,
+    DAY_AHEAD_PRICES,
+    FORECASTS_HOUR,
+    POWER_SYSTEM_RIGHT_NOW,
+    PRICE_DATASETS_SWITCH,
+    Dataset,
+)
+from co2_assets.pipeline import ingest
 from co2_assets.pipeline.ingest import FetchReport, update
 from co2_assets.pipeline.run import open_run
 from co2_assets.settings import Settings
@@ -17,9 +27,11 @@ from tests.support.pipeline_runs import (
     HOUR,
     T0,
     Fault,
+    checks,
     dataset_asked,
     differing,
     editing,
+    failures,
     refusing,
     run,
     simulated,
@@ -31,9 +43,13 @@ Inject = Callable[[Fault | None], None]
 Records = list[dict[str, Any]]
 
 
-def fetch(settings: Settings, dataset: Dataset = DAY_AHEAD_PRICES, *, deepen: bool = False) -> FetchReport:
+def fetch(
+    settings: Settings, dataset: Dataset = DAY_AHEAD_PRICES, *, deepen: bool = False, limited: bool = False
+) -> FetchReport:
+    """Update one table; with ``limited``, as if the source limited the rate of requests."""
     with open_run(settings) as pipeline:
-        return update(pipeline, dataset, deepen=deepen)
+        service = replace(pipeline.service, unlimited=not limited)
+        return update(replace(pipeline, service=service), dataset, deepen=deepen)
 
 
 def without_price(records: Records) -> Records:
@@ -250,3 +266,296 @@ def test_what_was_quarantined_is_read_again_for_a_week(home: Path, inject: Injec
     assert warehouse(simulated(home)).read(held)["n"].tolist() == [60]
     later = fetch(simulated(home, T0 + timedelta(days=3, hours=12)), POWER_SYSTEM_RIGHT_NOW)
     assert later.received < 2 * 24 * 60
+
+
+def test_an_endpoint_that_is_gone_does_not_cost_the_other_its_part(tmp_path: Path, inject: Inject) -> None:
+    settings = simulated(tmp_path / "home", datetime(2025, 10, 20, 12))
+    gone_datasets = {"Elspotprices"}
+
+    def gone(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        is_gone = dataset_asked(request) in gone_datasets
+        return httpx.Response(404, request=request) if is_gone else response
+
+    def first_held() -> datetime:
+        rows = warehouse(settings).read("SELECT min(time_utc) AS t FROM day_ahead_prices")
+        first: datetime = rows["t"].iloc[0].to_pydatetime()
+        return first
+
+    inject(gone)
+    report = fetch(settings)
+    assert "Elspotprices" in report.sentence()
+    assert "404" in report.sentence()
+    assert report.new > 0
+    assert report.remaining == 1
+    assert first_held() == PRICE_DATASETS_SWITCH
+    log = warehouse(settings).read("SELECT * FROM new_data_log ORDER BY window_from_utc")
+    assert log["outcome"].tolist() == ["not_found", "ok"]
+    assert log["window_to_utc"].iloc[0] == log["window_from_utc"].iloc[1] == PRICE_DATASETS_SWITCH
+
+    gone_datasets.clear()
+    again = fetch(settings)
+    assert [window.end for window in again.windows] == [PRICE_DATASETS_SWITCH]
+    assert (again.error, again.remaining) == (None, 0)
+    assert first_held() == (settings.as_of - timedelta(days=30)).replace(hour=0)
+
+
+def test_a_window_that_is_too_much_for_the_service_is_made_smaller(tmp_path: Path, inject: Inject) -> None:
+    now = datetime(2024, 6, 1)
+    home, most = tmp_path / "home", timedelta(days=30)
+    asked: list[timedelta] = []
+
+    def too_much(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        start, end = (datetime.fromisoformat(request.url.params[name]) for name in ("start", "end"))
+        if not asked or asked[-1] != end - start:  # the client tries three times
+            asked.append(end - start)
+        return httpx.Response(504, request=request) if end - start > most else response
+
+    inject(too_much)
+    days = 120
+    first = fetch(simulated(home, now, history_days=days), limited=True)
+    assert first.error is None
+    # The first run has something to forecast from.
+    assert asked == [timedelta(days=63), timedelta(days=6)]
+    for _ in range(20):
+        now += timedelta(minutes=10)
+        report = fetch(simulated(home, now, history_days=days), deepen=True, limited=True)
+        if not report.windows:
+            break
+    assert report.remaining <= 1
+    held = warehouse(simulated(home)).read(
+        "SELECT min(time_utc) AS a, max(time_utc) AS b FROM day_ahead_prices"
+    )
+    assert held["a"].iloc[0] == (now - timedelta(days=days)).replace(hour=0, minute=0)
+    failures = [size for size in asked if size > most]
+    assert failures == [timedelta(days=63), timedelta(days=31, hours=12)]
+
+
+def without(area: str, first: datetime, last: datetime) -> Fault:
+    """Leave out the rows of an area (none: of all) from ``first`` to before ``last``."""
+
+    def change(records: Records) -> Records:
+        return [
+            row
+            for row in records
+            if row.get("PriceArea", "") != area
+            or not first <= datetime.fromisoformat(row.get("Minutes5UTC") or row["Minutes1UTC"]) < last
+        ]
+
+    return editing(change)
+
+
+def count_between(settings: Settings, dataset: Dataset, first: datetime, last: datetime) -> dict[str, int]:
+    rows = warehouse(settings).read(
+        f"SELECT price_area, count(*) AS n FROM {dataset.name} "
+        f"WHERE {dataset.time_column} >= ? AND {dataset.time_column} < ? GROUP BY ALL",
+        [first, last],
+    )
+    return dict(zip(rows["price_area"], rows["n"], strict=True))
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_an_area_that_was_missing_for_two_days_arrives_when_it_comes(
+    tmp_path: Path, inject: Inject, limited: bool
+) -> None:
+    home = tmp_path / "home"
+    fetch(simulated(home), CO2_EMISSION)
+    last = T0 + 48 * HOUR
+    inject(without("DK1", T0, last))
+    for hours in range(6, 72, 6):
+        report = fetch(simulated(home, T0 + hours * HOUR), CO2_EMISSION, limited=limited)
+        assert len(report.windows) == 1
+    assert "DK1" not in count_between(simulated(home), CO2_EMISSION, T0, last)
+    inject(None)
+    report = fetch(simulated(home, T0 + 72 * HOUR), CO2_EMISSION, limited=limited)
+    held = count_between(simulated(home), CO2_EMISSION, T0, last)
+    assert held["DK1"] == held["DK2"] >= 570
+    assert report.new >= 570
+    # Nothing is asked for again, and the same instant asks nothing.
+    assert fetch(simulated(home, T0 + 72 * HOUR), CO2_EMISSION, limited=limited).windows == []
+    (window,) = fetch(simulated(home, T0 + 78 * HOUR), CO2_EMISSION, limited=limited).windows
+    assert window.start == T0 + 48 * HOUR
+
+
+def test_a_hole_in_the_middle_that_is_filled_after_a_day_arrives(tmp_path: Path, inject: Inject) -> None:
+    home = tmp_path / "home"
+    fetch(simulated(home), POWER_SYSTEM_RIGHT_NOW)
+    first, last = T0 + 3 * HOUR, T0 + 7 * HOUR
+    inject(without("", first, last))
+    for hours in (6, 12, 18, 24, 30):
+        fetch(simulated(home, T0 + hours * HOUR), POWER_SYSTEM_RIGHT_NOW)
+    assert count_between(simulated(home), POWER_SYSTEM_RIGHT_NOW, first, last) == {}
+    inject(None)
+    fetch(simulated(home, T0 + 36 * HOUR), POWER_SYSTEM_RIGHT_NOW)
+    assert count_between(simulated(home), POWER_SYSTEM_RIGHT_NOW, first, last) == {"DK": 240}
+
+
+def test_a_hole_that_stays_is_not_asked_for_without_end(tmp_path: Path, inject: Inject) -> None:
+    home = tmp_path / "home"
+    fetch(simulated(home), POWER_SYSTEM_RIGHT_NOW)
+    inject(without("", T0, T0 + 6 * HOUR))
+    starts = []
+    for days in range(1, 10):
+        now = T0 + timedelta(days=days)
+        (window,) = fetch(simulated(home, now), POWER_SYSTEM_RIGHT_NOW).windows
+        (later,) = fetch(simulated(home, now + 6 * HOUR), POWER_SYSTEM_RIGHT_NOW).windows
+        assert window.start <= now - timedelta(days=7) or days == 1
+        starts.append(later.start)
+    assert starts[:6] == [T0] * 6
+    assert min(starts[7:]) > T0 + 6 * HOUR
+
+
+def test_a_value_that_is_revised_after_two_days_is_seen(tmp_path: Path, inject: Inject) -> None:
+    home = tmp_path / "home"
+    fetch(simulated(home), POWER_SYSTEM_RIGHT_NOW)
+    minute = T0 + HOUR
+
+    def revised(records: Records) -> Records:
+        text = f"{minute:%Y-%m-%dT%H:%M:%S}"
+        return [{**row, "CO2Emission": 111.0} if row["Minutes1UTC"] == text else row for row in records]
+
+    def value() -> float:
+        rows = warehouse(simulated(home)).read(
+            "SELECT co2_g_per_kwh AS v FROM power_system_right_now WHERE minute_utc = ?", [minute]
+        )
+        return float(rows["v"].iloc[0])
+
+    requests = 0
+    for hours in range(6, 78, 6):
+        if hours == 54:
+            assert value() != 111.0
+            inject(editing(revised))
+        requests += len(fetch(simulated(home, T0 + hours * HOUR), POWER_SYSTEM_RIGHT_NOW).windows)
+    assert value() == 111.0
+    assert requests == 12
+    rows = warehouse(simulated(home)).read(
+        "SELECT rows_received AS n FROM new_data_log WHERE dataset = 'power_system_right_now' "
+        "AND fetched_at_utc > ?",
+        [T0],
+    )
+    # Seven days are read again once a day only.
+    assert (rows["n"] > 5 * 1440).sum() == 3
+
+
+def foreign(records: Records) -> Records:
+    """Add what nobody asked for: an area, the country's own name, and an hour of long ago."""
+    if "Minutes5UTC" not in records[0]:
+        return records
+    own = [row for row in records if row["PriceArea"] == "DK1"]
+    long_ago = [{**row, "Minutes5UTC": "1900-01-01" + row["Minutes5UTC"][10:]} for row in own[:288]]
+    return [
+        *records,
+        *({**row, "PriceArea": "DK3"} for row in own),
+        *({**row, "PriceArea": "DK", "CO2Emission": 5.0} for row in own),
+        *{row["Minutes5UTC"]: row for row in long_ago}.values(),
+    ]
+
+
+def test_rows_that_nobody_asked_for_are_set_apart_and_stop_nothing(
+    home: Path, second_home: Path, inject: Inject
+) -> None:
+    inject(editing(foreign))
+    settings = simulated(home, T0 + 6 * HOUR)
+    result = run(settings)
+    assert result.success, failures(result)
+    assert all(evaluation.passed for evaluation in checks(result).values() if evaluation.blocking)
+    content, clean = tables(settings), tables(simulated(second_home))
+    for name in ("co2_emission", "aggregated_data", "engineered_features"):
+        assert content[name].equals(clean[name]), name
+    reasons = set(content["quarantined_values"]["reason"])
+    assert reasons == {
+        "not asked for: price_area is none of DK1, DK2",
+        "before the first row, 2016-12-31",
+    }
+
+
+def test_rows_that_nobody_asked_for_are_moved_away_where_they_are_stored(
+    home: Path, second_home: Path
+) -> None:
+    with warehouse(simulated(home)).session() as connection:
+        for area, minute, value in (
+            ("DK3", "minute_utc", "co2_g_per_kwh"),
+            ("DK", "minute_utc", "5"),
+            ("DK1", "minute_utc - INTERVAL 45000 DAY", "co2_g_per_kwh"),
+        ):
+            connection.execute(
+                f"INSERT INTO co2_emission SELECT * REPLACE ('{area}' AS price_area, {minute} AS minute_utc, "
+                f"{value} AS co2_g_per_kwh) FROM co2_emission WHERE price_area = 'DK2' "
+                f"AND minute_utc >= TIMESTAMP '{T0 - 24 * HOUR}'"
+            )
+        # What the earlier version made of them.
+        connection.execute(
+            "INSERT INTO aggregated_data BY NAME SELECT price_area, "
+            "date_trunc('hour', minute_utc) AS hour_utc, 60 AS minutes_observed, "
+            "avg(co2_g_per_kwh) AS co2_g_per_kwh FROM co2_emission "
+            "WHERE price_area = 'DK3' OR minute_utc < TIMESTAMP '2000-01-01' GROUP BY ALL"
+        )
+        connection.execute(
+            "UPDATE aggregated_data SET co2_g_per_kwh = 5, solar_mw = NULL "
+            f"WHERE price_area = 'DK' AND hour_utc >= TIMESTAMP '{T0 - 24 * HOUR}'"
+        )
+    settings = simulated(home, T0 + 6 * HOUR)
+    result = run(settings)
+    assert result.success, failures(result)
+    assert all(evaluation.passed for evaluation in checks(result).values() if evaluation.blocking)
+    content, clean = tables(settings), tables(simulated(second_home))
+    assert content["co2_emission"].equals(clean["co2_emission"])
+    for name in ("aggregated_data", "engineered_features"):
+        pd.testing.assert_frame_equal(content[name], clean[name], rtol=1e-12)
+    kept_apart = content["quarantined_values"]
+    assert set(kept_apart["value"].str[:4]) == {"DK3", "DK", "1901"}
+    assert len(kept_apart) == 3 * len(
+        clean["co2_emission"].query(
+            "price_area == 'DK2' and minute_utc >= @T0 - 24 * @HOUR and minute_utc < @T0"
+        )
+    )
+
+
+def test_half_a_character_in_one_dataset_does_not_stop_the_forecast(home: Path, inject: Inject) -> None:
+    def broken(records: Records) -> Records:
+        return [
+            {**row, "ForecastType": "Solar\ud800"} if number == 0 and "ForecastType" in row else row
+            for number, row in enumerate(records)
+        ]
+
+    inject(editing(broken))
+    settings = simulated(home, T0 + 6 * HOUR)
+    result = run(settings)
+    assert result.success, failures(result)
+    issued = tables(settings)["predictions"].query("issue_time_utc == @settings.as_of")
+    assert len(issued) == 72
+
+
+def test_no_exception_of_one_dataset_stops_the_forecast(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    split = ingest.split_rows
+
+    def breaking(dataset: Dataset, *arguments: Any, **options: Any) -> Any:
+        if dataset is DAY_AHEAD_PRICES:
+            raise ZeroDivisionError("half \ud800 a character")
+        return split(dataset, *arguments, **options)
+
+    monkeypatch.setattr(ingest, "split_rows", breaking)
+    settings = simulated(home, T0 + 6 * HOUR)
+    result = run(settings)
+    assert result.success, failures(result)
+    fetched = checks(result)["day_ahead_prices_fetched"]
+    assert not fetched.passed
+    assert "ZeroDivisionError: half \\ud800 a character" in (fetched.description or "")
+    content = tables(settings)
+    (row,) = content["new_data_log"].query("outcome == 'failed'").to_dict("records")
+    assert row["dataset"] == "day_ahead_prices"
+    assert "the next run asks again" in row["message"]
+    assert len(content["predictions"].query("issue_time_utc == @settings.as_of")) == 72
+
+    monkeypatch.setattr(ingest, "split_rows", split)
+    assert fetch(settings).error is None
+
+
+def test_what_is_wrong_with_the_warehouse_itself_is_not_taken_for_bad_rows(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise duckdb.IOException("No space left on device")
+
+    monkeypatch.setattr(ingest, "store_rows", full)
+    with pytest.raises(duckdb.IOException, match="No space left"):
+        fetch(simulated(home, T0 + 6 * HOUR))

@@ -7,7 +7,6 @@ from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW, Dataset
 from co2_assets.contracts.tables import AGGREGATED_DATA
 from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, table_metadata
 from co2_assets.pipeline.ingest import update
-from co2_assets.pipeline.quarantine import requarantine_stored
 from co2_assets.pipeline.run import Run
 
 GROUP = "raw_energy_data"
@@ -71,9 +70,12 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
     def fetch(
         context: dg.AssetExecutionContext, config: FetchConfig, pipeline: dg.ResourceParam[Run]
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        if moved := requarantine_stored(pipeline.warehouse, dataset, now=pipeline.now):
-            context.log.warning(f"{moved} stored rows broke their contract and were moved to quarantine")
         report = update(pipeline, dataset, deepen=config.deepen, progress=context.log.info)
+        if report.requarantined:
+            context.log.warning(
+                f"{report.requarantined} stored rows broke their contract or were not asked for, and were "
+                "moved to quarantine"
+            )
         metadata = table_metadata(pipeline, dataset.table, dataset.time_column)
         if report.error is not None:
             context.log.error(report.sentence())

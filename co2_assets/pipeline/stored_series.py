@@ -1,0 +1,84 @@
+"""What is stored of each series of a dataset: its newest row, and the oldest hour with a hole."""
+
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from co2_assets.contracts import Dataset
+from co2_assets.contracts.forecast_spec import CO2
+from co2_assets.contracts.series import series_of, series_values
+from co2_assets.pipeline.fetch_plan import LATE_FOR
+from co2_assets.warehouse.database import Warehouse
+from co2_assets.warehouse.sql import text_literal
+
+# An hour has a hole if at least this much of it is missing: less does not move its mean by much.
+LEAST_HOLE = timedelta(minutes=15)
+
+
+def is_asked_for(dataset: Dataset) -> str:
+    """Return the SQL condition for rows of the dataset's series, from the time when the dataset begins."""
+    conditions = [
+        f"{name} IN ({', '.join(map(text_literal, values))})"
+        for name, values in series_values(dataset).items()
+    ]
+    conditions.append(f"{dataset.time_column} >= TIMESTAMP '{dataset.begins}'")
+    return f"coalesce({' AND '.join(conditions)}, false)"
+
+
+def newest_by_series(warehouse: Warehouse, dataset: Dataset) -> "pd.Series[pd.Timestamp]":
+    """Return the time of the newest row of every series, by its name; not a time where there is none."""
+    rows = warehouse.read(
+        f"SELECT {_name(dataset)} AS series, max({dataset.time_column}) AS newest_utc "
+        f"FROM {dataset.name} WHERE {is_asked_for(dataset)} GROUP BY ALL"
+    )
+    return rows.set_index("series")["newest_utc"].reindex([" ".join(values) for values in series_of(dataset)])
+
+
+def oldest_hole(
+    warehouse: Warehouse, dataset: Dataset, now: datetime, earliest: datetime | None
+) -> datetime | None:
+    """Return the start of the oldest hour of the last `LATE_FOR` that some series has a hole in, or None.
+
+    Hours from before ``earliest`` are passed over. An hour of a measured dataset counts the rows with a
+    carbon intensity.
+    """
+    since = max(now - LATE_FOR, dataset.begins, earliest or dataset.begins)
+    first = since.replace(minute=0, second=0, microsecond=0)
+    if first < since:
+        first += timedelta(hours=1)
+    last = now.replace(minute=0, second=0, microsecond=0)
+    if first >= last:
+        return None
+    time = dataset.time_column
+    measured = CO2 if CO2 in dataset.table.column_names else time
+    hours = warehouse.read(
+        f"""
+        WITH hours AS (
+            SELECT unnest(range($first::TIMESTAMP, $last::TIMESTAMP, INTERVAL 1 HOUR)) AS hour_utc
+        ), series AS (SELECT unnest($series::VARCHAR[]) AS series), held AS (
+            SELECT {_name(dataset)} AS series, date_trunc('hour', {time}) AS hour_utc,
+                count(DISTINCT {time}) AS row_count
+            FROM {dataset.name} WHERE {time} >= $first AND {time} < $last AND {measured} IS NOT NULL
+            GROUP BY ALL
+        )
+        SELECT hour_utc, min(coalesce(row_count, 0)) AS row_count
+        FROM hours CROSS JOIN series LEFT JOIN held USING (series, hour_utc) GROUP BY ALL
+        """,
+        {"first": first, "last": last, "series": [" ".join(values) for values in series_of(dataset)]},
+    )
+    lasts = hours["hour_utc"].map(lambda hour: step_at(dataset, hour) / timedelta(hours=1))
+    missing = 1 - hours["row_count"] * lasts
+    holes = hours.loc[missing >= LEAST_HOLE / timedelta(hours=1), "hour_utc"]
+    return None if holes.empty else holes.min().to_pydatetime()
+
+
+def step_at(dataset: Dataset, time: datetime) -> timedelta:
+    """Return the time between rows of one series at ``time``."""
+    for endpoint in dataset.endpoints:
+        if endpoint.end is None or time < endpoint.end:
+            return endpoint.step or dataset.step
+    return dataset.step
+
+
+def _name(dataset: Dataset) -> str:
+    return f"concat_ws(' ', {', '.join(series_values(dataset))})"
