@@ -17,8 +17,8 @@ def measurements_to_average(dataset: Dataset) -> str:
     """Return SQL for the measurements of the hours whose means are not stored or have changed.
 
     Rows that were not asked for do not count: an area is measured by one dataset alone. Means that differ by
-    at most 0.001 count as equal, because the order of a sum changes its last bits. A mean over too few minutes
-    is null, as in `aggregate_hours`.
+    at most 0.001 count as equal, because the order of a sum changes its last bits. A mean over too few
+    minutes is null, as in `aggregate_hours`.
     """
     means = [name for name in MEASURED if name in dataset.table.column_names]
     minutes = minutes_of(dataset.step)
