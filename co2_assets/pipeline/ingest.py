@@ -6,6 +6,7 @@ skipped, leaves a gap that the next run finds and fills.
 
 import logging
 import time
+import traceback
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -185,9 +186,11 @@ def _fetch_window(
         _store_window(run, dataset, window, started, report)
     except ServiceError as service_error:
         error, outcome = service_error, service_error.outcome
-    except Exception as other_error:
+    except Exception as other_error:  # noqa: BLE001 -- it is logged and returned
         error, outcome = _ingest_error(other_error), FAILED
-        logger.exception("%s, %s", dataset.name, window)
+        # The error may hold half a character, which no log file can.
+        trace = storable("".join(traceback.format_exception(other_error)))
+        logger.error("%s, %s: %s", dataset.name, window, trace)  # noqa: TRY400
     else:
         return None
     with run.warehouse.open_transaction() as transaction:
