@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from co2_assets.cli.supervisor import UpError
 from co2_assets.defs.automation import TICK_JOB
 
 # The name of the code location in workspace.yaml and pyproject.toml.
@@ -39,10 +40,6 @@ query Status($run: ID!) { runOrError(runId: $run) { __typename ... on Run { stat
 DAEMONS = """
 query Daemons { instance { daemonHealth { allDaemonStatuses { required healthy } } } }
 """
-
-
-class UpError(RuntimeError):
-    """A process did not start or ended too early; the message names it and its log."""
 
 
 def answers(url: str) -> bool:

@@ -9,23 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import psutil
 
+from co2_assets.cli.processes import is_alive, process_identity
+from co2_assets.cli.supervisor import REPOSITORY_ROOT
 from co2_assets.pipeline.run import published_snapshot, source_label
 from co2_assets.settings import Settings
 from co2_assets.warehouse.paths import Home
 
 logger = logging.getLogger(__name__)
 
-REPOSITORY_ROOT = Path(__file__).resolve().parents[2]
 CONFIGURATION = REPOSITORY_ROOT / "dagster.yaml"
 PROCESS_TAG = "co2/process"
 # A tag of Dagster: how many times the daemon retries a failed run.
 MAX_RETRIES_TAG = "dagster/max_retries"
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-# Two readings of a start time may differ by this much, because the clock may be set in between. No process
-# identifier is given to another process in so short a time.
-SAME_START_S = 2.0
 ACTIVE = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
 
 
@@ -115,42 +111,6 @@ def _end(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> None
     else:
         instance.report_run_failed(run, message)
     instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-
-
-def process_identity(pid: int) -> str:
-    """Return an identity that no other process has: its number, the boot of the machine, and its start time.
-
-    The number alone is used again for other processes, in a container after each start. The start time is
-    in seconds since the boot, so that setting the clock does not change it. Raises psutil.NoSuchProcess.
-    """
-    started = psutil.Process(pid).create_time() - psutil.boot_time()
-    return f"{pid} {_boot()} {started:.2f}"
-
-
-def _boot() -> str:
-    """Return the identifier of the machine's last boot; ``-`` if the system has none."""
-    try:
-        return BOOT_ID.read_text(encoding="ascii").strip() or "-"
-    except OSError:
-        return "-"
-
-
-def is_alive(identity: str) -> bool:
-    """Return whether the process of a `process_identity` still runs; True if that cannot be found out.
-
-    Earlier versions stored only the number of the process.
-    """
-    try:
-        number, *start = identity.split()
-        # A killed process stays in the process table until its parent asks for its exit code.
-        if psutil.Process(int(number)).status() == psutil.STATUS_ZOMBIE:
-            return False
-        _, boot, started = process_identity(int(number)).split()
-        return len(start) != 2 or (boot == start[0] and abs(float(started) - float(start[1])) < SAME_START_S)
-    except psutil.NoSuchProcess:
-        return False
-    except (psutil.AccessDenied, ValueError):
-        return True  # we may not read the process, or another program wrote the tag
 
 
 def run_job(settings: Settings, job_name: str, run_config: Mapping[str, Any] | None = None) -> bool:

@@ -36,9 +36,9 @@ def up(
     page_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the forecast page.")] = 8050,
 ) -> None:
     """Start everything: Dagster's UI and daemon, the forecast page, and a first run."""
-    from co2_assets.cli.dagster_client import UpError
     from co2_assets.cli.output import forecast_table
     from co2_assets.cli.start_everything import start_everything
+    from co2_assets.cli.supervisor import UpError
 
     with clear_errors():
         settings = resolved(settings_from(source, as_of, home))

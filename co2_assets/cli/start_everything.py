@@ -6,26 +6,28 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
+from co2_assets.cli.child import MODULE
 from co2_assets.cli.dagster_client import (
     FINISHED,
     UNKNOWN,
-    UpError,
     answers,
     daemons_healthy,
     launch_tick,
     run_status,
 )
 from co2_assets.cli.dagster_runs import (
-    REPOSITORY_ROOT,
     dagster_instance,
     end_leftover_runs,
     export,
     is_of_home,
 )
-from co2_assets.cli.supervisor import Interrupted, Supervisor, wait_until
+from co2_assets.cli.processes import KILL_TIMEOUT_S, STOP_TIMEOUT_S, end, is_alive, started_by
+from co2_assets.cli.supervisor import REPOSITORY_ROOT, Interrupted, Supervisor, UpError, wait_until
 from co2_assets.defs.automation import TICK_JOB
 from co2_assets.pipeline.progress import Progress
 from co2_assets.settings import Settings, SettingsError
@@ -54,17 +56,41 @@ def require_free_port(host: str, port: int, option: str) -> None:
             ) from error
 
 
+def end_leftovers(home: Path, progress: Progress) -> None:
+    """End the processes that a `co2 up` of this home left when it was killed.
+
+    Each ends by itself when `co2 up` is gone, unless the process that sees to this was killed too.
+    """
+    left = started_by(lambda supervisor: not is_alive(supervisor), home)
+    if not left:
+        return
+    progress(f"An earlier `co2 up` was killed. Ending the {len(left)} process(es) that it left.")
+    # Each of these ends the server that it started; a second request does nothing.
+    end([process for process in left if _is_child(process)], STOP_TIMEOUT_S + KILL_TIMEOUT_S)
+    end(left)
+
+
+def _is_child(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return MODULE in process.cmdline()
+    return False
+
+
 @contextmanager
-def single_instance(settings: Settings) -> Iterator[None]:
-    """Lock the home for this `co2 up`, because two daemons would run each schedule twice. Raises UpError."""
+def single_instance(settings: Settings, progress: Progress) -> Iterator[int]:
+    """Lock the home for this `co2 up`, because two daemons would run each schedule twice. Raises UpError.
+
+    Yields the descriptor of the lock, for the processes that are to hold it too.
+    """
+    end_leftovers(settings.home, progress)
     with ExitStack() as stack:
         try:
-            stack.enter_context(exclusive(Home(settings.home).root / "up.lock", timeout_s=0))
+            lock = stack.enter_context(exclusive(Home(settings.home).root / "up.lock", timeout_s=0))
         except WarehouseBusy as error:
             raise UpError(
                 f"another `co2 up` uses {settings.home} already; stop it, or choose another --home"
             ) from error
-        yield
+        yield lock
 
 
 def start_everything(
@@ -76,7 +102,7 @@ def start_everything(
     progress: Progress,
     first_run_done: Callable[[bool], None],
 ) -> None:
-    """Start all processes, launch the first run, and watch them until Ctrl-C or SIGTERM.
+    """Start all processes, launch the first run, and watch them until Ctrl-C, SIGTERM or SIGHUP.
 
     ``progress`` gets the lines for the person who started it. ``first_run_done`` is called once with whether
     the first run succeeded. Raises SettingsError for a port in use, and UpError if a process fails or
@@ -84,13 +110,16 @@ def start_everything(
     """
     if dagster_port == page_port:
         raise SettingsError(f"--dagster-port and --page-port are both {page_port}: they must differ")
-    require_free_port(host, dagster_port, "--dagster-port")
-    require_free_port(host, page_port, "--page-port")
-    with single_instance(settings):
+    with single_instance(settings, progress) as lock:
+        # Not before: what an earlier `co2 up` left uses these ports.
+        require_free_port(host, dagster_port, "--dagster-port")
+        require_free_port(host, page_port, "--page-port")
         started = time.monotonic()
-        supervisor = Supervisor(export(settings), Home(settings.home).root / "logs")
+        supervisor = Supervisor(export(settings), Home(settings.home).root / "logs", lock)
         # The handler only sets a flag: an exception during a start could leave a process that nobody ends.
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # nohup: it shall go on when the terminal is closed
             signal.signal(number, lambda _signal, _frame: supervisor.interrupted.set())
         address = f"[{host}]" if ":" in host else host
         dagster_url, page_url = f"http://{address}:{dagster_port}", f"http://{address}:{page_port}"
@@ -134,6 +163,7 @@ def start_everything(
                     if status in FINISHED:
                         first_run_done(status == "SUCCESS")
         except Interrupted:
-            progress("Stopping.")
+            with suppress(OSError):  # the terminal was closed
+                progress("Stopping.")
         finally:
             supervisor.stop()

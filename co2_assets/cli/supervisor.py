@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -11,13 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import psutil
 
-from co2_assets.cli.dagster_client import UpError
-from co2_assets.cli.dagster_runs import REPOSITORY_ROOT
+from co2_assets.cli.child import MODULE, NO_LOCK
+from co2_assets.cli.processes import (
+    KILL_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+    SUPERVISOR,
+    end,
+    process_identity,
+    started_by,
+)
 
+REPOSITORY_ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 90.0
-STOP_TIMEOUT_S = 15.0
 POLL_S = 0.25
 # The output of some weeks; the output before that is kept in a second file.
 LARGEST_LOG_BYTES = 2_000_000
@@ -25,23 +32,32 @@ LARGEST_LOG_BYTES = 2_000_000
 
 @dataclass(frozen=True)
 class Service:
-    """One supervised process, which leads its own process group."""
+    """One supervised process; ``process`` is that of `child`, which leads the group of all that it starts."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
 
 
+class UpError(RuntimeError):
+    """A process did not start or ended too early; the message names it and its log."""
+
+
 class Interrupted(Exception):  # noqa: N818 -- a request to stop, not an error
-    """Ctrl-C or SIGTERM was received."""
+    """Ctrl-C, SIGTERM or SIGHUP was received."""
 
 
 class Supervisor:
-    """Starts processes, watches them, and ends all of them."""
+    """Starts processes, watches them, and ends all of them; they also end when this process is gone.
 
-    def __init__(self, environment: dict[str, str], logs: Path) -> None:
-        self.environment = environment
+    ``lock`` is the descriptor of a lock that the processes hold too, so that it is free only after them.
+    """
+
+    def __init__(self, environment: dict[str, str], logs: Path, lock: int | None = None) -> None:
+        self.identity = process_identity(os.getpid())
+        self.environment = {**os.environ, **environment, SUPERVISOR: self.identity}
         self.logs = logs
+        self.lock = lock
         self.services: list[Service] = []
         self.interrupted = threading.Event()
 
@@ -54,10 +70,12 @@ class Supervisor:
         # Opened to append, so that the file can be emptied while the process writes to it.
         with log.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603
-                command,
-                env={**os.environ, **self.environment},
+                [sys.executable, "-m", MODULE, NO_LOCK if self.lock is None else str(self.lock), *command],
+                env=self.environment,
                 cwd=REPOSITORY_ROOT,
-                stdin=subprocess.DEVNULL,
+                # Nothing is written to it. The system closes it when this process ends, however it ends.
+                stdin=subprocess.PIPE,
+                pass_fds=() if self.lock is None else (self.lock,),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -81,25 +99,21 @@ class Supervisor:
 
     def stop(self) -> None:
         """End all started processes and their children: by SIGTERM, and after a while by SIGKILL."""
-        family: list[psutil.Process] = []
         for service in self.services:
-            try:
-                parent = psutil.Process(service.process.pid)
-                family += [parent, *parent.children(recursive=True)]
-            except psutil.NoSuchProcess:
-                continue
+            service.process.terminate()
+        deadline = time.monotonic() + STOP_TIMEOUT_S + KILL_TIMEOUT_S
         for service in self.services:
-            if service.process.poll() is None:
-                os.killpg(service.process.pid, signal.SIGTERM)
-        _, alive = psutil.wait_procs(family, timeout=STOP_TIMEOUT_S)
-        for process in alive:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+            with suppress(subprocess.TimeoutExpired):
+                service.process.wait(max(deadline - time.monotonic(), 0))
+        # A `child` that was killed leaves the processes that it started.
+        if home := self.environment.get("CO2_HOME"):
+            end(started_by(lambda identity: identity == self.identity, Path(home)))
         for service in self.services:
-            # Processes that were started during the shutdown are still in the group.
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError, PermissionError):  # macOS refuses for a group that has ended
                 os.killpg(service.process.pid, signal.SIGKILL)
             service.process.wait()
+            if service.process.stdin is not None:
+                service.process.stdin.close()
 
 
 def rotate(log: Path) -> None:

@@ -4,6 +4,7 @@ The lock is the kernel's (`filelock.FileLock`): it ends when its holder ends, so
 """
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +15,16 @@ from co2_assets.warehouse.errors import WarehouseBusy
 
 # How often a waiter tries again.
 POLL_INTERVAL_S = 0.02
+# What each thread learns from filelock when it takes a lock.
+_acquired = threading.local()
 
 
 @contextmanager
-def exclusive(path: Path, timeout_s: float) -> Iterator[None]:
+def exclusive(path: Path, timeout_s: float) -> Iterator[int]:
     """Hold the lock file ``path`` (made when missing), waiting at most ``timeout_s`` seconds.
+
+    Yields the descriptor of the file. A process that inherits it holds the lock too, until both have ended
+    or the block ends.
 
     The file keeps the process id of its last holder. Raises WarehouseBusy on time-out, and
     RuntimeError when this thread already holds the lock: it would wait for itself. Where the file
@@ -33,7 +39,7 @@ def exclusive(path: Path, timeout_s: float) -> Iterator[None]:
         poll_interval=POLL_INTERVAL_S,
         fallback_to_soft=False,
         preserve_lock_file=True,
-        on_acquired=_write_process_id,
+        on_acquired=_note_acquired,
     )
     if lock.is_locked:
         raise RuntimeError(
@@ -48,11 +54,12 @@ def exclusive(path: Path, timeout_s: float) -> Iterator[None]:
             f"and was not free within {timeout_s:g} s; wait for that run to end, or stop it, and try again"
         ) from error
     try:
-        yield
+        yield _acquired.descriptor
     finally:
         lock.release()
 
 
-def _write_process_id(descriptor: int) -> None:
+def _note_acquired(descriptor: int) -> None:
+    _acquired.descriptor = descriptor
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)

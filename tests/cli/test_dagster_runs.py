@@ -17,12 +17,11 @@ from co2_assets.cli.dagster_runs import (
     dagster_instance,
     end_dead_runs,
     end_leftover_runs,
-    is_alive,
     is_of_home,
     prepare_dagster_home,
-    process_identity,
     run_job,
 )
+from co2_assets.cli.processes import is_alive, process_identity
 from co2_assets.definitions import build_definitions
 from co2_assets.defs.automation import RETRAIN_JOB, TICK_JOB
 from co2_assets.settings import SettingsError

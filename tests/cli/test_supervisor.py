@@ -1,5 +1,6 @@
 """What `co2 up` does with logs, and with a run that was cut off; without Dagster's servers."""
 
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -12,10 +13,9 @@ from dagster._core.test_utils import create_run_for_test  # Dagster has no publi
 
 from co2_assets.cli import start_everything as start_module
 from co2_assets.cli import supervisor as supervisor_module
-from co2_assets.cli.dagster_client import UpError
 from co2_assets.cli.dagster_runs import dagster_instance
 from co2_assets.cli.start_everything import start_everything
-from co2_assets.cli.supervisor import Supervisor
+from co2_assets.cli.supervisor import Supervisor, UpError
 from co2_assets.defs.automation import TICK_JOB
 from co2_assets.settings import Settings
 
@@ -90,9 +90,11 @@ def test_a_log_that_somebody_removed_ends_nothing(supervisor: Supervisor, tmp_pa
     supervisor.wait(0)
 
 
+@pytest.mark.parametrize("how_hangups_are_taken", [signal.SIG_DFL, signal.SIG_IGN])
 def test_a_run_cut_off_by_a_power_failure_is_ended_before_the_daemon_starts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how_hangups_are_taken: signal.Handlers
 ) -> None:
+    monkeypatch.setattr("signal.getsignal", lambda _number: how_hangups_are_taken)
     settings = Settings(home=tmp_path / "home", source="simulator")
     for name in ("DAGSTER_HOME", *settings.environment()):
         monkeypatch.setenv(name, "")
@@ -108,7 +110,8 @@ def test_a_run_cut_off_by_a_power_failure_is_ended_before_the_daemon_starts(
 
     monkeypatch.setattr(Supervisor, "start", start)
     monkeypatch.setattr(start_module, "require_free_port", lambda *_: None)
-    monkeypatch.setattr("signal.signal", lambda *_: None)
+    handled: list[int] = []
+    monkeypatch.setattr("signal.signal", lambda number, _handler: handled.append(number))
     with pytest.raises(UpError, match="far enough"):
         start_everything(
             settings,
@@ -118,6 +121,9 @@ def test_a_run_cut_off_by_a_power_failure_is_ended_before_the_daemon_starts(
             progress=lines.append,
             first_run_done=lambda _: None,
         )
+    # The terminal may be closed; under nohup that ends nothing.
+    assert {signal.SIGINT, signal.SIGTERM} <= set(handled)
+    assert (signal.SIGHUP in handled) == (how_hangups_are_taken is not signal.SIG_IGN)
     ((name, run),) = found
     assert name == "webserver"
     assert run.status is dg.DagsterRunStatus.FAILURE
