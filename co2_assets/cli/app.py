@@ -76,6 +76,7 @@ def clear_errors() -> Iterator[None]:
         where = f"{error.filename}: " if error.filename else ""
         remedies = {
             errno.ENOSPC: "make room there",
+            errno.EDQUOT: "make room there",
             errno.ENOTDIR: "a file is where a folder should be: move it, or choose another --home",
         }
         remedy = remedies.get(error.errno or 0, "choose a --home that can be written")

@@ -15,11 +15,11 @@ class ShortLines(logging.Formatter):
         step = meta.get("step_key") or ""
         level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
         line = f"{self.formatTime(record, '%H:%M:%S')}  {step:24s} {level}{message}"
-        reason = _reason(meta.get("dagster_event"))
+        reason = reason_of(meta.get("dagster_event"))
         return f"{line} {reason}" if reason else line
 
 
-def _reason(event: dg.DagsterEvent | None) -> str:
+def reason_of(event: dg.DagsterEvent | None) -> str:
     """Return the error message of our own code if the event reports an error, else an empty text."""
     error = getattr(event.event_specific_data, "error", None) if event is not None else None
     # Dagster's error wraps our error, which names the remedy. Errors of libraries are further inside.

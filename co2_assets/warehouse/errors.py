@@ -10,6 +10,10 @@ class WarehouseBusy(WarehouseError):
     """Another process or thread held the file for longer than the time-out."""
 
 
+class NoLocks(WarehouseError):
+    """The file system cannot lock files."""
+
+
 class WrongSource(WarehouseError):
     """The file holds data of another source than the requested one."""
 

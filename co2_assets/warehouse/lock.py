@@ -3,6 +3,7 @@
 The lock is the kernel's (`filelock.FileLock`): it ends when its holder ends, so a killed run leaves none.
 """
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -11,10 +12,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from co2_assets.warehouse.errors import WarehouseBusy
+from co2_assets.warehouse.errors import NoLocks, WarehouseBusy
 
 # How often a waiter tries again.
 POLL_INTERVAL_S = 0.02
+# What a file system without locks answers.
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 # What each thread learns from filelock when it takes a lock.
 _acquired = threading.local()
 
@@ -28,7 +31,7 @@ def exclusive(path: Path, timeout_s: float) -> Iterator[int]:
 
     The file keeps the process id of its last holder. Raises WarehouseBusy on time-out, and
     RuntimeError when this thread already holds the lock: it would wait for itself. Where the file
-    system has no kernel locks, OSError: a lock that outlives a killed run would stop every later run.
+    system has no kernel locks, NoLocks: a lock that outlives a killed run would stop every later run.
     """
     path = path.resolve()
     # A process has one lock object for a path, and each of its threads holds it or not. Without the
@@ -52,6 +55,13 @@ def exclusive(path: Path, timeout_s: float) -> Iterator[int]:
         raise WarehouseBusy(
             f"{path.with_suffix('')} is in use by {f'process {holder}' if holder else 'another process'} "
             f"and was not free within {timeout_s:g} s; wait for that run to end, or stop it, and try again"
+        ) from error
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        raise NoLocks(
+            f"the file system of {path.parent} cannot lock files ({error.strerror}), so two runs could write "
+            "at once; choose a --home on a local disk"
         ) from error
     try:
         yield _acquired.descriptor

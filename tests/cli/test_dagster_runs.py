@@ -28,6 +28,7 @@ from co2_assets.settings import SettingsError
 from tests.support.pipeline_runs import simulated
 
 POOL = "warehouse"
+POSTGRES = Path(__file__).resolve().parents[2] / "deploy" / "dagster.postgres.yaml"
 
 
 @pytest.fixture
@@ -225,8 +226,36 @@ def test_a_dagster_home_with_a_configuration_of_its_own_is_kept(
     monkeypatch.setenv("DAGSTER_HOME", str(own))
     made = prepare_dagster_home(settings)
     assert made.is_relative_to(tmp_path / "home")
-    (own / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
+    (own / "dagster.yaml").write_bytes(POSTGRES.read_bytes())
     assert prepare_dagster_home(settings) == own
     # A copy of ours is another home's.
     (own / "dagster.yaml").write_bytes((made / "dagster.yaml").read_bytes())
     assert prepare_dagster_home(settings) == made
+
+
+@pytest.mark.parametrize(
+    "content", [None, "telemetry: {enabled: false}\n", "concurrency: 2\n", "- a\n", "a: [", "\xff"]
+)
+def test_the_dagster_home_of_another_project_is_passed_over_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, content: str | None
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    if content is not None:
+        (other / "dagster.yaml").write_text(content, encoding="latin-1")
+    monkeypatch.setenv("DAGSTER_HOME", str(other))
+    settings = simulated(tmp_path / "home")
+    assert is_of_home(prepare_dagster_home(settings), settings)
+    assert f"DAGSTER_HOME {other} is not of this home" in caplog.text
+    caplog.clear()
+    monkeypatch.setenv("DAGSTER_HOME", str(prepare_dagster_home(settings)))
+    caplog.clear()
+    prepare_dagster_home(settings)
+    assert caplog.text == ""
+
+
+def test_the_slot_of_a_run_that_is_no_longer_recorded_is_freed(instance: dg.DagsterInstance) -> None:
+    lost, kept = started(instance, {}), started(instance, {})
+    instance.run_storage.delete_run(lost.run_id)
+    end_dead_runs(instance)
+    assert instance.event_log_storage.get_concurrency_run_ids() <= {kept.run_id}

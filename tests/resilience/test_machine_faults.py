@@ -19,6 +19,7 @@ from co2_assets.defs.automation import DEEPEN_JOB
 from co2_assets.forecasting.issue.fallback import CAUSE, VERSION
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
+from co2_assets.warehouse.errors import WarehouseBusy
 from tests.support.resilience_runs import (
     HOUR,
     T0,
@@ -110,17 +111,29 @@ def test_a_full_disk_loses_nothing_and_the_next_run_goes_on(
     assert differing(everything(home), well) == set()
 
 
+@pytest.mark.parametrize(
+    ("obstacle", "is_full"),
+    [
+        (OSError(28, "No space left on device"), True),
+        (WarehouseBusy("the file is open in process 7; close that program and try again"), False),
+    ],
+)
 def test_a_run_that_cannot_be_published_is_no_success(
-    home: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    home: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    obstacle: Exception,
+    is_full: bool,
 ) -> None:
     settings = at(home, NOW)
     for name in ("DAGSTER_HOME", *settings.environment()):
         monkeypatch.setenv(name, "")
     before = snapshots.current(folder(home).snapshots)
-    full = OSError(28, "No space left on device")
-    with patch("co2_assets.warehouse.snapshots.publish", side_effect=full):
+    with patch("co2_assets.warehouse.snapshots.publish", side_effect=obstacle):
         assert not run_job(settings, DEEPEN_JOB)
     assert "Nothing was published" in caplog.text
+    assert str(obstacle) in caplog.text
+    assert ("make room on the disk" in caplog.text) == is_full
     assert snapshots.current(folder(home).snapshots) == before
 
 
