@@ -11,6 +11,8 @@ from dateutil import parser as dateutil_parser
 
 from co2_assets.contracts.sources import LIVE_URL, SourceKind
 from co2_assets.contracts.time import bounded_utc, utc_now
+from co2_assets.warehouse.errors import UnusableHome
+from co2_assets.warehouse.paths import home_folder
 
 DEFAULT_HISTORY_DAYS = 730
 # A quarter of a year.
@@ -107,7 +109,10 @@ class Settings:
         env = os.environ if environment is None else environment
         settings = cls()
         if env.get("CO2_HOME"):
-            settings = replace(settings, home=Path(env["CO2_HOME"]))
+            try:
+                settings = replace(settings, home=home_folder(env["CO2_HOME"]))
+            except UnusableHome as error:
+                raise SettingsError(f"CO2_HOME: {error}") from error
         if env.get("CO2_SOURCE"):
             settings = replace(settings, source=env["CO2_SOURCE"])
         if env.get("CO2_AS_OF"):

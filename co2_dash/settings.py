@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from co2_assets.contracts.sources import SOURCE_LABELS, SourceKind
-from co2_assets.warehouse.paths import Home
+from co2_assets.warehouse.paths import Home, home_folder
 
 DEFAULT_REQUESTS_PER_MINUTE = 600
 
@@ -50,7 +50,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     if not pace.isdecimal() or int(pace) < 1:
         raise ValueError(f"CO2_API_REQUESTS_PER_MINUTE is {pace!r}: give a whole number of at least 1")
     return Settings(
-        home=Home(Path(environment.get("CO2_HOME") or "data")),
+        home=Home(home_folder(environment.get("CO2_HOME") or "data")),
         source=source_label(environment.get("CO2_SOURCE") or SourceKind.AUTO),
         api_keys=frozenset(_listed(environment, "CO2_API_KEYS")),
         requests_per_minute=int(pace),

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 
 from co2_assets.settings import Settings, SettingsError, parse_instant
+from co2_assets.warehouse.paths import home_folder
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -28,11 +29,31 @@ app = typer.Typer(
     add_completion=False,
     help="How clean Denmark's power is, how clean it will be in the next hours, and how far to trust that.",
 )
-# No markup: a path or a key may have square brackets, which are printed as they are.
-# In a file or a pipe a table has a fixed width.
-out = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 120)
+
+
+class OutputError(Exception):
+    """Standard output or standard error cannot be written; the message says why."""
+
+
+class Output(Console):
+    """A console that prints a path or a key as it is, though it may have square brackets or colons."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **more)
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """Print; raises OutputError: a full disk under the output is not one under the home."""
+        try:
+            super().print(*objects, **how)
+        except OSError as error:
+            raise OutputError(error.strerror or str(error)) from error
+
+
+# In a file or a pipe a table has a fixed width. There is no standard output at all where it was closed.
+_to_terminal = sys.stdout is not None and sys.stdout.isatty()
+out = Output(width=None if _to_terminal else 120)
 # Messages are not wrapped, so that each is one line in a log.
-err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+err = Output(stderr=True, soft_wrap=True)
 
 FAILED, USAGE = 1, 2
 
@@ -62,11 +83,11 @@ def options_of_all_commands(
 @contextmanager
 def clear_errors() -> Iterator[None]:
     """Turn errors that name their remedy into one line and an exit code."""
-    from co2_assets.warehouse.errors import WarehouseError
+    from co2_assets.warehouse.errors import UnusableHome, WarehouseError
 
     try:
         yield
-    except SettingsError as error:
+    except (SettingsError, UnusableHome) as error:
         err.print(f"co2: {error}")
         raise typer.Exit(USAGE) from error
     except WarehouseError as error:
@@ -88,8 +109,7 @@ def settings_from(source: str | None, as_of: str | None, home: Path | None) -> S
     """Return the settings of the environment, replaced by those of the command line that are given."""
     settings = Settings.from_environment()
     if home is not None:
-        # A shell leaves the ~ of --home=~/x as it is.
-        settings = replace(settings, home=home.expanduser())
+        settings = replace(settings, home=home_folder(home))
     if source is not None:
         settings = replace(settings, source=source)
     if as_of is not None:

@@ -79,7 +79,12 @@ def parse_source(text: str) -> Source:
     """Read ``live``, ``simulator``, ``auto`` or ``archive:DIR``; SourceError for anything else."""
     kind, colon, folder = text.partition(":")
     if kind == SourceKind.ARCHIVE and folder:
-        source = Source(SourceKind.ARCHIVE, Path(folder).expanduser().resolve())
+        try:
+            source = Source(SourceKind.ARCHIVE, Path(folder).expanduser().resolve())
+        except (RuntimeError, OSError) as error:
+            raise SourceError(
+                f"no recording in {folder}: {error}. Write the path of its folder in full"
+            ) from error
         _recording(source)
         return source
     if kind in (SourceKind.AUTO, SourceKind.LIVE, SourceKind.SIMULATOR) and not colon:

@@ -13,7 +13,10 @@ from co2_assets.pipeline.hourly import BEGINNING, store_hours
 from co2_assets.pipeline.ingest import update
 from co2_assets.pipeline.progress import Progress
 from co2_assets.pipeline.run import DEFAULT_FORECASTER, Run, open_run
-from co2_assets.settings import Settings, SettingsError
+from co2_assets.settings import MAXIMUM_HISTORY_DAYS, Settings, SettingsError
+
+# No source has a longer history, and each issue time takes memory.
+LONGEST = timedelta(days=MAXIMUM_HISTORY_DAYS)
 
 
 class BacktestError(RuntimeError):
@@ -41,7 +44,16 @@ def run_backtest(
         raise SettingsError(f"--from {start:%Y-%m-%dT%H:%MZ} must lie before --to {end:%Y-%m-%dT%H:%MZ}")
     if train_until is not None and train_until > start:
         raise SettingsError("--train-until must not lie after --from: the model would have seen the answers")
+    if end - start > LONGEST:
+        raise SettingsError(
+            f"--from to --to is {(end - start).days} days: a backtest takes {LONGEST.days} at most"
+        )
     with open_run(settings, forecaster=forecaster) as run:
+        if start >= run.now:
+            raise SettingsError(
+                f"--from {start:%Y-%m-%dT%H:%MZ} is not before {run.now:%Y-%m-%dT%H:%MZ}, the time "
+                "of the run: nothing can be scored yet"
+            )
         _bring_up_to_date(run, progress)
         return _backtest(run, start, end, every_hours, train_until, area_name, progress)
 

@@ -34,5 +34,9 @@ class SnapshotUnreadable(WarehouseError):
     """A published snapshot is gone or damaged."""
 
 
+class UnusableHome(WarehouseError, ValueError):
+    """The path of the home folder has characters that a database would read as something else."""
+
+
 class BadRows(WarehouseError, ValueError):
     """The given rows do not fit the table; none of them was written."""

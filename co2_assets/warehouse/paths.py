@@ -3,13 +3,33 @@
 Data of the simulator or of an archive are never in the same database as those of the live service.
 """
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from co2_assets.contracts.sources import SOURCE_LABELS
+from co2_assets.warehouse.errors import UnusableHome
 
 # In the name of a database that was set aside; the time follows.
 DAMAGED = ".damaged-"
+# DuckDB reads ? as the end of a path and a backslash as a separator, and takes UTF-8 alone. Dagster's SQLite
+# URLs also end a path at ?, and decode %41. Files would lie outside of the home, or could not be opened.
+_MISREAD = re.compile(r"[?\\\udc80-\udcff]|%[0-9A-Fa-f]{2}")
+
+
+def home_folder(text: str | Path) -> Path:
+    """Return the home folder that a person named, with a leading ``~`` expanded: a shell may not have.
+
+    Raises UnusableHome for the ``~name`` of a user who does not exist.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise UnusableHome(
+            f"the home folder {str(text)!r} begins with a user whom this machine does not know: "
+            "write the path in full"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -53,9 +73,22 @@ class SourceFolder:
 
 @dataclass(frozen=True)
 class Home:
-    """The folder with all state: ``--home``, ``CO2_HOME``, or ``data``."""
+    """The folder with all state: ``--home``, ``CO2_HOME``, or ``data``.
+
+    Raises UnusableHome for a path that the databases would read as another one.
+    """
 
     root: Path
+
+    def __post_init__(self) -> None:
+        # Dagster is given the path with all links resolved, the warehouse the path as it was named.
+        for path in (os.path.abspath(self.root), os.path.realpath(self.root)):
+            if found := _MISREAD.search(path):
+                raise UnusableHome(
+                    f"the home folder {path!r} has {found[0]!r} in its path, which a database would read as "
+                    "something else: choose a folder without question marks, backslashes, % before two "
+                    "hexadecimal digits, and letters that are not UTF-8"
+                )
 
     def source(self, label: str) -> SourceFolder:
         """Return the folder of ``live``, ``archive`` or ``simulator``; ValueError otherwise."""

@@ -248,21 +248,6 @@ def test_an_older_state_is_not_published_over_a_newer(home: Path, command: str) 
     assert sorted(path for path in home.rglob("*") if path.is_file()) == before
 
 
-@pytest.mark.parametrize("name", ["x[/y]", "[bold]", ":smile:"])
-def test_square_brackets_in_a_path_are_printed_as_they_are(tmp_path: Path, name: str) -> None:
-    result = co2("status", "--home", f"{tmp_path}/{name}", "--source", "simulator")
-    assert result.exit_code == FAILED
-    assert name in result.stderr
-
-
-def test_the_home_folder_of_the_user_is_put_in_place_of_a_tilde(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    result = co2("status", "--home=~/x", "--source", "simulator")
-    assert f"{tmp_path}/x" in result.stderr
-
-
 def test_release_needs_no_source(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("co2_assets.pipeline.run.connect", None)
     result = co2("quarantine", "--home", home, "--release", "nothing of that name")
