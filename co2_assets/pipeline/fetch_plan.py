@@ -94,15 +94,23 @@ def is_for_deepening(window: FetchWindow, now: datetime, *, is_limited: bool) ->
 def _waiting(
     dataset: Dataset, log: pd.DataFrame, now: datetime, patience: timedelta, longest: timedelta
 ) -> set[str]:
-    """Return the endpoints whose last fetch behind the newest rows failed less than ``patience`` ago."""
+    """Return the endpoints whose last fetch behind the newest rows failed less than ``patience`` ago.
+
+    One failure among several fetches at the same time counts.
+    """
     is_behind = (log["purpose"] == "history") | (log["window_to_utc"] < log["fetched_at_utc"])
-    waiting = {}
-    for row in log[is_behind].sort_values("fetched_at_utc").to_dict("records"):
+    waiting: set[str] = set()
+    behind = log[is_behind].assign(
+        endpoint=[endpoint_of(dataset, at) for at in log.loc[is_behind, "window_from_utc"]]
+    )
+    newest = behind.groupby("endpoint")["fetched_at_utc"].transform("max")
+    for row in behind[behind["fetched_at_utc"] == newest].to_dict("records"):
         size = row["window_to_utc"] - row["window_from_utc"]
         was_too_long = row["outcome"] in TOO_MUCH and size > longest
         waits = row["outcome"] != FETCH_OK and not was_too_long and now - row["fetched_at_utc"] < patience
-        waiting[endpoint_of(dataset, row["window_from_utc"])] = waits
-    return {endpoint for endpoint, waits in waiting.items() if waits}
+        if waits:
+            waiting.add(row["endpoint"])
+    return waiting
 
 
 Interval = tuple[datetime, datetime]

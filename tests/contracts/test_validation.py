@@ -19,6 +19,7 @@ from co2_assets.contracts import (
     dataset_named,
     split_rows,
 )
+from co2_assets.contracts.series import series_values
 
 MINUTE = datetime(2024, 5, 1, 12)
 
@@ -275,7 +276,7 @@ def test_the_national_series_has_decimals_and_never_stands_still(value: float) -
 
 def timed_rows(dataset: Dataset, *times: datetime) -> pd.DataFrame:
     values = {c.name: float(n) for n, c in enumerate(dataset.table.columns, 20) if c.maximum is not None}
-    texts = {name: "DK1" for name in dataset.table.key if name in ("price_area", "forecast_type")}
+    texts = {name: values[0] for name, values in series_values(dataset).items()}
     rows = pd.DataFrame([{**texts, **values, dataset.time_column: time} for time in times])
     if VINTAGE in dataset.table.key:
         rows[VINTAGE] = pd.Timestamp(2024, 5, 1, 0, 0, 23)
