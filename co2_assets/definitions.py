@@ -5,8 +5,11 @@ import dagster as dg
 from co2_assets.defs.assets.all_assets import all_assets
 from co2_assets.defs.automation import (
     backfill,
+    better_model_sensor,
     deepen_history,
     deepen_history_schedule,
+    hourly_schedule,
+    hourly_update,
     retrain,
     retraining_sensor,
     six_hour_schedule,
@@ -26,11 +29,11 @@ def build_definitions(
     ``resource`` names the forecaster: a subclass may name another one.
     """
     return dg.Definitions(
-        assets=all_assets,
+        assets=all_assets(settings.timetable),
         asset_checks=all_checks,
-        jobs=[six_hour_tick, retrain, deepen_history, backfill],
-        schedules=[six_hour_schedule, deepen_history_schedule],
-        sensors=[retraining_sensor],
+        jobs=[six_hour_tick, hourly_update, retrain, deepen_history, backfill],
+        schedules=[six_hour_schedule, hourly_schedule, deepen_history_schedule],
+        sensors=[retraining_sensor, better_model_sensor],
         resources={"pipeline": resource.from_settings(settings)},
         loggers={"console": console_logger},
         executor=dg.in_process_executor,

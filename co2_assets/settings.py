@@ -11,6 +11,7 @@ from dateutil import parser as dateutil_parser
 
 from co2_assets.contracts.sources import LIVE_URL, SourceKind
 from co2_assets.contracts.time import bounded_utc, utc_now
+from co2_assets.contracts.timetable import Timetable
 from co2_assets.warehouse.errors import UnusableHome
 from co2_assets.warehouse.paths import home_folder
 
@@ -46,6 +47,17 @@ def parse_instant(text: str, name: str = "time") -> datetime:
         raise SettingsError(f"{name} {text!r} cannot be used: {error}") from error
 
 
+def hourly_update_in(environment: Mapping[str, str]) -> bool:
+    """Return whether CO2_HOURLY_UPDATE is ``on``, as it is when it is not set.
+
+    Raises SettingsError if it is neither ``on`` nor ``off``.
+    """
+    text = environment.get("CO2_HOURLY_UPDATE") or "on"
+    if text not in ("on", "off"):
+        raise SettingsError(f"CO2_HOURLY_UPDATE {text!r} is neither on nor off")
+    return text == "on"
+
+
 def _is_address(text: str) -> bool:
     """Return whether the text is an http or https address that a path can be added to."""
     try:
@@ -69,7 +81,8 @@ class Settings:
     """Settings of one process, from the environment (``CO2_*``) and the command line, which comes first.
 
     ``as_of`` (naive UTC) replaces the clock; with None the clock is used. ``live_url`` is the address of the
-    live service: the part before ``/dataset``.
+    live service: the part before ``/dataset``. ``hourly_update``: forecasts are made each hour, not only at
+    the six-hour marks.
     """
 
     home: Path = Path("data")
@@ -78,6 +91,12 @@ class Settings:
     history_days: int = DEFAULT_HISTORY_DAYS
     seed: int = 1
     live_url: str = LIVE_URL
+    hourly_update: bool = True
+
+    @property
+    def timetable(self) -> Timetable:
+        """When forecasts are due."""
+        return Timetable(self.hourly_update)
 
     def __post_init__(self) -> None:
         if not MINIMUM_HISTORY_DAYS <= self.history_days <= MAXIMUM_HISTORY_DAYS:
@@ -102,7 +121,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
-        """Read CO2_HOME, CO2_SOURCE, CO2_AS_OF, CO2_HISTORY_DAYS, CO2_SEED and CO2_LIVE_URL.
+        """Read the variables of `environment`, such as CO2_HOME and CO2_SOURCE.
 
         Raises SettingsError for a value that cannot be used.
         """
@@ -119,6 +138,7 @@ class Settings:
             settings = replace(settings, as_of=parse_instant(env["CO2_AS_OF"], "CO2_AS_OF"))
         if env.get("CO2_LIVE_URL"):
             settings = replace(settings, live_url=env["CO2_LIVE_URL"])
+        settings = replace(settings, hourly_update=hourly_update_in(env))
         for name, field in (("CO2_HISTORY_DAYS", "history_days"), ("CO2_SEED", "seed")):
             if env.get(name):
                 try:
@@ -137,6 +157,7 @@ class Settings:
             "CO2_HISTORY_DAYS": str(self.history_days),
             "CO2_SEED": str(self.seed),
             "CO2_LIVE_URL": self.live_url,
+            "CO2_HOURLY_UPDATE": "on" if self.hourly_update else "off",
         }
         if self.as_of is not None:
             variables["CO2_AS_OF"] = f"{self.as_of:%Y-%m-%dT%H:%M:%SZ}"

@@ -97,7 +97,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> P
 
     ``clock`` gives the wall clock in naive UTC.
     """
-    reader = Reader(SnapshotStore(settings), clock)
+    reader = Reader(SnapshotStore(settings), clock, settings.timetable)
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_ready_pages)
     install(server, reader, settings)
     app = Pages(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from co2_assets.contracts.sources import SOURCE_LABELS, SourceKind
+from co2_assets.contracts.timetable import DEFAULT_TIMETABLE, Timetable
+from co2_assets.settings import hourly_update_in
 from co2_assets.warehouse.paths import Home, home_folder
 
 DEFAULT_REQUESTS_PER_MINUTE = 600
@@ -16,7 +18,8 @@ class Settings:
 
     ``source`` is ``live``, ``archive``, ``simulator`` or ``auto``: what the last run resolved it to.
     ``api_keys`` empty leaves the API open. ``cors_origins`` empty sends no CORS header at all.
-    ``trusted_proxies`` are the addresses whose ``X-Forwarded-For`` is believed.
+    ``trusted_proxies`` are the addresses whose ``X-Forwarded-For`` is believed. ``timetable`` says when
+    forecasts are due.
     """
 
     home: Home
@@ -25,6 +28,7 @@ class Settings:
     requests_per_minute: int = DEFAULT_REQUESTS_PER_MINUTE
     cors_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
+    timetable: Timetable = DEFAULT_TIMETABLE
 
     def snapshot_folder(self) -> Path | None:
         """Folder of the snapshots shown now, or None while ``auto`` has not been resolved."""
@@ -44,7 +48,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     """Read the settings from variables; ValueError names the one that is wrong.
 
     ``CO2_HOME``, ``CO2_SOURCE``; ``CO2_API_KEYS``, ``CO2_CORS_ORIGINS`` and ``CO2_TRUSTED_PROXIES``,
-    lists parted by commas; ``CO2_API_REQUESTS_PER_MINUTE``, a whole number per client.
+    lists parted by commas; ``CO2_API_REQUESTS_PER_MINUTE``, a whole number per client;
+    ``CO2_HOURLY_UPDATE``, on or off.
     """
     pace = environment.get("CO2_API_REQUESTS_PER_MINUTE", str(DEFAULT_REQUESTS_PER_MINUTE))
     if not pace.isdecimal() or int(pace) < 1:
@@ -56,6 +61,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         requests_per_minute=int(pace),
         cors_origins=_listed(environment, "CO2_CORS_ORIGINS"),
         trusted_proxies=_listed(environment, "CO2_TRUSTED_PROXIES"),
+        timetable=Timetable(hourly_update_in(environment)),
     )
 
 

@@ -54,7 +54,7 @@ def forecast_table(
     forecast = newest_forecast(snapshot, area_name, by)
     if forecast.empty:
         return Text("No forecast has been issued yet.")
-    issued = forecast["issue_time_utc"].iloc[0]
+    issued = forecast["issued_at_utc"].iloc[0]
     title = AREAS[area_name].title
     table = Table(
         title=f"Carbon intensity of power in {title}, g CO2/kWh, issued {issued:%Y-%m-%d %H:%M} UTC",
@@ -105,6 +105,7 @@ def forecast_json(
     return {
         **head,
         "issue_time_utc": instant(forecast["issue_time_utc"].iloc[0]),
+        "issued_at_utc": instant(forecast["issued_at_utc"].iloc[0]),
         "model_version": forecast["model_version"].iloc[0],
         "degraded_causes": json.loads(forecast["degraded_causes"].iloc[0]),
         "hours": [
@@ -162,7 +163,7 @@ def tick_summary(snapshot: Snapshot, seconds: float, peak_megabytes: float) -> R
         snapshot,
         """
         SELECT * FROM model_evaluations
-        WHERE price_area = ? AND lead_from_hours = ? AND lead_to_hours = ?
+        WHERE price_area = ? AND cadence = 'six_hour' AND lead_from_hours = ? AND lead_to_hours = ?
         QUALIFY row_number() OVER (
             PARTITION BY kind ORDER BY window_to_utc DESC, evaluated_at_utc DESC
         ) = 1
@@ -207,7 +208,7 @@ def status_table(state: Status) -> RenderableType:
     ]
     age = state.forecast_age
     if age is None:
-        lines.append("Forecast    OVERDUE: none was ever issued")
+        lines.append("Forecast    STALE: none was ever issued")
     elif state.is_ahead:
         lines.append(
             f"Forecast    AHEAD OF THE CLOCK: issued {state.issued_at:%Y-%m-%d %H:%M} UTC, in "
@@ -215,10 +216,11 @@ def status_table(state: Status) -> RenderableType:
             "a later time, `co2 tick` makes a forecast of now"
         )
     else:
-        warning = "OVERDUE: " if state.overdue else ""
+        warning = "STALE: " if state.overdue else ""
+        due = "" if state.next_due is None else f"; the next is due at {state.next_due:%H:%M}"
         lines.append(
             f"Forecast    {warning}issued {state.issued_at:%Y-%m-%d %H:%M} UTC, "
-            f"{age.total_seconds() / 3600:.1f} h ago"
+            f"{age.total_seconds() / 3600:.1f} h ago{due}"
         )
     causes = json.loads(state.degraded_causes)
     lines.append(f"Degraded    {'; '.join(causes) if causes else 'no'}")

@@ -82,6 +82,22 @@ def tick(source: SourceOption = None, as_of: AsOfOption = None, home: HomeOption
 
 
 @command
+def update(source: SourceOption = None, as_of: AsOfOption = None, home: HomeOption = None) -> None:
+    """Fetch what is new and forecast now, in this process: the hourly job, once.
+
+    In an hour that has a forecast already, another is issued only if it is better.
+    """
+    from co2_assets.cli.output import tick_summary
+    from co2_assets.defs.automation import UPDATE_JOB
+
+    with clear_errors():
+        settings = resolved(settings_from(source, as_of, home))
+        started = time.perf_counter()
+        run_or_exit(settings, UPDATE_JOB)
+        out.print(tick_summary(require_snapshot(settings), time.perf_counter() - started, peak_megabytes()))
+
+
+@command
 def train(
     source: SourceOption = None,
     as_of: AsOfOption = None,
@@ -93,7 +109,8 @@ def train(
 ) -> None:
     """Train a challenger now; it becomes champion only where it is better."""
     from co2_assets.cli.output import model_summary
-    from co2_assets.defs.automation import RETRAIN_JOB, retrain_config
+    from co2_assets.defs.automation import RETRAIN_JOB, UPDATE_JOB, retrain_config
+    from co2_assets.pipeline.reissue import outdone_forecasts
     from co2_assets.pipeline.retraining import Trigger, decide_now
 
     with clear_errors():
@@ -109,6 +126,9 @@ def train(
             trigger = decision.trigger
         run_or_exit(settings, RETRAIN_JOB, retrain_config(trigger))
         out.print(model_summary(require_snapshot(settings)))
+        # The forecast that is shown is that of the champion.
+        if outdone_forecasts(require_snapshot(settings)):
+            run_or_exit(settings, UPDATE_JOB)
 
 
 @command

@@ -47,9 +47,10 @@ def status(
     home: HomeOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Print the state of the pipeline; exit code 1 if the forecast is overdue.
+    """Print the state of the pipeline; exit code 1 if the forecast is stale.
 
-    A forecast is overdue if none was issued in the last 7 hours.
+    It is stale if two hourly forecasts were missed after it; with CO2_HOURLY_UPDATE=off, if a six-hour one
+    was missed by an hour.
     """
     from co2_assets.cli.output import status_table
     from co2_assets.pipeline.status import read_status

@@ -16,13 +16,27 @@ class ForecastKind(StrEnum):
     TEST = "test"  # the test part of a training; an evaluation only
 
 
+class Cadence(StrEnum):
+    """What a forecast was issued for; kept in the tables by its value.
+
+    Only the six-hour forecasts drive the retraining rule, the checks and the headline scores.
+    """
+
+    SIX_HOUR = "six_hour"  # at a mark, by the six-hour job; hindcasts and backfills too
+    HOURLY = "hourly"  # the first of its hour that is not of the six-hour job
+    UPDATE = "update"  # again within an hour: another model, or inputs that came late
+
+
+def series_name(kind: str, cadence: str) -> str:
+    """Return the name of the forecasts of one kind and cadence, which are scored and shown together.
+
+    That of the six-hour ones is the kind alone, as ``live``; others are as ``live-hourly``.
+    """
+    return kind if cadence == Cadence.SIX_HOUR else f"{kind}-{cadence}"
+
+
 QUANTILES: Final = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 MEDIAN: Final = QUANTILES.index(0.5)
-
-
-def is_fresh(age: timedelta) -> bool:
-    """Whether a forecast of this age counts: neither overdue nor issued ahead of the clock."""
-    return -CLOCK_TOLERANCE <= age <= OVERDUE_AFTER
 
 
 def quantile_column(level: float) -> str:
@@ -39,11 +53,9 @@ BAND_LEVELS: Final = {50: (0.25, 0.75), 80: (0.1, 0.9), 90: (0.05, 0.95)}
 HORIZON_HOURS: Final = 24
 # The leads that the pages, the retraining rule and the checks look at, first and last.
 HEADLINE_LEADS: Final = (1, 6)
-# A forecast is issued at 00, 06, 12 and 18 UTC.
+# The whole job runs at 00, 06, 12 and 18 UTC.
 MARK_HOURS: Final = 6
 MARK: Final = timedelta(hours=MARK_HOURS)
-# A forecast older than this is overdue: the next one was due an hour ago.
-OVERDUE_AFTER: Final = MARK + timedelta(hours=1)
 # The clocks of two machines differ by less. What is further ahead of the clock was not made now.
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 # Below this accuracy (100 - MAPE) of the headline leads a new model is trained.

@@ -137,10 +137,11 @@ MODEL_TRAINING_SETS = Table(
 
 PREDICTIONS = Table(
     "predictions",
-    "Every issued forecast, with the forecasts of the baselines at the same instant. Never rewritten.",
+    "Every issued forecast, with the forecasts of the baselines at the same instant. Never rewritten: a "
+    "forecast is identified by the instant at which it was issued.",
     (
         PRICE_AREA,
-        _time("issue_time_utc", "The hour at whose start the forecast was issued."),
+        _time("issue_time_utc", "The hour in which the forecast was issued; lead 1."),
         _time("target_hour_utc", "Start of the hour forecast."),
         _text("model_version", "The model that issued it.", nullable=False),
         _count("lead_hours", "1 is the hour that starts at the issue time.", "h"),
@@ -157,21 +158,26 @@ PREDICTIONS = Table(
         _co2("same_hour_yesterday_g_per_kwh", "Baseline: the last actual of that hour of day."),
         _co2("energinet_prognosis_g_per_kwh", "Baseline: the prognosis known at issue."),
         _text("degraded_causes", "Why the bands are wider, as a JSON list; [] when they are not."),
-        _time("as_of_utc", "Nothing that became known after this instant was used."),
+        _time("issued_at_utc", "When it was issued. Nothing that became known after this instant was used."),
+        _text(
+            "cadence",
+            "six_hour: by the six-hour job; hourly: the first of an hour between; update: again in an hour.",
+            nullable=False,
+        ),
     ),
-    ("price_area", "issue_time_utc", "target_hour_utc", "model_version"),
+    ("price_area", "issue_time_utc", "target_hour_utc", "model_version", "issued_at_utc"),
 )
 
 MODEL_EVALUATIONS = Table(
     "model_evaluations",
     "Scores of the forecasts against the measurements, by lead and over ranges of leads.",
     (
-        _text("evaluation_id", "Area, model, kind and end of the window.", nullable=False),
+        _text("evaluation_id", "Area, model, kind, cadence and end of the window.", nullable=False),
         PRICE_AREA,
         _text("model_version", "The model.", nullable=False),
         _text("kind", "live, hindcast, backfill or test.", nullable=False),
-        _count("lead_from_hours", "First lead.", "h"),
-        _count("lead_to_hours", "Last lead; 1-6 is the headline.", "h"),
+        _count("lead_from_hours", "First lead; 1 more than the age in hours.", "h"),
+        _count("lead_to_hours", "Last lead; 1-6 is the headline, 2-7 what it is an hour later.", "h"),
         _time("window_from_utc", "First hour scored."),
         _time("window_to_utc", "End of the last hour scored."),
         _time("evaluated_at_utc", "When it was evaluated, by the pipeline's clock."),
@@ -193,6 +199,7 @@ MODEL_EVALUATIONS = Table(
         _number("coverage_50_percent", "Share of measurements inside the 25-75 % band.", "%"),
         _number("coverage_80_percent", "Share of measurements inside the 10-90 % band.", "%"),
         _number("coverage_90_percent", "Share of measurements inside the 5-95 % band.", "%"),
+        _text("cadence", "The cadence of the forecasts that were scored.", nullable=False),
     ),
     ("evaluation_id", "lead_from_hours", "lead_to_hours"),
 )

@@ -10,23 +10,28 @@ from pydantic import Field
 
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import AREAS
-from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, MARK_HOURS
+from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, MARK_HOURS, Cadence
+from co2_assets.contracts.timetable import HOURLY_MINUTES
 from co2_assets.defs.assets.metadata import frame_value
 from co2_assets.defs.assets.trained_model import LearningConfig
 from co2_assets.forecasting.forecaster import TooLittleDataError
 from co2_assets.pipeline.backfill import BackfillError, score_the_past
 from co2_assets.pipeline.fetch_plan import history_left
+from co2_assets.pipeline.reissue import outdone_forecasts, reason_to_update
 from co2_assets.pipeline.retraining import decide, read_retraining_inputs
 from co2_assets.pipeline.run import Run, published_snapshot
 from co2_assets.pipeline.status import clock
 from co2_assets.settings import DEFAULT_BACKFILL_DAYS, Settings
 
 TICK_JOB = "six_hour_tick"
+UPDATE_JOB = "hourly_update"
 RETRAIN_JOB = "retrain"
 DEEPEN_JOB = "deepen_history"
 BACKFILL_JOB = "backfill"
 BACKFILL_OP = "score_the_past"
 REMEMBERED_REQUESTS = 100
+# Characters of a reason that are kept as a tag of the run.
+LONGEST_TAG = 200
 # A window of history whose fetch failed is requested again after this long.
 RETRY_HISTORY_AFTER = timedelta(hours=1)
 # Our logger for the terminal replaces Dagster's, which prints every event.
@@ -49,7 +54,31 @@ six_hour_tick = dg.define_asset_job(
     selection=dg.AssetSelection.all(),
     description="Fetch the newest data, make hourly means and features, forecast, and score the forecasts "
     "whose hours have passed.",
-    config={"ops": {"trained_model": {"config": {"only_if_missing": True}}}, **SHORT_LINES},
+    config={
+        "ops": {
+            "trained_model": {"config": {"only_if_missing": True}},
+            "predictions": {"config": {"cadence": Cadence.SIX_HOUR.name}},
+        },
+        **SHORT_LINES,
+    },
+    executor_def=dg.in_process_executor,
+    tags=RETRY_ALL_STEPS,
+)
+
+# Without the checks that read whole tables: the six-hour job makes them.
+hourly_update = dg.define_asset_job(
+    UPDATE_JOB,
+    selection=dg.AssetSelection.assets(
+        *(dataset.name for dataset in DATASETS),
+        "aggregated_data",
+        "engineered_features",
+        "predictions",
+        "published_snapshot",
+    )
+    - dg.AssetSelection.all_asset_checks(),
+    description="Fetch the newest data and forecast with the present model. No model is trained, and nothing "
+    "is scored.",
+    config={"ops": {"predictions": {"config": {"cadence": Cadence.HOURLY.name}}}, **SHORT_LINES},
     executor_def=dg.in_process_executor,
     tags=RETRY_ALL_STEPS,
 )
@@ -85,6 +114,52 @@ six_hour_schedule = dg.ScheduleDefinition(
 
 
 @dg.schedule(
+    name="hourly_schedule",
+    job=hourly_update,
+    cron_schedule=f"{','.join(map(str, HOURLY_MINUTES))} * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description=f"Makes a forecast {HOURLY_MINUTES[0]} minutes past each hour that has none yet. Later in "
+    "the hour it makes another if the first failed or an input was late. CO2_HOURLY_UPDATE=off stops it.",
+)
+def hourly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Request an update, unless this hour has a forecast with all its inputs or a run is making one."""
+    settings = Settings.from_environment()
+    if not settings.hourly_update:
+        return dg.SkipReason("CO2_HOURLY_UPDATE is off: forecasts are made every six hours only.")
+    snapshot = published_snapshot(settings)
+    if snapshot is None:
+        return dg.SkipReason("Nothing is published yet; the six-hour run makes the first forecast.")
+    if _in_progress(context.instance, "predictions", TICK_JOB, UPDATE_JOB):
+        return dg.SkipReason("A run that forecasts is active already.")
+    reason = reason_to_update(snapshot, clock(snapshot, settings))
+    if reason is None:
+        return dg.SkipReason("This hour has a forecast with all its inputs.")
+    return dg.RunRequest(tags={"reason": reason[:LONGEST_TAG]})
+
+
+@dg.sensor(
+    name="better_model_sensor",
+    job=hourly_update,
+    minimum_interval_seconds=20,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Requests a forecast at once when a model was promoted after the newest forecast, so that "
+    "pages do not show the forecast of one model beside the name of another.",
+)
+def better_model_sensor(_context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Request one update for each promotion."""
+    snapshot = published_snapshot(Settings.from_environment())
+    if snapshot is None:
+        return dg.SkipReason("Nothing is published yet.")
+    outdone = outdone_forecasts(snapshot)
+    if not outdone:
+        return dg.SkipReason("The newest forecasts are those of the champions.")
+    promoted = ", ".join(f"{area}: {model}" for area, model in sorted(outdone.items()))
+    # One request for each promotion: where the new model cannot be used, another run would change nothing.
+    return dg.RunRequest(run_key=promoted, tags={"reason": f"Promoted: {promoted}"[:LONGEST_TAG]})
+
+
+@dg.schedule(
     name="deepen_history_schedule",
     job=deepen_history,
     cron_schedule="*/10 * * * *",
@@ -109,18 +184,21 @@ def deepen_history_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequ
             if failed
             else f"All {settings.history_days} days of history are stored."
         )
-    if _in_progress(context.instance, None):
+    if _in_progress(context.instance):
         return dg.SkipReason(f"Another run is active; {left} windows of history are still to be fetched.")
     return dg.RunRequest()
 
 
-def _in_progress(instance: dg.DagsterInstance, asset: str | None) -> bool:
-    """Return whether a run is queued or active; with ``asset``, only runs that make this asset count."""
+def _in_progress(instance: dg.DagsterInstance, asset: str | None = None, *jobs: str) -> bool:
+    """Return whether a run is queued or active.
+
+    With ``asset``, only runs of ``jobs``, which make this asset, and runs that were asked for it count.
+    """
     runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
     if asset is None:
         return bool(runs)
     return any(
-        run.job_name == RETRAIN_JOB
+        run.job_name in jobs
         or (run.asset_selection is not None and dg.AssetKey(asset) in run.asset_selection)
         for run in runs
     )
@@ -149,7 +227,7 @@ def retraining_sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunReq
             snapshot,
             settings,
             now=now,
-            training_running=_in_progress(context.instance, "trained_model"),
+            training_running=_in_progress(context.instance, "trained_model", RETRAIN_JOB),
             memory=memory,
         )
     )
@@ -161,7 +239,7 @@ def retraining_sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunReq
     yield dg.RunRequest(
         run_key=f"{decision.name}@{now:%Y-%m-%dT%H:%M:%S}",
         run_config=retrain_config(decision.trigger),
-        tags={"reason": decision.sentence[:200]},
+        tags={"reason": decision.sentence[:LONGEST_TAG]},
     )
 
 

@@ -11,7 +11,6 @@ from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.contracts.forecast_spec import (
     ACCURACY_THRESHOLD_PERCENT,
     CLOCK_TOLERANCE,
-    OVERDUE_AFTER,
     QUANTILE_COLUMNS,
 )
 from co2_assets.contracts.schema import BEGINNING
@@ -173,7 +172,7 @@ def forecast_contract(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
         pipeline,
         f"""
         SELECT count(*) FROM predictions
-        WHERE {disorder} OR {unusable} OR target_hour_utc < issue_time_utc OR issue_time_utc > as_of_utc
+        WHERE {disorder} OR {unusable} OR target_hour_utc < issue_time_utc OR issue_time_utc > issued_at_utc
         """,
     ) + _count(pipeline, repeated_keys(PREDICTIONS))
     rows = _count(pipeline, "SELECT count(*) FROM predictions")
@@ -186,19 +185,19 @@ def forecast_contract(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
 
 @dg.asset_check(
     asset="predictions",
-    description="Each area has a live forecast that was issued in the last "
-    f"{OVERDUE_AFTER / timedelta(hours=1):g} hours.",
+    description="Each area has a live forecast that is not stale: no two hourly forecasts were missed after "
+    "it, or no six-hour one where the hourly ones are switched off.",
 )
 def forecast_on_time(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
     newest = pipeline.warehouse.read(
-        "SELECT price_area, max(issue_time_utc) AS t FROM predictions "
-        "WHERE kind = 'live' AND issue_time_utc <= ? GROUP BY price_area",
+        "SELECT price_area, max(issued_at_utc) AS t FROM predictions "
+        "WHERE kind = 'live' AND issued_at_utc <= ? GROUP BY price_area",
         [pipeline.now],
     ).set_index("price_area")["t"]
     if DENMARK.name not in newest:
         return _warning(False, f"No live forecast of {DENMARK.title} was ever issued.")
     newest = newest[newest.index.isin(list(AREAS))]
-    late = newest[pipeline.now - newest > OVERDUE_AFTER]
+    late = newest[[not pipeline.timetable.is_fresh(at.to_pydatetime(), pipeline.now) for at in newest]]
     return _warning(
         late.empty,
         "; ".join(
@@ -240,7 +239,7 @@ def _skill_check(
             f"""
             SELECT kind, n_hours, {column} AS value, mae_g_per_kwh, persistence_mae_g_per_kwh
             FROM model_evaluations
-            WHERE price_area = '{DENMARK.name}' AND kind IN ('live', 'hindcast')
+            WHERE price_area = '{DENMARK.name}' AND kind IN ('live', 'hindcast') AND cadence = 'six_hour'
                 AND lead_from_hours = 1 AND lead_to_hours = 6
             ORDER BY window_to_utc DESC, kind DESC LIMIT 1
             """

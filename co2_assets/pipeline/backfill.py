@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from co2_assets.contracts.forecast_spec import MARK, ForecastKind
+from co2_assets.contracts.forecast_spec import MARK, Cadence, ForecastKind
 from co2_assets.contracts.tables import MODEL_EVALUATIONS, MODEL_TABLE, PREDICTIONS
 from co2_assets.forecasting.forecaster import Model, ModelFileError
 from co2_assets.forecasting.issue.forecast import NoForecastError, history_needed, issue_forecasts
@@ -152,7 +152,9 @@ def _issue(run: Run, model: Model, marks: list[datetime], log: logging.Logger) -
     since = marks[0] - history_needed(model)
     data = read_known_data(run.warehouse, since=since, until=run.now, area=model.area)
     try:
-        rows = issue_forecasts(model, data, marks).assign(kind=ForecastKind.BACKFILL.value)
+        rows = issue_forecasts(model, data, marks).assign(
+            kind=ForecastKind.BACKFILL.value, cadence=Cadence.SIX_HOUR.value
+        )
     except NoForecastError as error:
         log.warning(f"Nothing was issued from {marks[0]} to {marks[-1]}: {error}")
         return

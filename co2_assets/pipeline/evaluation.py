@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pandas as pd
 
-from co2_assets.contracts.forecast_spec import MARK, ForecastKind
+from co2_assets.contracts.forecast_spec import MARK, Cadence, ForecastKind, series_name
 from co2_assets.contracts.tables import MODEL_EVALUATIONS, MODEL_TRAINING_SETS
 from co2_assets.forecasting.forecaster import ModelFileError
 from co2_assets.forecasting.issue.forecast import history_needed
@@ -21,12 +21,19 @@ SCORED_DAYS = 7
 
 
 def evaluation_rows(
-    outcomes: pd.DataFrame, area_name: str, model: str, kind: ForecastKind, run: Run
+    outcomes: pd.DataFrame,
+    area_name: str,
+    model: str,
+    kind: ForecastKind,
+    run: Run,
+    *,
+    cadence: Cadence = Cadence.SIX_HOUR,
 ) -> pd.DataFrame:
-    """Return the rows of `model_evaluations` for one model's outcomes of one kind."""
+    """Return the rows of `model_evaluations` for one model's outcomes of one kind and cadence."""
     end = outcomes["target_hour_utc"].max() + timedelta(hours=1)
     return score(outcomes).assign(
-        evaluation_id=f"{area_name}:{model}:{kind}:{end:%Y%m%dT%H%M}",
+        evaluation_id=f"{area_name}:{model}:{series_name(kind, cadence)}:{end:%Y%m%dT%H%M}",
+        cadence=cadence.value,
         price_area=area_name,
         model_version=model,
         kind=kind.value,
@@ -35,7 +42,7 @@ def evaluation_rows(
 
 
 def evaluate(run: Run, *, log: logging.Logger = logger) -> int:
-    """Score the last days' forecasts, live and hindcast apart, and each model's test window once.
+    """Score the last days' forecasts, each kind and cadence by itself, and each model's test window once.
 
     Return how many rows of `model_evaluations` are new. ``log`` gets a warning for each test window that
     cannot be scored.
@@ -44,13 +51,22 @@ def evaluate(run: Run, *, log: logging.Logger = logger) -> int:
         """
         SELECT * FROM prediction_outcomes
         WHERE actual_g_per_kwh IS NOT NULL AND target_hour_utc >= ? AND target_hour_utc < ?
-            AND issue_time_utc <= ? AND kind <> ?
+            AND issued_at_utc <= ? AND kind <> ?
         """,
         [run.now - timedelta(days=SCORED_DAYS), run.now, run.now, ForecastKind.BACKFILL.value],
     )
     rows = [
-        evaluation_rows(scored, str(area_name), str(model), ForecastKind(str(kind)), run)
-        for (area_name, model, kind), scored in outcomes.groupby(["price_area", "model_version", "kind"])
+        evaluation_rows(
+            scored,
+            str(area_name),
+            str(model),
+            ForecastKind(str(kind)),
+            run,
+            cadence=Cadence(str(cadence)),
+        )
+        for (area_name, model, kind, cadence), scored in outcomes.groupby(
+            ["price_area", "model_version", "kind", "cadence"]
+        )
     ]
     rows += _test_windows(run, log)
     if not rows:

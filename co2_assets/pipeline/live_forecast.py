@@ -1,11 +1,14 @@
 """The live forecast: by the champion, by an earlier champion, or by the rule that needs no model.
 
-The first forecast of a model comes with hindcasts of the last days.
+The first run of an hour issues one. A later run of that hour issues another only if it is better: by the
+champion where the one before is not, or with fewer causes of wide bands. The first six-hour forecast of a
+model comes with hindcasts of the last days.
 """
 
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -13,10 +16,17 @@ import pandas as pd
 
 from co2_assets.contracts import CO2_MAXIMUM
 from co2_assets.contracts.areas import Area
-from co2_assets.contracts.forecast_spec import MARK_HOURS, QUANTILE_COLUMNS, ForecastKind
+from co2_assets.contracts.forecast_spec import (
+    CLOCK_TOLERANCE,
+    MARK_HOURS,
+    QUANTILE_COLUMNS,
+    Cadence,
+    ForecastKind,
+)
 from co2_assets.contracts.tables import PREDICTIONS
 from co2_assets.forecasting.forecaster import Model
 from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.issue.degradation import MODEL_CAUSE
 from co2_assets.forecasting.issue.fallback import VERSION, StatisticalFallback
 from co2_assets.forecasting.issue.forecast import NoForecastError, history_needed, issue_forecasts
 from co2_assets.pipeline.champions import champions_before, load_champion, newest_promoted
@@ -63,11 +73,11 @@ def issue_live(run: Run, champion: Model | None, data: KnownData, issue_time: da
         except Exception as error:
             # Any error, of torch, of the memory or of a damaged file: a worse forecast is better than none.
             logger.exception("%s fails and is passed over; train another with `co2 train`", model.version)
-            failed.append(f"model: {model.version} failed ({_in_short(error)})")
+            failed.append(f"{MODEL_CAUSE}{model.version} failed ({_in_short(error)})")
             continue
         promoted = newest_promoted(run, model.area.name)
         if promoted != model.version:
-            failed.append(f"model: {promoted} cannot be used, {model.version} forecasts in its place")
+            failed.append(f"{MODEL_CAUSE}{promoted} cannot be used, {model.version} forecasts in its place")
         return _with_causes(live, failed).assign(kind=ForecastKind.LIVE.value)
     live = issue_forecasts(StatisticalFallback(data.area), data, [issue_time], as_of=run.now)
     return _with_causes(live, failed).assign(kind=ForecastKind.LIVE.value)
@@ -117,35 +127,92 @@ def _marks_to_hindcast(run: Run, area: Area, champion: Model | None, issue_time:
     """Return the marks for which hindcasts are to be made; none if a model has forecast before."""
     if champion is None:
         return []
-    by_models = f"SELECT 1 FROM {PREDICTIONS.name} WHERE price_area = ? AND model_version <> ? LIMIT 1"
-    if len(run.warehouse.read(by_models, [area.name, VERSION])):
+    by_models = (
+        f"SELECT 1 FROM {PREDICTIONS.name} "
+        "WHERE price_area = ? AND model_version <> ? AND cadence = ? LIMIT 1"
+    )
+    if len(run.warehouse.read(by_models, [area.name, VERSION, Cadence.SIX_HOUR.value])):
         return []
     # A hindcast of hours that the model was fitted to would be no test.
     return [mark for mark in hindcast_marks(issue_time) if mark >= champion.record.fitted_until]
 
 
-def issue_area(
-    run: Run, area: Area, issue_time: datetime, *, log: logging.Logger = logger
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return an area's rows of `predictions`, and the last day's of `aggregated_data`.
+@dataclass(frozen=True)
+class Issued:
+    """What a run issues for an area.
 
-    The first forecast by a model comes with hindcasts of the last days. If they cannot be made, ``log``
-    gets the reason. Raises NoForecastError when nothing was measured to forecast from.
+    ``rows`` are those to store, columns of `predictions`; empty where the forecast of before is as good.
+    ``live`` is the forecast now, ``recent`` the last day's rows of `aggregated_data`.
+    """
+
+    rows: pd.DataFrame
+    live: pd.DataFrame
+    recent: pd.DataFrame
+
+
+def issue_area(
+    run: Run, area: Area, issue_time: datetime, wanted: Cadence, *, log: logging.Logger = logger
+) -> Issued:
+    """Make an area's forecast of the hour ``issue_time``, for a run of the cadence ``wanted``.
+
+    The first six-hour forecast by a model comes with hindcasts of the last days. If they cannot be made,
+    ``log`` gets the reason. Raises NoForecastError when nothing was measured to forecast from.
     """
     champion = load_champion(run, area.name)
-    marks = _marks_to_hindcast(run, area, champion, issue_time)
+    marks = _marks_to_hindcast(run, area, champion, issue_time) if wanted is Cadence.SIX_HOUR else []
     data = read_for_issue(run, area, champion, min([*marks, issue_time]))
     live = issue_live(run, champion, data, issue_time)
+    before = _issued_in(run, area, issue_time)
+    cadence = _cadence(run, live, before, wanted)
+    rows = live.iloc[:0] if cadence is None else _after(live, before).assign(cadence=cadence.value)
     recent = data.aggregated.sort_values("hour_utc").tail(24)
     if champion is None or not marks:
-        return live, recent
+        return Issued(rows, live, recent)
     try:
-        hindcasts = issue_forecasts(champion, data, marks).assign(kind=ForecastKind.HINDCAST.value)
+        hindcasts = issue_forecasts(champion, data, marks)
     except NoForecastError as error:
         log.warning(f"No hindcast: {error}")
-        return live, recent
+        return Issued(rows, live, recent)
     except Exception:
         # The live forecast is made already, by another model if need be: it must not be lost.
         log.exception(f"{champion.version} failed at the marks of the last days: no hindcasts")
-        return live, recent
-    return pd.concat([live, hindcasts], ignore_index=True), recent
+        return Issued(rows, live, recent)
+    hindcasts = hindcasts.assign(kind=ForecastKind.HINDCAST.value, cadence=Cadence.SIX_HOUR.value)
+    return Issued(pd.concat([rows, hindcasts], ignore_index=True), live, recent)
+
+
+def _issued_in(run: Run, area: Area, issue_time: datetime) -> pd.DataFrame:
+    """Return a row for each live forecast of an hour: when, why, by which model and with which causes."""
+    return run.warehouse.read(
+        f"""
+        SELECT DISTINCT issued_at_utc, cadence, model_version, degraded_causes FROM {PREDICTIONS.name}
+        WHERE price_area = ? AND kind = ? AND issue_time_utc = ? AND issued_at_utc <= ?
+        ORDER BY issued_at_utc, model_version
+        """,
+        [area.name, ForecastKind.LIVE.value, issue_time, run.now + CLOCK_TOLERANCE],
+    )
+
+
+def _cadence(run: Run, live: pd.DataFrame, before: pd.DataFrame, wanted: Cadence) -> Cadence | None:
+    """Return for what ``live`` is issued after those ``before`` in its hour; None if it is not better."""
+    if before.empty or (wanted is Cadence.SIX_HOUR and Cadence.SIX_HOUR not in set(before["cadence"])):
+        return wanted
+    promoted = newest_promoted(run, str(live["price_area"].iloc[0]))
+
+    def rank(rows: pd.DataFrame) -> tuple[bool, int]:
+        return bool((rows["model_version"] == promoted).any()), -_fewest_causes(rows)
+
+    newest = before[before["issued_at_utc"] == before["issued_at_utc"].max()]
+    return Cadence.UPDATE if rank(live) > rank(newest) else None
+
+
+def _fewest_causes(rows: pd.DataFrame) -> int:
+    return min(len(json.loads(text)) for text in rows["degraded_causes"].unique())
+
+
+def _after(live: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    """Return ``live`` with an instant after those ``before``, where the clock of a replay stands still."""
+    newest = before["issued_at_utc"].max()
+    if pd.isna(newest) or newest < live["issued_at_utc"].iloc[0]:
+        return live
+    return live.assign(issued_at_utc=newest + timedelta(seconds=1))

@@ -209,7 +209,7 @@ def read_retraining_inputs(
         """
         SELECT evaluation_id, n_hours, accuracy_percent, persistence_accuracy_percent
         FROM model_evaluations
-        WHERE price_area = ? AND kind = 'live' AND model_version = ?
+        WHERE price_area = ? AND kind = 'live' AND cadence = 'six_hour' AND model_version = ?
             AND lead_from_hours = ? AND lead_to_hours = ?
         ORDER BY window_to_utc DESC LIMIT 1
         """,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.time import utc_now
+from co2_assets.contracts.timetable import DEFAULT_TIMETABLE, Timetable
 from co2_assets.energidataservice.sources import (
     Connection,
     SourceError,
@@ -35,8 +36,8 @@ DEFAULT_FORECASTER: Forecaster = NetworkForecaster()
 class Run:
     """One run's surroundings. ``now`` stands still, so that all steps of a run agree on it.
 
-    ``forecaster`` trains, saves and loads the models. ``notice`` says what had to be mended before the
-    run could begin, with its remedy.
+    ``forecaster`` trains, saves and loads the models. ``timetable`` says when forecasts are due.
+    ``notice`` says what had to be mended before the run could begin, with its remedy.
     """
 
     folder: SourceFolder
@@ -46,6 +47,7 @@ class Run:
     history_days: int
     seed: int
     forecaster: Forecaster = DEFAULT_FORECASTER
+    timetable: Timetable = DEFAULT_TIMETABLE
     notice: str | None = None
     publications: list[Snapshot] = field(default_factory=list)
 
@@ -182,6 +184,7 @@ def open_run(settings: Settings, *, forecaster: Forecaster = DEFAULT_FORECASTER)
             history_days=settings.history_days,
             seed=settings.seed,
             forecaster=forecaster,
+            timetable=settings.timetable,
         )
 
 

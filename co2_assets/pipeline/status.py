@@ -7,14 +7,16 @@ from typing import Any
 import pandas as pd
 
 from co2_assets.contracts.areas import DENMARK
-from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE, HEADLINE_LEADS, is_fresh
+from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE, HEADLINE_LEADS, ForecastKind
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.tables import FETCH_OK
 from co2_assets.contracts.time import utc_now
+from co2_assets.contracts.timetable import Timetable
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.paths import Home
 from co2_assets.warehouse.snapshots import Snapshot
+from co2_assets.warehouse.views import newest_forecast_where
 
 
 def instant(value: datetime | None) -> str | None:
@@ -37,6 +39,8 @@ class Status:
     price_area: str
     now: datetime
     issued_at: datetime | None
+    issue_time: datetime | None
+    timetable: Timetable
     degraded_causes: str
     champion: dict[str, Any] | None
     score: dict[str, Any] | None
@@ -52,11 +56,15 @@ class Status:
 
     @property
     def overdue(self) -> bool:
-        """Whether no live forecast was issued within `OVERDUE_AFTER`.
+        """Whether there is no live forecast, or the newest is stale or was issued ahead of the clock."""
+        return self.issued_at is None or not self.timetable.is_fresh(self.issued_at, self.now)
 
-        One that was issued ahead of the clock does not count.
-        """
-        return self.forecast_age is None or not is_fresh(self.forecast_age)
+    @property
+    def next_due(self) -> datetime | None:
+        """When the next forecast is due; None without a forecast, and for a recording, which stands still."""
+        if self.issued_at is None or self.snapshot.source == SourceKind.ARCHIVE:
+            return None
+        return self.timetable.next_due(self.issued_at)
 
     @property
     def is_ahead(self) -> bool:
@@ -73,8 +81,11 @@ class Status:
             "snapshot": self.snapshot.version,
             "published_at_utc": instant(self.snapshot.published_at_utc),
             "forecast": {
-                "issue_time_utc": instant(self.issued_at),
+                "issue_time_utc": instant(self.issue_time),
+                "issued_at_utc": instant(self.issued_at),
+                "next_due_utc": instant(self.next_due),
                 "age_hours": None if age is None else round(age / timedelta(hours=1), 2),
+                "stale": self.overdue,
                 "overdue": self.overdue,
                 "ahead_of_clock": self.is_ahead,
                 "degraded_causes": self.degraded_causes,
@@ -113,23 +124,17 @@ def _set_aside(settings: Settings, source: str) -> tuple[str, ...]:
 def newest_forecast(snapshot: Snapshot, area_name: str, by: datetime | None) -> pd.DataFrame:
     """Return the rows of `predictions` of the newest forecast, ordered by lead.
 
-    ``by`` is the latest issue time to consider, naive UTC; None considers all.
+    ``by`` is the latest instant of issue to consider, naive UTC; None considers all.
     """
     if by is None:
         return snapshots.query(
             snapshot, "SELECT * FROM current_forecast WHERE price_area = ? ORDER BY lead_hours", [area_name]
         )
+    condition = f"p.kind = '{ForecastKind.LIVE}' AND p.price_area = ? AND p.issued_at_utc <= ?"
     return snapshots.query(
         snapshot,
-        """
-        SELECT p.* FROM predictions p LEFT JOIN model_table m USING (price_area, model_version)
-        WHERE p.kind = 'live' AND p.price_area = ? AND p.issue_time_utc <= ?
-        QUALIFY dense_rank() OVER (
-            ORDER BY p.issue_time_utc DESC, m.trained_at_utc DESC NULLS LAST, p.model_version DESC
-        ) = 1
-        ORDER BY p.lead_hours
-        """,
-        [area_name, by],
+        f"SELECT * FROM ({newest_forecast_where(condition)}) ORDER BY lead_hours",
+        [area_name, by + CLOCK_TOLERANCE],
     )
 
 
@@ -140,7 +145,9 @@ def read_status(snapshot: Snapshot, settings: Settings, area_name: str = DENMARK
         snapshot=snapshot,
         price_area=area_name,
         now=clock(snapshot, settings),
-        issued_at=None if forecast.empty else forecast["issue_time_utc"].iloc[0].to_pydatetime(),
+        issued_at=None if forecast.empty else forecast["issued_at_utc"].iloc[0].to_pydatetime(),
+        issue_time=None if forecast.empty else forecast["issue_time_utc"].iloc[0].to_pydatetime(),
+        timetable=settings.timetable,
         degraded_causes="[]" if forecast.empty else forecast["degraded_causes"].iloc[0],
         champion=_first(
             snapshots.query(
@@ -157,7 +164,7 @@ def read_status(snapshot: Snapshot, settings: Settings, area_name: str = DENMARK
                 SELECT kind, window_from_utc, window_to_utc, n_hours, mae_g_per_kwh, accuracy_percent,
                     persistence_accuracy_percent, skill_persistence, coverage_80_percent
                 FROM model_evaluations
-                WHERE price_area = ? AND kind IN ('live', 'hindcast')
+                WHERE price_area = ? AND kind IN ('live', 'hindcast') AND cadence = 'six_hour'
                     AND lead_from_hours = ? AND lead_to_hours = ?
                 ORDER BY window_to_utc DESC, kind DESC LIMIT 1
                 """,

@@ -24,6 +24,16 @@ MIGRATIONS: Mapping[int, str] = {
         UPDATE model_evaluations SET kind = 'backfill' WHERE kind = 'hindcast'
             AND model_version IN (SELECT model_version FROM model_table WHERE trigger = 'backfill');
     """,
+    # Until version 2 only the six-hour job issued forecasts, and an hour had one by each model.
+    3: """
+        ALTER TABLE IF EXISTS predictions RENAME as_of_utc TO issued_at_utc;
+        ALTER TABLE IF EXISTS predictions ADD COLUMN cadence VARCHAR DEFAULT 'six_hour';
+        ALTER TABLE IF EXISTS predictions ALTER cadence SET NOT NULL;
+        ALTER TABLE IF EXISTS predictions ALTER cadence DROP DEFAULT;
+        ALTER TABLE IF EXISTS model_evaluations ADD COLUMN cadence VARCHAR DEFAULT 'six_hour';
+        ALTER TABLE IF EXISTS model_evaluations ALTER cadence SET NOT NULL;
+        ALTER TABLE IF EXISTS model_evaluations ALTER cadence DROP DEFAULT;
+    """,
 }
 
 # No file has a version as high as this: a higher number is damage.
@@ -150,16 +160,23 @@ class Schema:
 
     def _migrate(self, connection: duckdb.DuckDBPyConnection, version: int) -> None:
         connection.execute("BEGIN")
-        # A view keeps the columns that its tables had when it was created.
-        rows = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
-        for (name,) in rows:
-            connection.execute(f"DROP VIEW {quoted(name)}")
+        self.migrate_tables(connection, version)
         for step in range(version + 1, self.version + 1):
-            connection.execute(self.migrations[step])
             connection.execute("INSERT INTO schema_version VALUES (?, ?)", [step, utc_now()])
         for name, sql in self.views.items():
             connection.execute(f"CREATE VIEW {quoted(name)} AS {sql}")
         connection.execute("COMMIT")
+
+    def migrate_tables(self, connection: duckdb.DuckDBPyConnection, version: int) -> None:
+        """Drop the views of the current database, which has this version, and migrate its tables."""
+        # A view keeps the columns that its tables had when it was created.
+        rows = connection.execute(
+            "SELECT view_name FROM duckdb_views() WHERE NOT internal AND database_name = current_database()"
+        ).fetchall()
+        for (name,) in rows:
+            connection.execute(f"DROP VIEW {quoted(name)}")
+        for step in range(version + 1, self.version + 1):
+            connection.execute(self.migrations[step])
 
 
 SCHEMA = Schema()

@@ -1,9 +1,12 @@
 """Replacing a damaged or missing warehouse by a new one made from the newest snapshot."""
 
 import logging
-from collections.abc import Collection, Sequence
+import shutil
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -86,13 +89,34 @@ def copy_rows(
 ) -> None:
     """Copy the rows of the database ``origin`` into the empty warehouse of ``connection``.
 
-    The tables ``leave_out`` are not copied. A column that ``origin`` does not have is null.
+    The tables ``leave_out`` are not copied. ``origin`` has the present version.
     """
     connection.execute(f"ATTACH {text_literal(origin)} AS origin (READ_ONLY)")
     connection.execute("BEGIN")
     _insert_from_origin(connection, [t for t in warehouse.schema.tables if t.name not in leave_out])
     connection.execute("COMMIT")
     connection.execute("DETACH origin")
+
+
+@contextmanager
+def _migrated(warehouse: Warehouse, snapshot: Snapshot) -> Iterator[Path]:
+    """Yield a file with the snapshot's tables in their present version: a migrated copy if it is older.
+
+    Raises NewerSchema for a snapshot that a newer version wrote: its new columns would be lost.
+    """
+    version = snapshots.schema_version(snapshot)
+    warehouse.schema.refuse_newer(version, snapshot.path)
+    if version == warehouse.schema.version:
+        yield snapshot.path
+        return
+    with TemporaryDirectory(dir=warehouse.path.parent, prefix=f"{warehouse.path.name}.migrated-") as folder:
+        copy = Path(folder) / snapshot.path.name
+        shutil.copyfile(snapshot.path, copy)
+        with duckdb.connect(copy) as connection:
+            connection.execute("BEGIN")
+            warehouse.schema.migrate_tables(connection, version)
+            connection.execute("COMMIT")
+        yield copy
 
 
 def _insert_from_origin(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
@@ -144,17 +168,19 @@ def _mend_missing(warehouse: Warehouse, snapshot_folder: Path) -> str | None:
         snapshot = next(
             (s for s in snapshots.readable(snapshot_folder) if s.source == warehouse.source and lost), None
         )
-        if snapshot:
-            connection.execute(f"ATTACH {text_literal(snapshot.path)} AS origin (READ_ONLY)")
-        connection.execute("BEGIN")
-        warehouse.schema.make_again(connection, missing, stale_views)
-        if snapshot:
-            _insert_from_origin(connection, [t for t in missing if t.name not in snapshots.NOT_PUBLISHED])
-        if lost:
-            _count_as_not_fetched(connection, lost)
-        connection.execute("COMMIT")
-        if snapshot:
-            connection.execute("DETACH origin")
+        with ExitStack() as stack:
+            if snapshot:
+                origin = stack.enter_context(_migrated(warehouse, snapshot))
+                connection.execute(f"ATTACH {text_literal(origin)} AS origin (READ_ONLY)")
+            connection.execute("BEGIN")
+            warehouse.schema.make_again(connection, missing, stale_views)
+            if snapshot:
+                _insert_from_origin(connection, [t for t in missing if t.name not in snapshots.NOT_PUBLISHED])
+            if lost:
+                _count_as_not_fetched(connection, lost)
+            connection.execute("COMMIT")
+            if snapshot:
+                connection.execute("DETACH origin")
     if not lost:
         _log.warning("Views were missing from %s and were made again: %s", warehouse.path, stale_views)
         return None
@@ -213,7 +239,8 @@ def _build_from_newest(warehouse: Warehouse, folder: Path) -> tuple[Snapshot | N
     for snapshot in snapshots.readable(folder):
 
         def fill(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot = snapshot) -> None:
-            copy_rows(connection, warehouse, snapshot.path, leave_out=snapshots.NOT_PUBLISHED)
+            with _migrated(warehouse, snapshot) as origin:
+                copy_rows(connection, warehouse, origin, leave_out=snapshots.NOT_PUBLISHED)
             _count_as_not_fetched(connection, snapshots.NOT_PUBLISHED)
 
         if snapshot.source != warehouse.source:

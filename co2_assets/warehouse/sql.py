@@ -1,6 +1,7 @@
 """SQL text and query results: quoting, and data frames with the types that the code expects."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import duckdb
 import pandas as pd
@@ -29,3 +30,8 @@ def quoted(name: str) -> str:
 def text_literal(value: object) -> str:
     """Return ``value`` as an SQL text literal, for statements that take no parameters."""
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def interval(span: timedelta) -> str:
+    """Return ``span`` as an SQL interval."""
+    return f"INTERVAL '{span // timedelta(seconds=1)} seconds'"

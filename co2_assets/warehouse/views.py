@@ -1,8 +1,9 @@
 """The views over the tables: outcomes, champions, the current forecast, the freshness of each dataset."""
 
 from co2_assets.contracts.datasets import DATASETS
-from co2_assets.contracts.forecast_spec import ForecastKind
+from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE, Cadence, ForecastKind
 from co2_assets.contracts.tables import FETCH_OK, PROMOTED
+from co2_assets.warehouse.sql import interval
 
 # The view with the newest row and the last fetch of each raw dataset.
 FRESHNESS_VIEW = "dataset_freshness"
@@ -19,14 +20,18 @@ NEWEST_CHAMPION_FIRST = f"""
 """
 
 
-def _current_forecast(condition: str) -> str:
+def newest_forecast_where(condition: str) -> str:
+    """Return SQL for the rows of the forecast issued last in each area.
+
+    ``condition`` chooses among the rows of `predictions`, which it calls ``p``.
+    """
     return f"""
         SELECT p.* FROM predictions p
         LEFT JOIN model_table m USING (price_area, model_version)
         WHERE {condition}
         QUALIFY dense_rank() OVER (
             PARTITION BY p.price_area
-            ORDER BY p.issue_time_utc DESC,
+            ORDER BY p.issued_at_utc DESC,
                 p.model_version IN (SELECT model_version FROM champions) DESC,
                 m.trained_at_utc DESC NULLS LAST, p.model_version DESC
         ) = 1
@@ -36,8 +41,10 @@ def _current_forecast(condition: str) -> str:
 # Views over the tables, in the order in which they must be created.
 VIEWS: dict[str, str] = {
     # Measurements are joined to forecasts here and stored nowhere: a forecast is never rewritten.
-    "prediction_outcomes": """
-        SELECT p.*, a.co2_g_per_kwh AS actual_g_per_kwh
+    # ``series`` is `series_name` of kind and cadence.
+    "prediction_outcomes": f"""
+        SELECT p.*, a.co2_g_per_kwh AS actual_g_per_kwh,
+            p.kind || if(p.cadence = '{Cadence.SIX_HOUR}', '', '-' || p.cadence) AS series
         FROM predictions p
         LEFT JOIN aggregated_data a
           ON a.price_area = p.price_area AND a.hour_utc = p.target_hour_utc
@@ -47,9 +54,9 @@ VIEWS: dict[str, str] = {
         SELECT * FROM model_table WHERE decision = '{PROMOTED}'
         QUALIFY row_number() OVER (PARTITION BY price_area ORDER BY {NEWEST_CHAMPION_FIRST}) = 1
     """,
-    # The newest live forecast of each area. Where two models issued one at the same hour, it is the
+    # The newest live forecast of each area. Where two models issued one at the same instant, it is the
     # champion's; where neither is the champion, that of the model trained last.
-    "current_forecast": _current_forecast(f"p.kind = '{ForecastKind.LIVE}'"),
+    "current_forecast": newest_forecast_where(f"p.kind = '{ForecastKind.LIVE}'"),
     # Of each raw table: its newest time, its number of rows, and when a fetch last succeeded.
     FRESHNESS_VIEW: " UNION ALL ".join(
         f"""
@@ -67,7 +74,8 @@ VIEWS: dict[str, str] = {
 # Views that differ in a snapshot, which knows its own time as the warehouse does not. A forecast that
 # was issued while the clock was ahead stays in `predictions`, but does not hide a later one.
 SNAPSHOT_VIEWS: dict[str, str] = {
-    "current_forecast": _current_forecast(
-        f"p.kind = '{ForecastKind.LIVE}' AND p.issue_time_utc <= (SELECT as_of_utc FROM snapshot_info)"
+    "current_forecast": newest_forecast_where(
+        f"p.kind = '{ForecastKind.LIVE}' AND p.issued_at_utc <= "
+        f"(SELECT as_of_utc FROM snapshot_info) + {interval(CLOCK_TOLERANCE)}"
     ),
 }

@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 from collections.abc import Callable, Hashable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import TypeVar, cast
 
 from fastapi import Request
@@ -15,8 +17,8 @@ from co2_dash.data.state import DataState, Reader
 from co2_dash.http import QUICKLY, names_tag, takes_gzip
 from co2_dash.workers import Worker, Workers
 
-# As often as the pages ask; after that the ETag decides.
-MAX_AGE_SECONDS = 30
+# As often as the pages ask: where no forecast is to come at a known time, or it is late.
+SHORTEST_AGE_SECONDS = 30
 # An ordinary answer takes some kilobytes; a year of history two megabytes, and few ask for the same.
 MOST_BYTES_KEPT = 256 * 1024
 T = TypeVar("T")
@@ -64,9 +66,11 @@ async def answer(
     moment = f"{state.token}.{state.now_utc:%M}" if by_minute else state.token
     # Weak, since plain and compressed answers share it.
     tag = f'W/"{moment}.{hashlib.sha256(repr((price_area, question)).encode()).hexdigest()[:12]}"'
+    seconds = SHORTEST_AGE_SECONDS if by_minute else seconds_to_next(state)
     headers = {
         "ETag": tag,
-        "Cache-Control": f"{_audience(request)}, max-age={MAX_AGE_SECONDS}, must-revalidate",
+        "Cache-Control": f"{_audience(request)}, max-age={seconds}, must-revalidate",
+        "Expires": format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True),
         "Vary": "Accept-Encoding, Authorization, X-API-Key",
     }
     # Only a good answer was ever given this tag, so it need not be made to know that it is unchanged.
@@ -90,6 +94,16 @@ async def answer(
         made = await _kept(worker, view, ("gzip", *key), lambda: gzip.compress(plain, QUICKLY, mtime=0))
         headers["Content-Encoding"] = "gzip"
     return Response(made, media_type="application/json", headers=headers)
+
+
+def seconds_to_next(state: DataState) -> int:
+    """Return for how many seconds an answer may be kept: until the next forecast is due.
+
+    After that the ETag decides.
+    """
+    if state.next_due_utc is None:
+        return SHORTEST_AGE_SECONDS
+    return max(int((state.next_due_utc - state.now_utc).total_seconds()), SHORTEST_AGE_SECONDS)
 
 
 async def _kept(worker: Worker, view: View, key: Hashable, make: Callable[[], T]) -> T:

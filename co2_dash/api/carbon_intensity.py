@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from co2_assets.contracts.areas import AREAS, DENMARK
-from co2_assets.contracts.forecast_spec import ForecastKind
+from co2_assets.contracts.forecast_spec import Cadence, ForecastKind
 from co2_dash.advice.cleanest_window import NoWindow, advise
 from co2_dash.advice.coming_hours import coming_hours, forecast_hours, full_hour
 from co2_dash.advice.intensity_scale import last_month
@@ -16,6 +16,7 @@ from co2_dash.api.parameters import (
     BeforeParameter,
     DurationParameter,
     EndParameter,
+    OptionalCadenceParameter,
     PriceAreaParameter,
     StartParameter,
     no_other_parameters,
@@ -70,6 +71,7 @@ async def areas(request: Request) -> Response:
                     title=own.area.title,
                     measured_until=own.measured_until_utc,
                     issue_time=own.issue_time_utc,
+                    issued_at=own.issued_at_utc,
                     model_version=own.model_version,
                 )
                 for own in each
@@ -153,7 +155,7 @@ async def cleanest_window(
         head = forecast_head(state)
         hours = forecast_hours(coming_hours(view, state))
         if not hours:
-            raise Refusal(503, "The forecast has run out; a new one is due every 6 hours.")
+            raise Refusal(503, f"The forecast has run out; a new one is due {state.timetable.rhythm}.")
         now = state.now_utc.replace(second=0, microsecond=0)
         deadline = before or hours[-1].start_utc + HOUR
         try:
@@ -174,13 +176,19 @@ async def cleanest_window(
 
 
 @router.get("/accuracy", response_model=Accuracy)
-async def accuracy(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
-    """How forecasts did: the newest evaluation of each model and kind, by lead, beside the baselines."""
+async def accuracy(
+    request: Request,
+    cadence: OptionalCadenceParameter = None,
+    price_area: PriceAreaParameter = DENMARK.name,
+) -> Response:
+    """How forecasts did: the newest evaluation of each model, kind and cadence, by lead."""
 
     def build(view: View, state: DataState) -> Accuracy:
         rows = queries.newest_evaluations(view, state.area.name)
         # A pipeline newer than these pages may score kinds that they do not know.
-        rows = rows[rows["kind"].isin(list(ForecastKind))]
+        rows = rows[rows["kind"].isin(list(ForecastKind)) & rows["cadence"].isin(list(Cadence))]
+        if cadence is not None:
+            rows = rows[rows["cadence"] == cadence]
         renamed = {
             "window_from": "window_from_utc",
             "window_to": "window_to_utc",
@@ -192,4 +200,4 @@ async def accuracy(request: Request, price_area: PriceAreaParameter = DENMARK.na
             origin=origin_of(state),
         )
 
-    return await answer(request, price_area, "accuracy", build)
+    return await answer(request, price_area, ("accuracy", cadence), build)

@@ -43,6 +43,9 @@ def _status(view: View | None, state: DataState) -> Status:
         notices=[f"{notice.title}. {notice.text}" for notice in notices(state)],
         now=state.now_utc,
         issue_time=state.issue_time_utc,
+        issued_at=state.issued_at_utc,
+        next_issue_due=state.next_due_utc,
+        stale=state.stale,
         forecast_age_hours=None if age is None else round(age / timedelta(hours=1), 2),
         measured_until=state.measured_until_utc,
         model_version=state.model_version,
@@ -88,13 +91,14 @@ async def healthz() -> Response:
 
 @router.get("/readyz", response_model=Readiness, responses=documented(422, 503), dependencies=_STRICT)
 async def readyz(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
-    """There is a forecast of the last 7 hours, not ahead of the clock; otherwise 503 with the reason."""
+    """There is a forecast that is neither stale nor ahead of the clock; otherwise 503 with the reason."""
     _, state = reader_of(request).look(price_area)
-    if state.issue_time_utc is None:
+    if state.issue_time_utc is None or state.issued_at_utc is None:
         return problem(503, "There is no forecast yet.")
     if state.ahead_by is not None:
         return problem(503, f"The data are {span(state.ahead_by)} ahead of the clock.")
     if state.stale:
-        return problem(503, "The newest forecast is older than 7 hours.")
-    body = Readiness(issue_time=state.issue_time_utc).model_dump(mode="json")
+        issued = f"{state.issued_at_utc:%Y-%m-%d %H:%M} UTC"
+        return problem(503, f"The newest forecast is stale: it was issued at {issued}.")
+    body = Readiness(issue_time=state.issue_time_utc, issued_at=state.issued_at_utc).model_dump(mode="json")
     return JSONResponse(body, headers=_FRESH)

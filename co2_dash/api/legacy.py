@@ -6,10 +6,10 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from co2_assets.contracts.areas import DENMARK
-from co2_assets.contracts.forecast_spec import ForecastKind
+from co2_assets.contracts.forecast_spec import Cadence, ForecastKind, series_name
 from co2_dash.advice.coming_hours import HEADLINE_HOURS, coming_hours
 from co2_dash.api.cached_response import Refusal, answer
-from co2_dash.api.parameters import PriceAreaParameter, no_other_parameters
+from co2_dash.api.parameters import CadenceParameter, PriceAreaParameter, no_other_parameters
 from co2_dash.api.problems import documented
 from co2_dash.api.schemas import BestModel, Forecast, History, Outcome, Outcomes, PowerMeasurement
 from co2_dash.api.serialize import (
@@ -63,14 +63,19 @@ async def next_6h_predictions(request: Request, price_area: PriceAreaParameter =
 
 @router.get("/last-6h-predictions-vs-actual", response_model=Outcomes)
 async def last_6h_predictions_vs_actual(
-    request: Request, price_area: PriceAreaParameter = DENMARK.name
+    request: Request,
+    cadence: CadenceParameter = Cadence.SIX_HOUR,
+    price_area: PriceAreaParameter = DENMARK.name,
 ) -> Response:
-    """The last six measured hours beside every forecast of leads 1 to 6 that was made for them."""
+    """The last six measured hours beside every forecast of leads 1 to 6 and one cadence made for them."""
 
     def build(view: View, state: DataState) -> Outcomes:
         end = measured_until(state)
         start = end - timedelta(hours=6)
-        found = {kind: queries.outcomes(view, state.area.name, kind, start, end) for kind in KINDS}
+        found = {
+            kind: queries.outcomes(view, state.area.name, series_name(kind, cadence), start, end)
+            for kind in KINDS
+        }
         kind = next((kind for kind in KINDS if len(found[kind])), ForecastKind.LIVE)
         rows = found[kind]
         rows = rows[rows["lead_hours"] <= HEADLINE_HOURS].assign(
@@ -79,11 +84,14 @@ async def last_6h_predictions_vs_actual(
         return Outcomes(
             price_area=state.area.name,
             kind=kind,
-            hours=all_shaped(Outcome, rows, issue_time="issue_time_utc", hour="target_hour_utc"),
+            cadence=cadence,
+            hours=all_shaped(
+                Outcome, rows, issue_time="issue_time_utc", issued_at="issued_at_utc", hour="target_hour_utc"
+            ),
             origin=origin_of(state),
         )
 
-    return await answer(request, price_area, "last-6h", build)
+    return await answer(request, price_area, ("last-6h", cadence), build)
 
 
 @router.get("/best-model", response_model=BestModel)

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 from co2_assets.contracts.areas import AREAS, DENMARK
-from co2_assets.contracts.forecast_spec import HORIZON_HOURS
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, Cadence
 from co2_assets.contracts.time import bounded_utc
 
 # Measurements begin in 2017 at the earliest; a year at a time keeps an answer under a megabyte or two.
@@ -77,6 +77,16 @@ EndParameter = Annotated[
 ]
 DurationParameter = Annotated[
     float, Query(ge=0.25, le=HORIZON_HOURS, description="Length of the stretch, h.", allow_inf_nan=False)
+]
+CadenceParameter = Annotated[
+    Cadence,
+    Query(
+        description="six_hour: issued by the six-hour job; hourly: in the hours between; update: again "
+        "within an hour."
+    ),
+]
+OptionalCadenceParameter = Annotated[
+    Cadence | None, Query(description="Only forecasts of this cadence; all, each by itself, when left out.")
 ]
 BeforeParameter = Annotated[
     IsoInstant | None,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from co2_assets.contracts.areas import AREAS
-from co2_assets.contracts.forecast_spec import ForecastKind
+from co2_assets.contracts.forecast_spec import Cadence, ForecastKind
 from co2_assets.contracts.sources import SourceKind
 from co2_dash.data.danish_time import iso_utc
 
@@ -82,14 +82,24 @@ class ForecastValue(Answer):
     )
 
 
+STALE = (
+    "True when two hourly forecasts were missed after it (a six-hour one, where the hourly ones are "
+    "switched off), or when it is ahead of the clock."
+)
+
+
 class ForecastHead(Answer):
     """What is true of a whole forecast."""
 
     price_area: PriceArea
     unit: Literal["g CO2/kWh"] = Field(default="g CO2/kWh", description="Unit of every intensity.")
-    issue_time: Instant = Field(description="The hour at whose start the forecast was issued.")
+    issue_time: Instant = Field(description="The hour in which the forecast was issued; lead 1.")
+    issued_at: Instant = Field(description="The instant at which it was issued.")
+    next_issue_due: Instant | None = Field(
+        description="When the next one is due; null where the data are replayed, for they stand still."
+    )
     model_version: str = Field(description="The model that made it.")
-    stale: bool = Field(description="True when it is older than 7 hours, or ahead of the clock.")
+    stale: bool = Field(description=STALE)
     degraded_causes: list[str] = Field(
         description="Why its bands are wider than usual; empty when all is well."
     )
@@ -155,7 +165,8 @@ class CleanestWindow(ForecastHead):
 class Outcome(Answer):
     """One forecast value and what came true."""
 
-    issue_time: Instant = Field(description="When the forecast was issued.")
+    issue_time: Instant = Field(description="The hour in which the forecast was issued; lead 1.")
+    issued_at: Instant = Field(description="The instant at which it was issued.")
     hour: Instant = Field(description="Start of the hour forecast.")
     lead_hours: int = Field(description="Hours ahead.")
     model_version: str = Field(description="The model that made it.")
@@ -175,6 +186,7 @@ class Outcomes(Answer):
         description="live where there are live forecasts; else hindcast, or else backfill: both were issued "
         "later, as of then."
     )
+    cadence: Cadence = Field(description="What the forecasts were issued for; never more than one.")
     hours: list[Outcome]
     origin: Origin
 
@@ -187,8 +199,11 @@ class LeadAccuracy(Answer):
         description="What was scored: forecasts of one kind (live, hindcast or backfill), or the test part "
         "of the model's training."
     )
+    cadence: Cadence = Field(description="What the scored forecasts were issued for; never more than one.")
     lead_from_hours: int = Field(description="First lead, h.")
-    lead_to_hours: int = Field(description="Last lead, h; 1 to 6 is the headline.")
+    lead_to_hours: int = Field(
+        description="Last lead, h; 1 to 6 is the headline, 2 to 7 the same of a forecast that is an hour old."
+    )
     window_from: Instant = Field(description="First hour scored.")
     window_to: Instant = Field(description="End of the last hour scored.")
     evaluated_at: Instant = Field(description="When it was evaluated.")
@@ -268,6 +283,7 @@ class AreaState(Answer):
     title: str = Field(description="What people call it.")
     measured_until: Instant | None = Field(description="End of its newest measured hour; null without one.")
     issue_time: Instant | None = Field(description="Issue time of its current forecast; null without one.")
+    issued_at: Instant | None = Field(description="When that was issued; null without one.")
     model_version: str | None = Field(description="The model of its current forecast.")
 
 
@@ -284,13 +300,18 @@ class Status(Answer):
     price_area: PriceArea
     state: Literal["ok", "stale", "no_forecast", "empty"] = Field(
         description="empty: nothing published. no_forecast: data but no forecast. "
-        "stale: older than 7 h, or ahead of the clock."
+        "stale: later forecasts were missed, or it is ahead of the clock."
     )
     notices: list[str] = Field(description="The same in plain words; empty when all is well.")
     now: Instant = Field(
         description="The time that ages are counted from: as_of where the data are replayed."
     )
     issue_time: Instant | None = Field(description="Issue time of the current forecast.")
+    issued_at: Instant | None = Field(description="When it was issued.")
+    next_issue_due: Instant | None = Field(
+        description="When the next forecast is due; null without one, and where the data are replayed."
+    )
+    stale: bool = Field(description=STALE)
     forecast_age_hours: float | None = Field(description="Its age, h.")
     measured_until: Instant | None = Field(description="End of the newest measured hour.")
     model_version: str | None = Field(description="The model of the current forecast.")
@@ -312,3 +333,4 @@ class Readiness(Answer):
         default="ready", description="Always ready; otherwise the answer is a 503."
     )
     issue_time: Instant = Field(description="Issue time of the current forecast.")
+    issued_at: Instant = Field(description="When it was issued.")

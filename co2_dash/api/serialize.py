@@ -70,6 +70,8 @@ def forecast_head(state: DataState) -> dict[str, Any]:
     return {
         "price_area": state.area.name,
         "issue_time": state.issue_time_utc,
+        "issued_at": state.issued_at_utc,
+        "next_issue_due": state.next_due_utc,
         "model_version": state.model_version,
         "stale": state.stale,
         "degraded_causes": list(state.degraded_causes),

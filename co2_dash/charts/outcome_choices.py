@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from co2_assets.contracts.forecast_spec import HORIZON_HOURS, ForecastKind
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, Cadence, ForecastKind, series_name
 from co2_dash.charts.chart import Options
 from co2_dash.data import queries
 from co2_dash.data.snapshot_store import View
@@ -11,8 +11,11 @@ from co2_dash.data.state import DataState
 PERIODS = {"7 d": 7, "30 d": 30, "90 d": 90, "1 y": 365}
 DEFAULT_PERIOD = "30 d"
 ALL_LEADS = "all"
-KINDS: dict[str, str] = {
-    ForecastKind.LIVE: "Issued live",
+# By the name of the series: kinds and cadences are never shown or scored together.
+SERIES: dict[str, str] = {
+    ForecastKind.LIVE: "Issued live, every six hours",
+    series_name(ForecastKind.LIVE, Cadence.HOURLY): "Issued live, in the hours between",
+    series_name(ForecastKind.LIVE, Cadence.UPDATE): "Issued live, again within an hour",
     ForecastKind.HINDCAST: "Issued afterwards",
     ForecastKind.BACKFILL: "Issued afterwards, by a model of that time",
 }
@@ -21,8 +24,8 @@ NO_OUTCOMES = "No forecast of this kind can be compared with measurements of thi
 ENOUGH_HOURS = 24
 
 
-def default_kind(scored: dict[str, int]) -> ForecastKind:
-    """Return the kind to show first, given how many hours of each kind have been scored."""
+def default_series(scored: dict[str, int]) -> ForecastKind:
+    """Return the series to show first, given how many hours of each have been scored."""
     live, hindcast = scored.get(ForecastKind.LIVE, 0), scored.get(ForecastKind.HINDCAST, 0)
     return ForecastKind.HINDCAST if live < ENOUGH_HOURS and hindcast > live else ForecastKind.LIVE
 
@@ -34,13 +37,13 @@ def chosen_lead(options: Options) -> int | None:
 
 
 def chosen_outcomes(view: View, state: DataState, options: Options) -> tuple[str, datetime, datetime]:
-    """Return the chosen kind of forecast, and the first and the last time of the chosen period."""
-    kind = str(options.get("kind"))
-    if kind not in KINDS:
-        kind = default_kind(queries.scored_hours(view, state.area.name)).value
+    """Return the chosen series of forecasts, and the first and the last time of the chosen period."""
+    series = str(options.get("kind"))
+    if series not in SERIES:
+        series = default_series(queries.scored_hours(view, state.area.name)).value
     days = PERIODS.get(str(options.get("period")), PERIODS[DEFAULT_PERIOD])
     end = state.measured_until_utc or state.now_utc
-    return kind, end - timedelta(days=days), end
+    return series, end - timedelta(days=days), end
 
 
 def zoom_key(name: str, options: Options) -> str:

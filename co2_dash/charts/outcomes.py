@@ -15,6 +15,7 @@ from co2_dash.data.state import DataState
 
 COLUMNS = (
     "issue_time_utc",
+    "issued_at_utc",
     "target_hour_utc",
     "target_hour_danish",
     "lead_hours",
@@ -24,7 +25,7 @@ COLUMNS = (
     "energinet_prognosis_g_per_kwh",
     "actual_g_per_kwh",
     "error_g_per_kwh",
-    "kind",
+    "series",
 )
 
 
@@ -34,8 +35,8 @@ def outcome_rows(view: View, state: DataState, options: Options) -> pd.DataFrame
     A measured hour between them that was not forecast has a row without a forecast, so that every hour
     is there also when only one lead is chosen.
     """
-    kind, start, end = chosen_outcomes(view, state, options)
-    rows = queries.outcomes(view, state.area.name, kind, start, end)
+    series, start, end = chosen_outcomes(view, state, options)
+    rows = queries.outcomes(view, state.area.name, series, start, end)
     lead = chosen_lead(options)
     if lead is not None:
         rows = rows[rows["lead_hours"] == lead]
@@ -45,7 +46,7 @@ def outcome_rows(view: View, state: DataState, options: Options) -> pd.DataFrame
     measured = queries.measured(view, state.area.name, first, last + HOUR)
     measured = measured.dropna(subset=[CO2]).rename(columns={"hour_utc": "target_hour_utc"})
     rows = rows.merge(measured["target_hour_utc"], on="target_hour_utc", how="right").sort_values(
-        ["target_hour_utc", "issue_time_utc", "model_version"], ignore_index=True
+        ["target_hour_utc", "issued_at_utc", "model_version"], ignore_index=True
     )
     actual = measured.set_index("target_hour_utc")[CO2]
     rows["actual_g_per_kwh"] = rows["target_hour_utc"].map(actual)
@@ -53,7 +54,7 @@ def outcome_rows(view: View, state: DataState, options: Options) -> pd.DataFrame
     rows["target_hour_danish"] = rows["target_hour_utc"].map(danish)
     rows["error_g_per_kwh"] = rows[MEDIAN_COLUMN] - rows["actual_g_per_kwh"]
     rows["lead_hours"] = rows["lead_hours"].astype("Int64")
-    return rows.assign(kind=kind)[list(COLUMNS)]
+    return rows.assign(series=series)[list(COLUMNS)]
 
 
 def outcome_summary(rows: pd.DataFrame) -> str:
@@ -123,7 +124,7 @@ def _every_issue(rows: pd.DataFrame, axis: DanishAxis, theme: Theme) -> Figure:
     x: list[str | None] = []
     y: list[float | None] = []
     for _, issued in rows.dropna(subset=[MEDIAN_COLUMN]).groupby(
-        ["issue_time_utc", "model_version"], sort=False
+        ["issued_at_utc", "model_version"], sort=False
     ):
         x += [*axis.middles(issued["target_hour_utc"]), None]
         y += [*numbers(issued[MEDIAN_COLUMN]), None]

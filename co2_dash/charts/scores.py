@@ -15,8 +15,8 @@ from co2_dash.data.state import DataState
 
 def lead_rows(view: View, state: DataState, options: Options) -> pd.DataFrame:
     """Return mean absolute errors by lead, with those of the baselines on the same hours."""
-    kind, start, end = chosen_outcomes(view, state, options)
-    return queries.errors_by_lead(view, state.area.name, kind, start, end).assign(kind=kind)
+    series, start, end = chosen_outcomes(view, state, options)
+    return queries.errors_by_lead(view, state.area.name, series, start, end).assign(series=series)
 
 
 def lead_summary(rows: pd.DataFrame) -> str:
@@ -82,8 +82,8 @@ COVERED = {share: queries.covered_column(share) for share in queries.BANDS}
 
 def calibration_rows(view: View, state: DataState, options: Options) -> pd.DataFrame:
     """Return how often the measured value was inside each band, by range of leads."""
-    kind, start, end = chosen_outcomes(view, state, options)
-    return queries.coverage(view, state.area.name, kind, start, end).assign(kind=kind)
+    series, start, end = chosen_outcomes(view, state, options)
+    return queries.coverage(view, state.area.name, series, start, end).assign(series=series)
 
 
 def calibration_summary(rows: pd.DataFrame) -> str:
@@ -136,8 +136,8 @@ def calibration_figure(rows: pd.DataFrame, _state: DataState, options: Options, 
 
 def rolling_rows(view: View, state: DataState, options: Options) -> pd.DataFrame:
     """Return the accuracy of the headline leads over 7 days, by day, with the models trained that day."""
-    kind, start, end = chosen_outcomes(view, state, options)
-    rows = queries.rolling_accuracy(view, state.area.name, kind, start, end)
+    series, start, end = chosen_outcomes(view, state, options)
+    rows = queries.rolling_accuracy(view, state.area.name, series, start, end)
     trained = queries.models(view, state.area.name)
     by_day: dict[pd.Timestamp, list[str]] = {}
     for model in queries.records(trained):
@@ -145,7 +145,7 @@ def rolling_rows(view: View, state: DataState, options: Options) -> pd.DataFrame
         by_day.setdefault(model["trained_at_utc"].floor("D"), []).append(text)
     days = (rows["day_end_utc"] - pd.Timedelta(microseconds=1)).dt.floor("D")
     rows["retrained"] = ["; ".join(by_day.get(day, [])) for day in days]
-    rows["kind"] = kind
+    rows["series"] = series
     return rows
 
 
@@ -246,7 +246,7 @@ LEADS = Chart(
         "n_prognosis",
         "prognosis_mae_g_per_kwh",
         "mae_with_prognosis_g_per_kwh",
-        "kind",
+        "series",
     ),
     shown_first=("lead_hours", "mae_g_per_kwh", "persistence_mae_g_per_kwh", "prognosis_mae_g_per_kwh"),
     figure=lead_figure,
@@ -260,7 +260,7 @@ CALIBRATION = Chart(
     explanation="How often the measured value was inside the band. A bar below its line means that the band "
     "was too narrow; above it, too wide.",
     rows=calibration_rows,
-    columns=("leads", "n_forecasts", *COVERED.values(), "kind"),
+    columns=("leads", "n_forecasts", *COVERED.values(), "series"),
     shown_first=("leads", *COVERED.values()),
     figure=calibration_figure,
     summary=calibration_summary,
@@ -280,7 +280,7 @@ ROLLING = Chart(
         "accuracy_percent",
         "persistence_accuracy_percent",
         "retrained",
-        "kind",
+        "series",
     ),
     shown_first=("day_end_utc", "accuracy_percent", "persistence_accuracy_percent", "retrained"),
     figure=rolling_figure,

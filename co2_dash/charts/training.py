@@ -8,7 +8,7 @@ import pandas as pd
 
 from co2_assets.contracts.forecast_spec import ForecastKind
 from co2_dash.charts.chart import Chart, Figure, Options, Theme
-from co2_dash.charts.outcome_choices import KINDS
+from co2_dash.charts.outcome_choices import SERIES
 from co2_dash.charts.style import HEADLINE_TEXT, INKS, accuracy_axis, axis_title, layout, numbers
 from co2_dash.data import queries
 from co2_dash.data.snapshot_store import View
@@ -82,7 +82,7 @@ def curve_figure(rows: pd.DataFrame, _state: DataState, _options: Options, theme
 
 
 def monthly_rows(view: View, state: DataState, _options: Options) -> pd.DataFrame:
-    """Return the accuracy of the headline leads by month, model and kind, with that of persistence."""
+    """Return the accuracy of the headline leads by month, model and series, with that of persistence."""
     return queries.monthly_accuracy(view, state.area.name)
 
 
@@ -97,7 +97,7 @@ def monthly_summary(rows: pd.DataFrame) -> str:
 
 
 def monthly_figure(rows: pd.DataFrame, _state: DataState, _options: Options, theme: Theme) -> Figure:
-    """Return a line for each model and kind over the months, with persistence on the same hours."""
+    """Return a line for each model and series over the months, with persistence on the same hours."""
     ink = INKS[theme]
     colours = (ink.forecast, ink.other, ink.third, ink.faint)
     live, hindcast, backfill = ForecastKind.LIVE, ForecastKind.HINDCAST, ForecastKind.BACKFILL
@@ -105,31 +105,31 @@ def monthly_figure(rows: pd.DataFrame, _state: DataState, _options: Options, the
     crosses: dict[Hashable, str] = {live: "x-thin-open", hindcast: "cross-thin-open"}
     colour_of: dict[Hashable, str] = dict(zip(rows["model_version"].unique(), cycle(colours), strict=False))
     traces = []
-    for (version, kind), months in rows.groupby(["model_version", "kind"]):
+    for (version, series), months in rows.groupby(["model_version", "series"]):
         by_month = {
             "type": "scatter",
             "x": [f"{month:%Y-%m-01}" for month in months["month_utc"]],
             "hovertemplate": "%{y:.1f} %",
         }
         colour = colour_of[version]
-        kind_text = KINDS.get(str(kind), str(kind)).lower()
+        series_text = SERIES.get(str(series), str(series)).lower()
         traces.append(
             {
                 **by_month,
                 "mode": "lines+markers",
-                "name": f"{version} ({kind_text})",
+                "name": f"{version} ({series_text})",
                 "y": numbers(months["accuracy_percent"]),
                 "line": {"color": colour, "width": 2.5},
-                "marker": {"size": 9, "symbol": symbols.get(kind, "square-open"), "color": colour},
+                "marker": {"size": 9, "symbol": symbols.get(series, "square-open"), "color": colour},
             }
         )
         traces.append(
             {
                 **by_month,
                 "mode": "markers",
-                "name": f"persistence on the same hours ({kind_text})",
+                "name": f"persistence on the same hours ({series_text})",
                 "y": numbers(months["persistence_accuracy_percent"]),
-                "marker": {"size": 9, "symbol": crosses.get(kind, "asterisk-open"), "color": ink.measured},
+                "marker": {"size": 9, "symbol": crosses.get(series, "asterisk-open"), "color": ink.measured},
             }
         )
     base = layout(
@@ -170,13 +170,13 @@ MONTHLY = Chart(
     columns=(
         "month_utc",
         "model_version",
-        "kind",
+        "series",
         "n_forecasts",
         "n_hours",
         "accuracy_percent",
         "persistence_accuracy_percent",
     ),
-    shown_first=("month_utc", "accuracy_percent", "persistence_accuracy_percent", "kind"),
+    shown_first=("month_utc", "accuracy_percent", "persistence_accuracy_percent", "series"),
     figure=monthly_figure,
     summary=monthly_summary,
     empty_text="No forecast can be compared with measurements yet.",

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from co2_assets.contracts.forecast_spec import MARK_HOURS, OVERDUE_AFTER
 from co2_assets.contracts.sources import SourceKind
 from co2_dash.data.danish_time import date_and_clock, span
 from co2_dash.data.state import DataState
@@ -56,8 +55,8 @@ def notices(state: DataState) -> tuple[Notice, ...]:
             Notice(
                 "stale",
                 f"This forecast is {span(state.forecast_age)} old",
-                f"A new one is due every {MARK_HOURS} hours, and none has come for more than "
-                f"{span(OVERDUE_AFTER)}. What is shown may be out of date.",
+                f"A new one is due {state.timetable.rhythm}, and none has come since. What is shown may be "
+                "out of date.",
             )
         )
     if state.degraded_causes:

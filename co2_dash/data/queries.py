@@ -38,12 +38,12 @@ def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
 def current_forecast(view: View, area_name: str) -> pd.DataFrame:
     """Return the newest live forecast, a row per target hour, with baselines and causes.
 
-    Columns: issue_time_utc, target_hour_utc, lead_hours, model_version, as_of_utc, the seven
+    Columns: issue_time_utc, target_hour_utc, lead_hours, model_version, issued_at_utc, the seven
     quantiles, persistence_g_per_kwh, energinet_prognosis_g_per_kwh, degraded_causes.
     """
     return view.frame(
         f"""
-        SELECT issue_time_utc, target_hour_utc, lead_hours, model_version, as_of_utc, {_QUANTILES},
+        SELECT issue_time_utc, target_hour_utc, lead_hours, model_version, issued_at_utc, {_QUANTILES},
                persistence_g_per_kwh, energinet_prognosis_g_per_kwh, degraded_causes
         FROM current_forecast WHERE price_area = ? AND {_WHOLE} ORDER BY target_hour_utc
         """,
@@ -85,38 +85,38 @@ def measured(view: View, area_name: str, start: datetime, end: datetime) -> pd.D
     )
 
 
-def outcomes(view: View, area_name: str, kind: str, start: datetime, end: datetime) -> pd.DataFrame:
-    """Return forecasts of ``kind`` for those target hours in ``[start, end)`` that were measured.
+def outcomes(view: View, area_name: str, series: str, start: datetime, end: datetime) -> pd.DataFrame:
+    """Return forecasts of ``series`` for those target hours in ``[start, end)`` that were measured.
 
-    Columns: issue_time_utc, target_hour_utc, lead_hours, model_version, the seven quantiles,
+    Columns: issue_time_utc, issued_at_utc, target_hour_utc, lead_hours, model_version, the seven quantiles,
     persistence_g_per_kwh, energinet_prognosis_g_per_kwh, actual_g_per_kwh.
     """
     return view.frame(
         f"""
-        SELECT issue_time_utc, target_hour_utc, lead_hours, model_version, {_QUANTILES},
+        SELECT issue_time_utc, issued_at_utc, target_hour_utc, lead_hours, model_version, {_QUANTILES},
                persistence_g_per_kwh, energinet_prognosis_g_per_kwh, actual_g_per_kwh
         FROM prediction_outcomes
-        WHERE price_area = ? AND kind = ? AND target_hour_utc >= ? AND target_hour_utc < ?
+        WHERE price_area = ? AND series = ? AND target_hour_utc >= ? AND target_hour_utc < ?
           AND isfinite(actual_g_per_kwh) AND {_WHOLE}
-        ORDER BY issue_time_utc, target_hour_utc, model_version
+        ORDER BY issued_at_utc, target_hour_utc, model_version
         """,
-        [area_name, kind, start, end],
+        [area_name, series, start, end],
     )
 
 
 def scored_hours(view: View, area_name: str) -> dict[str, int]:
-    """Return how many different hours have been scored, by kind of forecast."""
+    """Return how many different hours have been scored, by series of forecasts (`series_name`)."""
     rows = view.frame(
         """
-        SELECT kind, count(DISTINCT target_hour_utc) AS hours FROM prediction_outcomes
-        WHERE price_area = ? AND actual_g_per_kwh IS NOT NULL GROUP BY kind ORDER BY kind
+        SELECT series, count(DISTINCT target_hour_utc) AS hours FROM prediction_outcomes
+        WHERE price_area = ? AND actual_g_per_kwh IS NOT NULL GROUP BY series ORDER BY series
         """,
         [area_name],
     )
-    return {row["kind"]: int(row["hours"]) for row in records(rows)}
+    return {row["series"]: int(row["hours"]) for row in records(rows)}
 
 
-def errors_by_lead(view: View, area_name: str, kind: str, start: datetime, end: datetime) -> pd.DataFrame:
+def errors_by_lead(view: View, area_name: str, series: str, start: datetime, end: datetime) -> pd.DataFrame:
     """Return mean absolute errors in g/kWh by lead, over target hours in ``[start, end)``.
 
     Columns: lead_hours, n_forecasts, mae_g_per_kwh, persistence_mae_g_per_kwh; and, over the
@@ -133,11 +133,11 @@ def errors_by_lead(view: View, area_name: str, kind: str, start: datetime, end: 
                avg(abs(q50_g_per_kwh - actual_g_per_kwh))
                    FILTER (WHERE energinet_prognosis_g_per_kwh IS NOT NULL) AS mae_with_prognosis_g_per_kwh
         FROM prediction_outcomes
-        WHERE price_area = ? AND kind = ? AND target_hour_utc >= ? AND target_hour_utc < ?
+        WHERE price_area = ? AND series = ? AND target_hour_utc >= ? AND target_hour_utc < ?
           AND actual_g_per_kwh IS NOT NULL
         GROUP BY lead_hours ORDER BY lead_hours
         """,
-        [area_name, kind, start, end],
+        [area_name, series, start, end],
     )
 
 
@@ -146,7 +146,7 @@ def covered_column(share: int) -> str:
     return f"covered_{share}_percent"
 
 
-def coverage(view: View, area_name: str, kind: str, start: datetime, end: datetime) -> pd.DataFrame:
+def coverage(view: View, area_name: str, series: str, start: datetime, end: datetime) -> pd.DataFrame:
     """Return how often the measured value was inside each band, by range of leads.
 
     Columns: leads (text), n_forecasts, covered_50_percent, covered_80_percent, covered_90_percent.
@@ -163,11 +163,11 @@ def coverage(view: View, area_name: str, kind: str, start: datetime, end: dateti
                     ELSE '{second + 1}–{HORIZON_HOURS} h' END AS leads,
                count(*) AS n_forecasts, {covered}
         FROM prediction_outcomes
-        WHERE price_area = ? AND kind = ? AND target_hour_utc >= ? AND target_hour_utc < ?
+        WHERE price_area = ? AND series = ? AND target_hour_utc >= ? AND target_hour_utc < ?
           AND actual_g_per_kwh IS NOT NULL
         GROUP BY leads ORDER BY min(lead_hours)
         """,
-        [area_name, kind, start, end],
+        [area_name, series, start, end],
     )
 
 
@@ -180,7 +180,7 @@ _ACCURACY = """
 """
 
 
-def rolling_accuracy(view: View, area_name: str, kind: str, start: datetime, end: datetime) -> pd.DataFrame:
+def rolling_accuracy(view: View, area_name: str, series: str, start: datetime, end: datetime) -> pd.DataFrame:
     """Return the accuracy of the headline leads over the 7 days up to the end of each UTC day.
 
     Columns: day_end_utc (end of the day, or ``end`` for the unfinished one), n_forecasts, n_hours,
@@ -190,7 +190,7 @@ def rolling_accuracy(view: View, area_name: str, kind: str, start: datetime, end
         f"""
         WITH scored AS (
             SELECT * FROM prediction_outcomes
-            WHERE price_area = $1 AND kind = $2
+            WHERE price_area = $1 AND series = $2
               AND lead_hours <= {_LAST_HEADLINE_LEAD} AND actual_g_per_kwh > 0
               AND target_hour_utc >= $3::TIMESTAMP - INTERVAL 7 DAY AND target_hour_utc < $4
         ), days AS (
@@ -203,22 +203,23 @@ def rolling_accuracy(view: View, area_name: str, kind: str, start: datetime, end
           ON target_hour_utc < day_end_utc AND target_hour_utc >= day_end_utc - INTERVAL 7 DAY
         GROUP BY day_end_utc ORDER BY day_end_utc
         """,
-        [area_name, kind, start, end],
+        [area_name, series, start, end],
     )
 
 
 def monthly_accuracy(view: View, area_name: str) -> pd.DataFrame:
-    """Return the accuracy of the headline leads by UTC month, model and kind of forecast.
+    """Return the accuracy of the headline leads by UTC month, model and series of forecasts.
 
-    Columns: month_utc, model_version, kind, n_forecasts, n_hours, accuracy_percent,
+    Columns: month_utc, model_version, series, n_forecasts, n_hours, accuracy_percent,
     persistence_accuracy_percent.
     """
     return view.frame(
         f"""
-        SELECT date_trunc('month', target_hour_utc)::TIMESTAMP AS month_utc, model_version, kind, {_ACCURACY}
+        SELECT date_trunc('month', target_hour_utc)::TIMESTAMP AS month_utc, model_version, series,
+            {_ACCURACY}
         FROM prediction_outcomes
         WHERE price_area = ? AND lead_hours <= {_LAST_HEADLINE_LEAD} AND actual_g_per_kwh > 0
-        GROUP BY month_utc, model_version, kind ORDER BY month_utc, model_version, kind
+        GROUP BY month_utc, model_version, series ORDER BY month_utc, model_version, series
         """,
         [area_name],
     )
@@ -258,14 +259,18 @@ def evaluations(view: View, area_name: str) -> pd.DataFrame:
 
 
 def newest_evaluations(view: View, area_name: str) -> pd.DataFrame:
-    """Return the rows of the newest evaluation of each model and kind, newest first, then by leads."""
+    """Return the rows of the newest evaluation of each model, kind and cadence.
+
+    The newest come first, then the six-hour ones before the others, then by leads.
+    """
     return view.frame(
         """
         SELECT * FROM model_evaluations WHERE price_area = ?
         QUALIFY dense_rank() OVER (
-            PARTITION BY model_version, kind ORDER BY evaluated_at_utc DESC, evaluation_id DESC
+            PARTITION BY model_version, kind, cadence ORDER BY evaluated_at_utc DESC, evaluation_id DESC
         ) = 1
-        ORDER BY evaluated_at_utc DESC, model_version, kind, lead_from_hours, lead_to_hours
+        ORDER BY evaluated_at_utc DESC, model_version, kind, cadence <> 'six_hour', cadence,
+            lead_from_hours, lead_to_hours
         """,
         [area_name],
     )

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
-from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE, is_fresh
+from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE
 from co2_assets.contracts.sources import SourceKind
+from co2_assets.contracts.timetable import DEFAULT_TIMETABLE, Timetable
 from co2_assets.warehouse.snapshots import Snapshot
 from co2_dash.data import queries
 from co2_dash.data.snapshot_store import SnapshotStore, View
@@ -26,9 +27,10 @@ class DataState:
 
     ``wall_clock_utc`` is the clock of this machine, where it is not ``now_utc``.
 
-    ``version`` is empty when nothing has been published. ``issue_time_utc`` and ``model_version``
-    are None without a forecast, ``measured_until_utc`` (the end of the last measured hour) is None
-    without measurements. For ``replayed`` data ``now_utc`` is a fixed time, not the wall clock.
+    ``version`` is empty when nothing has been published. ``issue_time_utc`` (the hour in which the forecast
+    was issued), ``issued_at_utc`` (the instant) and ``model_version`` are None without a forecast,
+    ``measured_until_utc`` (the end of the last measured hour) is None without measurements. For
+    ``replayed`` data ``now_utc`` is a fixed time, not the wall clock.
     """
 
     now_utc: datetime
@@ -39,10 +41,12 @@ class DataState:
     published_at_utc: datetime | None = None
     replayed: bool = False
     issue_time_utc: datetime | None = None
+    issued_at_utc: datetime | None = None
     model_version: str | None = None
     measured_until_utc: datetime | None = None
     degraded_causes: tuple[str, ...] = ()
     wall_clock_utc: datetime | None = None
+    timetable: Timetable = DEFAULT_TIMETABLE
 
     @property
     def empty(self) -> bool:
@@ -64,20 +68,28 @@ class DataState:
 
     @property
     def forecast_age(self) -> timedelta | None:
-        return None if self.issue_time_utc is None else self.now_utc - self.issue_time_utc
+        return None if self.issued_at_utc is None else self.now_utc - self.issued_at_utc
+
+    @property
+    def next_due_utc(self) -> datetime | None:
+        """When the next forecast is due; None without one, and for replayed data, which stand still."""
+        if self.issued_at_utc is None or self.replayed:
+            return None
+        return self.timetable.next_due(self.issued_at_utc)
 
     @property
     def ahead_by(self) -> timedelta | None:
         """How far the time of the last run lies ahead of this machine's clock; None where it does not."""
         clock = self.wall_clock_utc or self.now_utc
-        ahead = max(self.issue_time_utc or clock, self.as_of_utc or clock) - clock
+        ahead = max(self.issued_at_utc or clock, self.as_of_utc or clock) - clock
         return ahead if ahead > CLOCK_TOLERANCE else None
 
     @property
     def stale(self) -> bool:
-        """There is a forecast, but it is overdue, or the data are ahead of the clock."""
-        age = self.forecast_age
-        return age is not None and (not is_fresh(age) or self.ahead_by is not None)
+        """There is a forecast, but later ones were missed, or the data are ahead of the clock."""
+        if self.issued_at_utc is None:
+            return False
+        return not self.timetable.is_fresh(self.issued_at_utc, self.now_utc) or self.ahead_by is not None
 
     @property
     def ready(self) -> bool:
@@ -96,17 +108,22 @@ def area_named(name: object) -> str:
     return name if isinstance(name, str) and name in AREAS else DENMARK.name
 
 
-def state_of(view: View | None, wall_clock_utc: datetime, area_name: str = DENMARK.name) -> DataState:
+def state_of(
+    view: View | None,
+    wall_clock_utc: datetime,
+    area_name: str = DENMARK.name,
+    timetable: Timetable = DEFAULT_TIMETABLE,
+) -> DataState:
     """Return the state of an area's data in a snapshot.
 
     ``now_utc`` is the wall clock. For a replayed snapshot it is the time that the pipeline ran as of, or
     the time of the newest data where that is later.
     """
     if view is None:
-        return DataState(now_utc=wall_clock_utc, area=AREAS[area_name])
+        return DataState(now_utc=wall_clock_utc, area=AREAS[area_name], timetable=timetable)
     at_publication = view.remember(("state", area_name), lambda: _state_at_publication(view, area_name))
     now = at_publication.now_utc if at_publication.replayed else wall_clock_utc
-    return replace(at_publication, now_utc=now, wall_clock_utc=wall_clock_utc)
+    return replace(at_publication, now_utc=now, wall_clock_utc=wall_clock_utc, timetable=timetable)
 
 
 def _state_at_publication(view: View, area_name: str) -> DataState:
@@ -115,10 +132,11 @@ def _state_at_publication(view: View, area_name: str) -> DataState:
     forecast = queries.current_forecast(view, area_name)
     last_hour = queries.last_measured_hour(view, area_name)
     issue = None if forecast.empty else forecast["issue_time_utc"].iloc[0].to_pydatetime()
+    issued_at = None if forecast.empty else forecast["issued_at_utc"].iloc[0].to_pydatetime()
     measured_until = None if last_hour is None else last_hour + timedelta(hours=1)
     source = snapshot.source.partition(":")[0]
     # A replay can run as of a time before its newest data. "Now" is never before the newest data.
-    now = max(time for time in (snapshot.as_of_utc, issue, measured_until) if time is not None)
+    now = max(time for time in (snapshot.as_of_utc, issued_at, measured_until) if time is not None)
     return DataState(
         now_utc=now,
         area=AREAS[area_name],
@@ -128,6 +146,7 @@ def _state_at_publication(view: View, area_name: str) -> DataState:
         published_at_utc=snapshot.published_at_utc,
         replayed=_is_replayed(source, snapshot),
         issue_time_utc=issue,
+        issued_at_utc=issued_at,
         model_version=None if forecast.empty else str(forecast["model_version"].iloc[0]),
         measured_until_utc=measured_until,
         degraded_causes=_causes(forecast),
@@ -172,8 +191,9 @@ class Reader:
 
     store: SnapshotStore
     wall_clock: Callable[[], datetime]
+    timetable: Timetable = DEFAULT_TIMETABLE
 
     def look(self, area_name: str = DENMARK.name) -> tuple[View | None, DataState]:
         """Return the view of the newest snapshot, None while there is none, and an area's state now."""
         view = self.store.view()
-        return view, state_of(view, self.wall_clock(), area_name)
+        return view, state_of(view, self.wall_clock(), area_name, self.timetable)

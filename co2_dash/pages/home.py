@@ -63,13 +63,14 @@ def layout(view: View | None, state: DataState) -> Part:
 def fact_parts(data: HomeData) -> Part:
     """Return when and by which model the forecast was made, and why it is degraded if it is."""
     state = data.state
-    issue, until = state.issue_time_utc, state.measured_until_utc
-    if issue is None:
+    issued_at, until, due = state.issued_at_utc, state.measured_until_utc, state.next_due_utc
+    if issued_at is None:
         return dmc.Text("No forecast has been issued yet.")
     end = day_and_clock(data.forecast_end_utc, state.now_utc)
     causes = "; ".join(state.degraded_causes)
     return facts(
-        fact("Issued", _time_and_age(issue, state)),
+        fact("Issued", _time_and_age(issued_at, state)),
+        *([fact("Next due", date_and_clock(due))] if due else []),
         fact("Data up to", _time_and_age(until, state) if until else "nothing measured"),
         fact("Model", html.Code(state.model_version)),
         fact("Covers", f"{len(data.forecast)} hours, until {end}"),

@@ -5,8 +5,8 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output
 
-from co2_assets.contracts.forecast_spec import HORIZON_HOURS, ForecastKind
-from co2_dash.charts.outcome_choices import ALL_LEADS, DEFAULT_PERIOD, KINDS, PERIODS, default_kind
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, Cadence, ForecastKind, series_name
+from co2_dash.charts.outcome_choices import ALL_LEADS, DEFAULT_PERIOD, PERIODS, SERIES, default_series
 from co2_dash.charts.outcomes import OUTCOMES
 from co2_dash.charts.scores import CALIBRATION, LEADS, ROLLING
 from co2_dash.data import queries
@@ -29,7 +29,7 @@ from co2_dash.pages.components import (
 def layout(view: View | None, state: DataState) -> Part:
     """Return the page."""
     scored = _scored_hours(view, state)
-    kind = default_kind(scored).value
+    kind = default_series(scored).value
     options = {"period": DEFAULT_PERIOD, "kind": kind}
     return page(
         "Recent predictions vs actual",
@@ -39,7 +39,7 @@ def layout(view: View | None, state: DataState) -> Part:
             dmc.Group(
                 [
                     _choice("period", "Over the last", [(name, name) for name in PERIODS], DEFAULT_PERIOD),
-                    _choice("kind", "Forecasts", list(KINDS.items()), kind),
+                    _choice("kind", "Forecasts", list(SERIES.items()), kind),
                     _choice("lead", "Lead", _leads(), ALL_LEADS),
                 ],
                 gap="md",
@@ -63,14 +63,15 @@ def _scored_hours(view: View | None, state: DataState) -> dict[str, int]:
 
 
 def scored_text(scored: dict[str, int]) -> Part:
-    """Return how many hours have been scored, given that number by kind of forecast."""
+    """Return how many hours have been scored, given that number by series of forecasts."""
     live, hindcast = scored.get(ForecastKind.LIVE, 0), scored.get(ForecastKind.HINDCAST, 0)
+    between = scored.get(series_name(ForecastKind.LIVE, Cadence.HOURLY), 0)
     backfill = scored.get(ForecastKind.BACKFILL)
     by_old_models = "" if backfill is None else f", {backfill} of forecasts by a model of that time"
     return dmc.Text(
-        f"Scored so far: {live} hours of live forecasts, {hindcast} of forecasts issued "
-        f"afterwards{by_old_models}. A forecast issued afterwards uses only what was known at its issue "
-        "time. The kinds are never counted together.",
+        f"Scored so far: {live} hours of six-hour forecasts, {between} of those in the hours between, "
+        f"{hindcast} of forecasts issued afterwards{by_old_models}. A forecast issued afterwards uses only "
+        "what was known at its issue time. They are never counted together.",
         size="sm",
         c="dimmed",
         mt="sm",

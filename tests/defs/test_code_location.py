@@ -52,7 +52,7 @@ def test_dg_can_load_the_definitions() -> None:
 
 
 def test_every_asset_that_is_made_here_links_to_its_source() -> None:
-    for asset in all_assets:
+    for asset in all_assets():
         if isinstance(asset, dg.AssetSpec):
             continue
         (spec,) = asset.specs

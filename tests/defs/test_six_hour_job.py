@@ -36,7 +36,7 @@ from tests.support.pipeline_runs import (
 )
 
 Tables = Mapping[str, pd.DataFrame]
-ASSETS = [asset.key.to_user_string() for asset in all_assets if isinstance(asset, dg.AssetsDefinition)]
+ASSETS = [asset.key.to_user_string() for asset in all_assets() if isinstance(asset, dg.AssetsDefinition)]
 # How long a request or a training took is another each time.
 MEASURED = ("duration_s", "training_seconds")
 
@@ -96,13 +96,13 @@ def test_the_forecast_is_of_the_coming_day(first: Tables, area: str) -> None:
     live = own(first["predictions"], area).query("kind == 'live'").sort_values("lead_hours")
     assert live["lead_hours"].tolist() == list(range(1, 25))
     assert live["target_hour_utc"].tolist() == [T0 + n * HOUR for n in range(24)]
-    assert set(live["issue_time_utc"]) == set(live["as_of_utc"]) == {T0}
+    assert set(live["issue_time_utc"]) == set(live["issued_at_utc"]) == {T0}
     assert set(live["model_version"]) == set(first["model_table"]["model_version"])
 
 
 def test_no_hour_already_past_is_forecast_and_quantiles_are_in_order(second: Tables) -> None:
     rows = second["predictions"]
-    assert (rows["target_hour_utc"] >= rows["as_of_utc"].dt.floor("h")).all()
+    assert (rows["target_hour_utc"] >= rows["issued_at_utc"].dt.floor("h")).all()
     assert (rows["target_hour_utc"] - rows["issue_time_utc"] == (rows["lead_hours"] - 1) * HOUR).all()
     quantiles = rows[list(QUANTILE_COLUMNS)].to_numpy()
     assert (quantiles[:, 1:] >= quantiles[:, :-1]).all()
@@ -117,7 +117,7 @@ def test_hindcasts_are_flagged_and_of_hours_the_model_was_not_fitted_to(
     model = load_model(folder(simulated(first_home)).models, hindcast["model_version"].iloc[0])
     assert issued == [mark for mark in hindcast_marks(T0) if mark >= model.record.fitted_until]
     assert len(issued) >= 12
-    assert (hindcast["as_of_utc"] == hindcast["issue_time_utc"]).all()
+    assert (hindcast["issued_at_utc"] == hindcast["issue_time_utc"]).all()
 
 
 def test_hindcast_marks_are_the_six_hour_marks_of_the_last_week() -> None:

@@ -65,7 +65,8 @@ def forecast(hours: pd.Series, issue: datetime, version: str, kind: str, causes:
             "same_hour_yesterday_g_per_kwh": hours.reindex(targets - timedelta(hours=24)).to_numpy(),
             "energinet_prognosis_g_per_kwh": truth * 0.8 + 30 + 2 * wobble,
             "degraded_causes": causes,
-            "as_of_utc": issue,
+            "issued_at_utc": issue,
+            "cadence": "six_hour",
         }
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from co2_assets.contracts.forecast_spec import OVERDUE_AFTER
+from co2_assets.contracts.timetable import DEFAULT_TIMETABLE, Timetable
 from co2_assets.defs.assets.evaluations import model_evaluations
 from co2_assets.defs.assets.features import aggregated_data, engineered_features
 from co2_assets.defs.assets.forecasts import predictions
@@ -14,8 +14,9 @@ from co2_assets.defs.assets.published_snapshot import published_snapshot
 from co2_assets.defs.assets.raw_energy_data import energi_data_service, raw_energy_data
 from co2_assets.defs.assets.trained_model import trained_model
 
-# An asset becomes stale one hour after a six-hour mark at which it was not made.
-FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=OVERDUE_AFTER)
+# An asset of the six-hour job alone becomes stale one hour after a mark at which it was not made.
+SIX_HOURLY_ASSETS = ("trained_model", "model_evaluations")
+SIX_HOURLY = dg.FreshnessPolicy.time_window(fail_window=Timetable(hourly=False).longest_pause)
 
 forecast_pages = dg.AssetSpec(
     "forecast_pages",
@@ -27,15 +28,19 @@ forecast_pages = dg.AssetSpec(
 )
 
 
-def shared_by_all(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
-    """Return the assets with the six-hour schedule's freshness policy and with links to their source code.
+def shared_by_all(assets: Sequence[dg.AssetsDefinition], timetable: Timetable) -> list[dg.AssetsDefinition]:
+    """Return the assets with a freshness policy and with links to their source code.
 
-    The links name files on the machine that loads the definitions.
+    What the hourly job makes is to be as fresh as ``timetable`` says. The links name files on the machine
+    that loads the definitions.
     """
-    fresh = [
-        asset.map_asset_specs(lambda spec: spec.replace_attributes(freshness_policy=FRESHNESS))
-        for asset in assets
-    ]
+    hourly = dg.FreshnessPolicy.time_window(fail_window=timetable.longest_pause)
+
+    def fresh_spec(spec: dg.AssetSpec) -> dg.AssetSpec:
+        is_six_hourly = spec.key.path[-1] in SIX_HOURLY_ASSETS
+        return spec.replace_attributes(freshness_policy=SIX_HOURLY if is_six_hourly else hourly)
+
+    fresh = [asset.map_asset_specs(fresh_spec) for asset in assets]
     with warnings.catch_warnings():
         # Code references are in beta: without them an asset has no link, and all else works.
         warnings.simplefilter("ignore", dg.BetaWarning)
@@ -43,18 +48,15 @@ def shared_by_all(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefini
     return [asset for asset in linked if isinstance(asset, dg.AssetsDefinition)]
 
 
-all_assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
-    energi_data_service,
-    *shared_by_all(
-        [
-            *raw_energy_data,
-            aggregated_data,
-            engineered_features,
-            trained_model,
-            predictions,
-            model_evaluations,
-            published_snapshot,
-        ]
-    ),
-    forecast_pages,
-]
+def all_assets(timetable: Timetable = DEFAULT_TIMETABLE) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Return every asset; those that the hourly job makes are to be as fresh as ``timetable`` says."""
+    made = [
+        *raw_energy_data,
+        aggregated_data,
+        engineered_features,
+        trained_model,
+        predictions,
+        model_evaluations,
+        published_snapshot,
+    ]
+    return [energi_data_service, *shared_by_all(made, timetable), forecast_pages]

@@ -1,12 +1,13 @@
-"""The forecasts: one is issued in each hour and area, and none is changed later."""
+"""The forecasts: one is issued in each hour and area, another if it is better; none is changed."""
 
 import json
 
 import dagster as dg
 import pandas as pd
+from pydantic import Field
 
 from co2_assets.contracts.areas import AREAS, DENMARK
-from co2_assets.contracts.forecast_spec import ForecastKind
+from co2_assets.contracts.forecast_spec import Cadence
 from co2_assets.contracts.tables import PREDICTIONS
 from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, table_metadata
 from co2_assets.defs.assets.picture import forecast_picture
@@ -15,8 +16,18 @@ from co2_assets.defs.assets.trained_model import trained_model
 from co2_assets.forecasting.issue.forecast import NoForecastError
 from co2_assets.pipeline.forecast_inputs import measured_areas
 from co2_assets.pipeline.hourly import BEGINNING
-from co2_assets.pipeline.live_forecast import issue_area
+from co2_assets.pipeline.live_forecast import Issued, issue_area
 from co2_assets.pipeline.run import Run
+
+
+class IssueConfig(dg.Config):
+    """Run configuration of a forecast."""
+
+    cadence: Cadence = Field(
+        default=Cadence.UPDATE,
+        description="What the forecast is issued for: six_hour, hourly, or update. Only the six-hour ones "
+        "drive the retraining rule and the headline scores.",
+    )
 
 
 @dg.asset(
@@ -35,17 +46,21 @@ from co2_assets.pipeline.run import Run
     metadata=definition_metadata(PREDICTIONS),
     pool=WRITER_POOL,
 )
-def predictions(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Run]) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Issue the forecast of each area for the present hour; the first run also makes the hindcasts."""
+def predictions(
+    context: dg.AssetExecutionContext, config: IssueConfig, pipeline: dg.ResourceParam[Run]
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Issue the forecast of each area for the present hour; the first six-hour run also makes the hindcasts.
+
+    In an hour that has one already, another is issued only if it is better.
+    """
     issue_time = pipeline.now.replace(minute=0, second=0)
-    issued: dict[str, pd.DataFrame] = {}
-    recent: dict[str, pd.DataFrame] = {}
+    issued: dict[str, Issued] = {}
     errors = []
     measured = [DENMARK, *measured_areas(pipeline.warehouse, since=BEGINNING, until=issue_time)]
     for area_name in dict.fromkeys(area.name for area in measured):
         try:
-            issued[area_name], recent[area_name] = issue_area(
-                pipeline, AREAS[area_name], issue_time, log=context.log
+            issued[area_name] = issue_area(
+                pipeline, AREAS[area_name], issue_time, config.cadence, log=context.log
             )
         except NoForecastError as error:
             context.log.warning(f"No forecast: {error}. The next run tries again.")
@@ -53,22 +68,23 @@ def predictions(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Ru
     if not issued:
         raise dg.Failure(f"No forecast: {'; '.join(errors)}. The next run tries again.")
     with pipeline.warehouse.open_transaction() as transaction:
-        count = transaction.insert_missing(PREDICTIONS, pd.concat(issued.values(), ignore_index=True))
-    if not count.new:
-        context.log.info(
-            f"The forecast of {issue_time:%Y-%m-%d %H:%M} UTC was issued before and stays as it is."
-        )
+        rows = pd.concat([each.rows for each in issued.values()], ignore_index=True)
+        count = transaction.insert_missing(PREDICTIONS, rows)
+    for area_name, each in issued.items():
+        if each.rows.empty:
+            context.log.info(
+                f"The forecast of {area_name} of {issue_time:%Y-%m-%d %H:%M} UTC was issued before, and one "
+                "made now is not better."
+            )
     return dg.MaterializeResult(
         metadata={
-            **table_metadata(pipeline, PREDICTIONS, "issue_time_utc DESC, target_hour_utc"),
+            **table_metadata(pipeline, PREDICTIONS, "issued_at_utc DESC, target_hour_utc"),
             "rows_new": count.new,
             "issue_time": f"{issue_time:%Y-%m-%d %H:%M} UTC",
             **{
                 name if area_name == DENMARK.name else f"{name}_{area_name}": value
-                for area_name, rows in issued.items()
-                for name, value in _area_metadata(
-                    rows[rows["kind"] == ForecastKind.LIVE], recent[area_name]
-                ).items()
+                for area_name, each in issued.items()
+                for name, value in _area_metadata(each.live, each.recent).items()
             },
         }
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ from co2_assets.forecasting.inputs.windows import (
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+# What a cause that concerns the model, not a feed, begins with.
+MODEL_CAUSE: Final = "model: "
 # Danish times of the day before by which prices and day-ahead forecasts are surely out: an hour
 # after they usually are.
 PRICES_DUE_CLOCK = 14.0

@@ -19,12 +19,15 @@ from co2_assets.forecasting.forecaster import NO_TRAINING, TrainingRecord
 from co2_assets.forecasting.inputs.baselines import LONGEST_AGE_HOURS
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.inputs.windows import Windows
+from co2_assets.forecasting.issue.degradation import MODEL_CAUSE
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 VERSION: Final = "fallback-statistical"
-CAUSE: Final = "model: no trained model can be used; persistence and the usual course of the day stand in"
+CAUSE: Final = (
+    f"{MODEL_CAUSE}no trained model can be used; persistence and the usual course of the day stand in"
+)
 
 # Measured on the recording of 2023-2024: 28 days and 24 h gave a mean absolute error of 20.5 g/kWh on
 # leads 1-6 and 30.6 on 1-24, persistence 21.2 and 33.7; 14 days or 12 h were worse, 42 days no better.

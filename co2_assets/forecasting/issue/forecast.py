@@ -40,7 +40,7 @@ COLUMNS = (
     "same_hour_yesterday_g_per_kwh",
     "energinet_prognosis_g_per_kwh",
     "degraded_causes",
-    "as_of_utc",
+    "issued_at_utc",
 )
 
 
@@ -58,9 +58,9 @@ def issue_forecasts(
     """Forecasts of the `HORIZON_HOURS` from each of ``issue_times`` (naive UTC, whole hours).
 
     Each uses only what was knowable at its issue time, or at ``as_of``, which must lie in the hour
-    that begins at the one issue time given. Returns the columns of `predictions` but ``kind``,
-    ordered by issue time and lead. An issue time before which nothing was measured for a day is left
-    out; NoForecastError when that leaves none. ValueError for times that break these rules.
+    that begins at the one issue time given. Returns the columns of `predictions` but ``kind`` and
+    ``cadence``, ordered by issue time and lead. An issue time before which nothing was measured for a
+    day is left out; NoForecastError when that leaves none. ValueError for times that break these rules.
     """
     times = sorted(set(issue_times))
     _check(times, as_of)
@@ -93,7 +93,7 @@ def issue_forecasts(
         "same_hour_yesterday_g_per_kwh": same_hour_yesterday(data, repeated, targets).ravel(),
         "energinet_prognosis_g_per_kwh": data.prognosis_at(targets, instants[:, None]).ravel(),
         "degraded_causes": np.repeat(np.array(causes, dtype=object), HORIZON_HOURS),
-        "as_of_utc": (np.repeat(instants, HORIZON_HOURS).astype("datetime64[s]").astype("datetime64[us]")),
+        "issued_at_utc": np.repeat(instants.astype("datetime64[s]").astype("datetime64[us]"), HORIZON_HOURS),
     }
     return pd.DataFrame(columns)[list(COLUMNS)]
 

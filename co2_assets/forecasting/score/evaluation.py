@@ -8,6 +8,7 @@ from co2_assets.contracts.forecast_spec import (
     BAND_LEVELS,
     HEADLINE_LEADS,
     HORIZON_HOURS,
+    MARK_HOURS,
     MEDIAN_COLUMN,
     QUANTILE_COLUMNS,
     QUANTILES,
@@ -16,10 +17,14 @@ from co2_assets.forecasting import metrics
 
 Floats = NDArray[np.float64]
 
-# Rows of a score: each lead by itself, the headline, what follows it, and all.
+# The next hours as a reader sees them in a forecast that is one hour old, two hours old, and so on until the
+# next six-hour mark.
+AGED_RANGES = tuple((HEADLINE_LEADS[0] + age, HEADLINE_LEADS[1] + age) for age in range(1, MARK_HOURS))
+# Rows of a score: each lead by itself, the headline when issued and at each age, what follows it, and all.
 LEAD_RANGES = (
     *((lead, lead) for lead in range(1, HORIZON_HOURS + 1)),
     HEADLINE_LEADS,
+    *AGED_RANGES,
     (HEADLINE_LEADS[1] + 1, HORIZON_HOURS),
     (1, HORIZON_HOURS),
 )

@@ -34,7 +34,7 @@ def test_it_says_what_it_is_and_speaks_of_the_coming_day(data: KnownData) -> Non
     assert rows["target_hour_utc"].tolist() == [ISSUE + n * HOUR for n in range(HORIZON_HOURS)]
     assert rows["lead_hours"].tolist() == list(range(1, HORIZON_HOURS + 1))
     assert set(rows["degraded_causes"]) == {json.dumps([CAUSE])}
-    assert (rows["as_of_utc"] == ISSUE + timedelta(minutes=7)).all()
+    assert (rows["issued_at_utc"] == ISSUE + timedelta(minutes=7)).all()
     quantiles = rows[list(QUANTILE_COLUMNS)].to_numpy()
     assert np.isfinite(quantiles).all()
     assert (quantiles >= 0).all()

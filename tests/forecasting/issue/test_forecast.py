@@ -34,7 +34,7 @@ def test_24_hours_from_the_issue_time(model: TrainedModel, data: KnownData):
         pd.Timestamp(ISSUE) + timedelta(hours=lead) for lead in range(24)
     ]
     assert (forecasts["issue_time_utc"] == ISSUE).all()
-    assert (forecasts["as_of_utc"] == ISSUE).all()
+    assert (forecasts["issued_at_utc"] == ISSUE).all()
     assert (forecasts["model_version"] == model.version).all()
     assert causes(forecasts) == []
 
@@ -70,7 +70,7 @@ def test_issuing_somewhat_later_uses_what_came_out_in_between(model: TrainedMode
     issue = datetime(2024, 4, 5, 16)  # 18:00 in Denmark: tomorrow's wind is out at 18:15
     at_once = issue_forecasts(model, data, [issue])
     later = issue_forecasts(model, data, [issue], as_of=issue + timedelta(minutes=20))
-    assert (later["as_of_utc"] == issue + timedelta(minutes=20)).all()
+    assert (later["issued_at_utc"] == issue + timedelta(minutes=20)).all()
     assert not np.allclose(later["q50_g_per_kwh"], at_once["q50_g_per_kwh"])
     pd.testing.assert_series_equal(later["persistence_g_per_kwh"], at_once["persistence_g_per_kwh"])
 
