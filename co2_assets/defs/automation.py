@@ -12,7 +12,9 @@ from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import AREAS
 from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, MARK_HOURS, Cadence
 from co2_assets.contracts.timetable import HOURLY_MINUTES
+from co2_assets.defs.assets.forecasts import CADENCE_TAG
 from co2_assets.defs.assets.metadata import frame_value
+from co2_assets.defs.assets.raw_energy_data import fetch_check_name
 from co2_assets.defs.assets.trained_model import LearningConfig
 from co2_assets.forecasting.forecaster import TooLittleDataError
 from co2_assets.pipeline.backfill import BackfillError, score_the_past
@@ -54,18 +56,12 @@ six_hour_tick = dg.define_asset_job(
     selection=dg.AssetSelection.all(),
     description="Fetch the newest data, make hourly means and features, forecast, and score the forecasts "
     "whose hours have passed.",
-    config={
-        "ops": {
-            "trained_model": {"config": {"only_if_missing": True}},
-            "predictions": {"config": {"cadence": Cadence.SIX_HOUR.name}},
-        },
-        **SHORT_LINES,
-    },
+    config={"ops": {"trained_model": {"config": {"only_if_missing": True}}}, **SHORT_LINES},
     executor_def=dg.in_process_executor,
-    tags=RETRY_ALL_STEPS,
+    tags={**RETRY_ALL_STEPS, CADENCE_TAG: Cadence.SIX_HOUR.value},
 )
 
-# Without the checks that read whole tables: the six-hour job makes them.
+# Without the checks that read whole tables: the six-hour job makes them. Those of a fetch are part of it.
 hourly_update = dg.define_asset_job(
     UPDATE_JOB,
     selection=dg.AssetSelection.assets(
@@ -74,13 +70,15 @@ hourly_update = dg.define_asset_job(
         "engineered_features",
         "predictions",
         "published_snapshot",
-    )
-    - dg.AssetSelection.all_asset_checks(),
+    ).without_checks()
+    | dg.AssetSelection.checks(
+        *(dg.AssetCheckKey(dg.AssetKey(dataset.name), fetch_check_name(dataset)) for dataset in DATASETS)
+    ),
     description="Fetch the newest data and forecast with the present model. No model is trained, and nothing "
     "is scored.",
-    config={"ops": {"predictions": {"config": {"cadence": Cadence.HOURLY.name}}}, **SHORT_LINES},
+    config=SHORT_LINES,
     executor_def=dg.in_process_executor,
-    tags=RETRY_ALL_STEPS,
+    tags={**RETRY_ALL_STEPS, CADENCE_TAG: Cadence.HOURLY.value},
 )
 
 retrain = dg.define_asset_job(

@@ -164,7 +164,9 @@ def issue_area(
     live = issue_live(run, champion, data, issue_time)
     before = _issued_in(run, area, issue_time)
     cadence = _cadence(run, live, before, wanted)
-    rows = live.iloc[:0] if cadence is None else _after(live, before).assign(cadence=cadence.value)
+    rows = _after(live, before).assign(cadence=(cadence or wanted).value)
+    if cadence is None:
+        rows = rows.iloc[:0]
     recent = data.aggregated.sort_values("hour_utc").tail(24)
     if champion is None or not marks:
         return Issued(rows, live, recent)

@@ -65,8 +65,11 @@ def empty_table(name: str) -> pd.DataFrame:
     return pd.DataFrame({column.name: pd.Series(dtype=kinds[column.kind.value]) for column in table.columns})
 
 
-def test_prediction_columns_are_the_declared_ones_but_the_kind() -> None:
-    assert (*forecast.COLUMNS,) == tuple(n for n in tables.PREDICTIONS.column_names if n != "kind")
+def test_prediction_columns_are_the_declared_ones_but_kind_and_cadence() -> None:
+    given_by_the_caller = ("kind", "cadence")
+    assert (*forecast.COLUMNS,) == tuple(
+        name for name in tables.PREDICTIONS.column_names if name not in given_by_the_caller
+    )
 
 
 def test_score_columns_are_the_declared_ones() -> None:
@@ -80,6 +83,7 @@ def test_score_columns_are_the_declared_ones() -> None:
     with np.errstate(all="ignore"):
         scored = evaluation.score(pd.DataFrame([{**known, **row}]))
     named_by_the_asset = {"evaluation_id", "price_area", "model_version", "kind", "evaluated_at_utc"}
+    named_by_the_asset |= {"cadence"}
     assert set(scored.columns) == set(tables.MODEL_EVALUATIONS.column_names) - named_by_the_asset
 
 

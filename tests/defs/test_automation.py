@@ -19,6 +19,7 @@ from co2_assets.defs.automation import (
     DEEPEN_JOB,
     RETRAIN_JOB,
     TICK_JOB,
+    UPDATE_JOB,
     deepen_history_schedule,
     retraining_sensor,
 )
@@ -93,6 +94,8 @@ def test_jobs_schedules_and_sensors_are_these_and_run_by_default(first_home: Pat
     repository = definitions.get_repository_def()
     assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
         TICK_JOB,
+        UPDATE_JOB,
+        UPDATE_JOB,
         RETRAIN_JOB,
         DEEPEN_JOB,
         BACKFILL_JOB,
@@ -109,12 +112,17 @@ def test_jobs_schedules_and_sensors_are_these_and_run_by_default(first_home: Pat
     running = dg.DefaultScheduleStatus.RUNNING
     assert schedules == {
         "six_hour_schedule": ("six_hour_tick", "0 */6 * * *", "UTC", running),
+        "hourly_schedule": ("hourly_update", "5,20,35,50 * * * *", "UTC", running),
         "deepen_history_schedule": ("deepen_history", "*/10 * * * *", "UTC", running),
     }
-    (sensor,) = repository.sensor_defs
-    assert (sensor.name, sensor.job_name) == ("retraining_sensor", "retrain")
-    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
-    assert 0 < sensor.minimum_interval_seconds <= 60
+    sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
+    assert {name: sensor.job_name for name, sensor in sensors.items()} == {
+        "retraining_sensor": "retrain",
+        "better_model_sensor": "hourly_update",
+    }
+    for sensor in sensors.values():
+        assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+        assert 0 < sensor.minimum_interval_seconds <= 60
 
 
 def test_the_lineage_is_the_one_that_is_promised(first_home: Path) -> None:

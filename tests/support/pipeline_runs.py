@@ -14,7 +14,7 @@ import pandas as pd
 
 from co2_assets.contracts.tables import TABLES
 from co2_assets.definitions import build_definitions
-from co2_assets.defs.automation import TICK_JOB
+from co2_assets.defs.automation import TICK_JOB, UPDATE_JOB
 from co2_assets.defs.resources import PipelineResource
 from co2_assets.forecasting.forecaster import Model
 from co2_assets.pipeline.champions import load_champion
@@ -49,7 +49,7 @@ def run(
 ) -> dg.ExecuteInProcessResult:
     """Execute a job, or only some of its assets, without printing; return what Dagster saw."""
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    if assets is None or "trained_model" in assets:
+    if job != UPDATE_JOB and (assets is None or "trained_model" in assets):
         config["ops"] = {"trained_model": {"config": dict(FIRST_RUN if training is None else training)}}
     with dg.DagsterInstance.ephemeral() if instance is None else nullcontext(instance) as own:
         return (

@@ -132,6 +132,7 @@ def _evaluations(now: datetime) -> list[dict[str, object]]:
     return [
         {
             "evaluation_id": f"DK-{CHAMPION}-{kind}-{now:%Y%m%d}",
+            "cadence": "six_hour",
             "price_area": "DK",
             "model_version": CHAMPION,
             "kind": kind,

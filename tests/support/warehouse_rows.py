@@ -50,7 +50,8 @@ def filled(table: Table, rows: list[dict[str, object]]) -> pd.DataFrame:
 
 
 def predictions(rows: list[dict[str, object]]) -> pd.DataFrame:
-    return filled(PREDICTIONS, [{"price_area": "DK", "kind": "live", **row} for row in rows])
+    usual = {"price_area": "DK", "kind": "live", "cadence": "six_hour"}
+    return filled(PREDICTIONS, [{**usual, "issued_at_utc": row["issue_time_utc"], **row} for row in rows])
 
 
 def models(rows: list[dict[str, object]]) -> pd.DataFrame:

@@ -40,7 +40,7 @@ def test_outcomes_are_joined_and_the_forecast_stays_as_issued(warehouse: Warehou
         transaction.insert_missing(PREDICTIONS, issued)
         transaction.upsert(AGGREGATED_DATA, actual)
     outcomes = warehouse.read("SELECT * FROM prediction_outcomes ORDER BY lead_hours")
-    assert list(outcomes.columns) == [*PREDICTIONS.column_names, "actual_g_per_kwh"]
+    assert list(outcomes.columns) == [*PREDICTIONS.column_names, "actual_g_per_kwh", "series"]
     # The second hour has come true in another area only, the third nowhere.
     assert outcomes["actual_g_per_kwh"].iloc[0] == 90.0
     assert outcomes["actual_g_per_kwh"].isna().tolist() == [False, True, True]

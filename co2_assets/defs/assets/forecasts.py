@@ -4,7 +4,6 @@ import json
 
 import dagster as dg
 import pandas as pd
-from pydantic import Field
 
 from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.contracts.forecast_spec import Cadence
@@ -19,15 +18,9 @@ from co2_assets.pipeline.hourly import BEGINNING
 from co2_assets.pipeline.live_forecast import Issued, issue_area
 from co2_assets.pipeline.run import Run
 
-
-class IssueConfig(dg.Config):
-    """Run configuration of a forecast."""
-
-    cadence: Cadence = Field(
-        default=Cadence.UPDATE,
-        description="What the forecast is issued for: six_hour, hourly, or update. Only the six-hour ones "
-        "drive the retraining rule and the headline scores.",
-    )
+# The tag of a job that names the cadence of its forecasts. Those of other runs, such as a materialization on
+# demand, are updates.
+CADENCE_TAG = "co2/cadence"
 
 
 @dg.asset(
@@ -46,22 +39,19 @@ class IssueConfig(dg.Config):
     metadata=definition_metadata(PREDICTIONS),
     pool=WRITER_POOL,
 )
-def predictions(
-    context: dg.AssetExecutionContext, config: IssueConfig, pipeline: dg.ResourceParam[Run]
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def predictions(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Run]) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Issue the forecast of each area for the present hour; the first six-hour run also makes the hindcasts.
 
     In an hour that has one already, another is issued only if it is better.
     """
     issue_time = pipeline.now.replace(minute=0, second=0)
+    cadence = Cadence(context.run.tags.get(CADENCE_TAG, Cadence.UPDATE))
     issued: dict[str, Issued] = {}
     errors = []
     measured = [DENMARK, *measured_areas(pipeline.warehouse, since=BEGINNING, until=issue_time)]
     for area_name in dict.fromkeys(area.name for area in measured):
         try:
-            issued[area_name] = issue_area(
-                pipeline, AREAS[area_name], issue_time, config.cadence, log=context.log
-            )
+            issued[area_name] = issue_area(pipeline, AREAS[area_name], issue_time, cadence, log=context.log)
         except NoForecastError as error:
             context.log.warning(f"No forecast: {error}. The next run tries again.")
             errors.append(str(error))
