@@ -15,7 +15,7 @@ from co2_assets.defs import run_records
 from co2_assets.forecasting.forecaster import Forecaster
 from co2_assets.pipeline import housekeeping
 from co2_assets.pipeline.quiet_exit import silence_library_reports
-from co2_assets.pipeline.run import DEFAULT_FORECASTER, Run, open_run
+from co2_assets.pipeline.run import DEFAULT_FORECASTER, Run, open_run, refuse_older_clock
 from co2_assets.settings import MAXIMUM_HISTORY_DAYS, MINIMUM_HISTORY_DAYS, Settings, parse_instant
 
 logger = logging.getLogger(__name__)
@@ -88,7 +88,11 @@ class PipelineResource(dg.ConfigurableResource[Run]):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Run]:
-        """Yield the opened run; at its end, publish what was committed unless a step has published it."""
+        """Yield the opened run; at its end, publish what was committed unless a step has published it.
+
+        Raises SettingsError for a time before what is published, whoever launched the run.
+        """
+        refuse_older_clock(self.settings())
         with open_run(self.settings(), forecaster=self.forecaster) as run:
             if context.log:
                 context.log.info(
