@@ -14,7 +14,7 @@ ifeq ($(shell uname -s),Linux)
 TORCH_INDEX ?= --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 10
 endif
 
-.PHONY: run setup setup-test test lint lint-code lint-deploy audit bench bench-accuracy bench-replay soak screenshots docs clean
+.PHONY: run setup setup-test test lint lint-code lint-deploy audit bench bench-accuracy bench-freshness bench-replay soak screenshots docs clean
 
 run: setup ## Set up, then start the pipeline, Dagster's UI and the forecast page.
 	$(BIN)/co2 up $(ARGS)
@@ -69,6 +69,9 @@ bench: setup-test ## Seconds and memory of a run; speed of the pages and the API
 
 bench-accuracy: setup-test ## Ours beside the baselines on recorded data, by lead.
 	$(BIN)/python -m bench.accuracy --archive $(ARCHIVE) $(ARGS)
+
+bench-freshness: setup-test ## What a reader at any minute sees, with a forecast every six hours and each hour.
+	$(BIN)/python -m bench.freshness --archive $(ARCHIVE) $(ARGS)
 
 bench-replay: setup-test ## A year of runs: retrainings, promotions, rejections and what they brought.
 	$(BIN)/python -m bench.replay --archive $(ARCHIVE) $(ARGS)
