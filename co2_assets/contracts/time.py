@@ -31,6 +31,11 @@ def utc_now() -> datetime:
     return wall_clock().replace(microsecond=0)
 
 
+def hour_containing(instant: datetime) -> datetime:
+    """Return the start of the hour that ``instant`` is in."""
+    return instant.replace(minute=0, second=0, microsecond=0)
+
+
 def bounded_utc(instant: datetime) -> datetime:
     """Return an instant as naive UTC; one without an offset is UTC already.
 

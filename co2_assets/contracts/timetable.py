@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE, MARK_HOURS
+from co2_assets.contracts.time import hour_containing
 
 HOUR: Final = timedelta(hours=1)
 # The hourly forecast is made at the first of these minutes. The service publishes the power system each
@@ -28,7 +29,7 @@ class Timetable:
 
     def next_due(self, issued_at: datetime) -> datetime:
         """Return when the forecast after the one issued at ``issued_at`` is due: always in a later hour."""
-        hour = issued_at.replace(minute=0, second=0, microsecond=0) + HOUR
+        hour = hour_containing(issued_at) + HOUR
         while not self.hourly and hour.hour % MARK_HOURS:
             hour += HOUR
         return hour if hour.hour % MARK_HOURS == 0 else hour + timedelta(minutes=HOURLY_MINUTES[0])

@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 
 from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.time import hour_containing
 from co2_assets.forecasting.issue.degradation import MODEL_CAUSE
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.snapshots import Snapshot
@@ -11,7 +12,7 @@ from co2_assets.warehouse.snapshots import Snapshot
 
 def reason_to_update(snapshot: Snapshot, now: datetime) -> str | None:
     """Return why a forecast should be made at ``now``, naive UTC; None if this hour has a good one."""
-    hour = now.replace(minute=0, second=0, microsecond=0)
+    hour = hour_containing(now)
     newest = snapshots.query(
         snapshot,
         "SELECT DISTINCT price_area, issue_time_utc, degraded_causes FROM current_forecast ORDER BY ALL",

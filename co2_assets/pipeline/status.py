@@ -10,7 +10,7 @@ from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE, HEADLINE_LEADS, ForecastKind
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.tables import FETCH_OK
-from co2_assets.contracts.time import utc_now
+from co2_assets.contracts.time import hour_containing, utc_now
 from co2_assets.contracts.timetable import Timetable
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
@@ -39,7 +39,6 @@ class Status:
     price_area: str
     now: datetime
     issued_at: datetime | None
-    issue_time: datetime | None
     timetable: Timetable
     degraded_causes: str
     champion: dict[str, Any] | None
@@ -81,7 +80,7 @@ class Status:
             "snapshot": self.snapshot.version,
             "published_at_utc": instant(self.snapshot.published_at_utc),
             "forecast": {
-                "issue_time_utc": instant(self.issue_time),
+                "issue_time_utc": instant(self.issued_at and hour_containing(self.issued_at)),
                 "issued_at_utc": instant(self.issued_at),
                 "next_due_utc": instant(self.next_due),
                 "age_hours": None if age is None else round(age / timedelta(hours=1), 2),
@@ -146,7 +145,6 @@ def read_status(snapshot: Snapshot, settings: Settings, area_name: str = DENMARK
         price_area=area_name,
         now=clock(snapshot, settings),
         issued_at=None if forecast.empty else forecast["issued_at_utc"].iloc[0].to_pydatetime(),
-        issue_time=None if forecast.empty else forecast["issue_time_utc"].iloc[0].to_pydatetime(),
         timetable=settings.timetable,
         degraded_causes="[]" if forecast.empty else forecast["degraded_causes"].iloc[0],
         champion=_first(

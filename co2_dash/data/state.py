@@ -10,6 +10,7 @@ import pandas as pd
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
 from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE
 from co2_assets.contracts.sources import SourceKind
+from co2_assets.contracts.time import hour_containing
 from co2_assets.contracts.timetable import DEFAULT_TIMETABLE, Timetable
 from co2_assets.warehouse.snapshots import Snapshot
 from co2_dash.data import queries
@@ -27,10 +28,9 @@ class DataState:
 
     ``wall_clock_utc`` is the clock of this machine, where it is not ``now_utc``.
 
-    ``version`` is empty when nothing has been published. ``issue_time_utc`` (the hour in which the forecast
-    was issued), ``issued_at_utc`` (the instant) and ``model_version`` are None without a forecast,
-    ``measured_until_utc`` (the end of the last measured hour) is None without measurements. For
-    ``replayed`` data ``now_utc`` is a fixed time, not the wall clock.
+    ``version`` is empty when nothing has been published. ``issued_at_utc`` and ``model_version`` are None
+    without a forecast, ``measured_until_utc`` (the end of the last measured hour) is None without
+    measurements. For ``replayed`` data ``now_utc`` is a fixed time, not the wall clock.
     """
 
     now_utc: datetime
@@ -40,13 +40,17 @@ class DataState:
     as_of_utc: datetime | None = None
     published_at_utc: datetime | None = None
     replayed: bool = False
-    issue_time_utc: datetime | None = None
     issued_at_utc: datetime | None = None
     model_version: str | None = None
     measured_until_utc: datetime | None = None
     degraded_causes: tuple[str, ...] = ()
     wall_clock_utc: datetime | None = None
     timetable: Timetable = DEFAULT_TIMETABLE
+
+    @property
+    def issue_time_utc(self) -> datetime | None:
+        """The hour in which the forecast was issued, which is its first."""
+        return None if self.issued_at_utc is None else hour_containing(self.issued_at_utc)
 
     @property
     def empty(self) -> bool:
@@ -131,7 +135,6 @@ def _state_at_publication(view: View, area_name: str) -> DataState:
     snapshot = view.snapshot
     forecast = queries.current_forecast(view, area_name)
     last_hour = queries.last_measured_hour(view, area_name)
-    issue = None if forecast.empty else forecast["issue_time_utc"].iloc[0].to_pydatetime()
     issued_at = None if forecast.empty else forecast["issued_at_utc"].iloc[0].to_pydatetime()
     measured_until = None if last_hour is None else last_hour + timedelta(hours=1)
     source = snapshot.source.partition(":")[0]
@@ -145,7 +148,6 @@ def _state_at_publication(view: View, area_name: str) -> DataState:
         as_of_utc=snapshot.as_of_utc,
         published_at_utc=snapshot.published_at_utc,
         replayed=_is_replayed(source, snapshot),
-        issue_time_utc=issue,
         issued_at_utc=issued_at,
         model_version=None if forecast.empty else str(forecast["model_version"].iloc[0]),
         measured_until_utc=measured_until,

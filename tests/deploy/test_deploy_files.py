@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from co2_assets.contracts.forecast_spec import MARK_HOURS
+from co2_assets.contracts.timetable import HOURLY_MINUTES
 from tests.support.compose_file import OURS, PASSWORD, REPOSITORY, environment, put_in, read_yaml, services
 
 USER = 10001
@@ -226,12 +228,21 @@ def test_workflows_may_write_nothing_to_the_repository(name: str) -> None:
     assert "git commit" not in commands
 
 
-def test_the_tick_runs_every_six_hours_on_push_and_by_hand() -> None:
+def test_the_runs_are_at_each_hour_on_push_and_by_hand() -> None:
     workflow = read_yaml(".github/workflows/tick.yml")
     # YAML 1.1 reads the word "on" as true.
     when = workflow[True]
-    (timer,) = when["schedule"]
-    assert timer["cron"].split()[1:] == ["*/6", "*", "*", "*"]
+    marks, between = (timer["cron"].split() for timer in when["schedule"])
+    assert marks[1:] == ["*/6", "*", "*", "*"]
+    assert int(between[0]) >= HOURLY_MINUTES[0]
+    hours = [range(*map(int, span.split("-"))) for span in between[1].split(",")]
+    issued = [hour for span in hours for hour in (*span, span.stop)]
+    assert issued == [hour for hour in range(24) if hour % MARK_HOURS]
+    timed = [step for step in every_step(workflow) if "github.event.schedule" in step.get("if", "")]
+    steps = {step["run"]: step["if"] for step in timed}
+    cron = " ".join(between)
+    assert steps[".venv/bin/co2 update"] == f"${{{{ github.event.schedule == '{cron}' }}}}"
+    assert f"!= '{cron}'" in steps[".venv/bin/co2 tick && .venv/bin/co2 train --if-needed"]
     assert when["push"] == {"branches": ["main"]}
     assert "workflow_dispatch" in when
     assert workflow["concurrency"]["cancel-in-progress"] is False

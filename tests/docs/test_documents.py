@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from co2_assets.cli.output import status_table
+from co2_assets.contracts.timetable import Timetable
 from co2_assets.definitions import build_definitions
 from co2_assets.energidataservice.errors import ServiceError
 from co2_assets.forecasting.inputs.windows import MASKABLE_FEEDS, POWER_FEED
@@ -145,7 +146,7 @@ def test_every_feed_and_stand_in_that_a_degraded_forecast_names_is_explained() -
 def test_every_line_of_the_status_is_explained() -> None:
     snapshot = Snapshot("00000001-0", Path("snapshot"), "live", NOW, NOW)
     nothing = pd.DataFrame()
-    state = Status(snapshot, "DK", NOW, None, "[]", None, None, nothing, nothing, 0, ())
+    state = Status(snapshot, "DK", NOW, None, Timetable(), "[]", None, None, nothing, nothing, 0, ())
     lines, *_ = status_table(state).renderables
     labels = {line.partition("  ")[0] for line in lines.plain.splitlines()}
     assert {"Source", "Forecast", "Quarantine"} <= labels
@@ -154,15 +155,15 @@ def test_every_line_of_the_status_is_explained() -> None:
 
 def test_every_banner_of_the_pages_is_explained() -> None:
     good = DataState(
-        NOW, version="1", source="live", issue_time_utc=NOW, model_version="m", measured_until_utc=NOW
+        NOW, version="1", source="live", issued_at_utc=NOW, model_version="m", measured_until_utc=NOW
     )
     old = timedelta(hours=9)
     states = {
         "simulated": replace(good, source="simulator"),
         "replayed": replace(good, source="archive", replayed=True),
         "empty": DataState(NOW),
-        "no-forecast": replace(good, issue_time_utc=None),
-        "stale": replace(good, issue_time_utc=NOW - old),
+        "no-forecast": replace(good, issued_at_utc=None),
+        "stale": replace(good, issued_at_utc=NOW - old),
         "degraded": replace(good, degraded_causes=("no prices",)),
     }
     for name, state in states.items():

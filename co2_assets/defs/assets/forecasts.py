@@ -8,6 +8,7 @@ import pandas as pd
 from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.contracts.forecast_spec import Cadence
 from co2_assets.contracts.tables import PREDICTIONS
+from co2_assets.contracts.time import hour_containing
 from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, table_metadata
 from co2_assets.defs.assets.picture import forecast_picture
 from co2_assets.defs.assets.raw_energy_data import WRITER_POOL
@@ -44,7 +45,7 @@ def predictions(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Ru
 
     In an hour that has one already, another is issued only if it is better.
     """
-    issue_time = pipeline.now.replace(minute=0, second=0)
+    issue_time = hour_containing(pipeline.now)
     cadence = Cadence(context.run.tags.get(CADENCE_TAG, Cadence.UPDATE))
     issued: dict[str, Issued] = {}
     errors = []

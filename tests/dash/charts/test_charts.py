@@ -182,7 +182,7 @@ def test_energinet_is_compared_with_ours_on_its_own_hours(state: DataState) -> N
     made = pd.DataFrame(
         {
             "price_area": "DK",
-            "kind": "live",
+            "series": "live",
             "lead_hours": 1,
             "target_hour_utc": hours,
             "actual_g_per_kwh": 100.0,
@@ -308,7 +308,7 @@ def test_persistence_of_live_and_later_forecasts_has_different_marks(view: View,
     traces = drawn(training.MONTHLY, view, state)[1]
     marks = {(trace["name"], trace["marker"]["symbol"]) for trace in traces if "persistence" in trace["name"]}
     assert marks == {
-        ("persistence on the same hours (issued live)", "x-thin-open"),
+        ("persistence on the same hours (issued live, every six hours)", "x-thin-open"),
         ("persistence on the same hours (issued afterwards)", "cross-thin-open"),
     }
 
@@ -316,7 +316,7 @@ def test_persistence_of_live_and_later_forecasts_has_different_marks(view: View,
 def test_a_kind_of_forecast_that_the_pages_do_not_know_is_drawn_all_the_same(
     view: View, state: DataState
 ) -> None:
-    rows = queries.monthly_accuracy(view, "DK").assign(kind="tried")
+    rows = queries.monthly_accuracy(view, "DK").assign(series="tried")
     traces = training.monthly_figure(rows, state, {}, "light")["data"]
     assert traces[0]["name"].endswith("(tried)")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from co2_assets.contracts.timetable import Timetable
 from co2_dash import pages
 from co2_dash.advice.intensity_scale import STEPS, Step, scale_of
 from co2_dash.charts.style import INKS, Ink
@@ -23,7 +24,7 @@ GOOD = DataState(
     source="live",
     as_of_utc=NOW,
     published_at_utc=NOW,
-    issue_time_utc=datetime(2024, 6, 1, 12),
+    issued_at_utc=datetime(2024, 6, 1, 12),
     model_version="m",
     measured_until_utc=datetime(2024, 6, 1, 13),
 )
@@ -46,19 +47,19 @@ def test_live_and_fresh_data_need_no_notice() -> None:
         ({"replayed": True}, ["replayed"], "Replay"),
         ({"source": "archive"}, ["replayed"], "Replay"),
         ({"source": "archive", "replayed": True}, ["replayed"], "Replay"),
-        ({"issue_time_utc": datetime(2024, 6, 1, 6)}, ["stale"], "Out of date"),
-        ({"issue_time_utc": NOW + timedelta(hours=866)}, ["ahead"], "Ahead of the clock"),
+        ({"issued_at_utc": datetime(2024, 6, 1, 6)}, ["stale"], "Out of date"),
+        ({"issued_at_utc": NOW + timedelta(hours=866)}, ["ahead"], "Ahead of the clock"),
         ({"as_of_utc": NOW + timedelta(hours=866)}, ["ahead"], "Ahead of the clock"),
         (
             {"source": "simulator", "replayed": True, "wall_clock_utc": NOW - timedelta(hours=866)},
             ["simulated", "ahead"],
             "Simulated",
         ),
-        ({"issue_time_utc": None}, ["no-forecast"], "Live"),
+        ({"issued_at_utc": None}, ["no-forecast"], "Live"),
         ({"degraded_causes": ("no prices",)}, ["degraded"], "Live"),
-        ({"version": "", "issue_time_utc": None, "measured_until_utc": None}, ["empty"], "No data yet"),
+        ({"version": "", "issued_at_utc": None, "measured_until_utc": None}, ["empty"], "No data yet"),
         (
-            {"source": "simulator", "issue_time_utc": datetime(2024, 6, 1)},
+            {"source": "simulator", "issued_at_utc": datetime(2024, 6, 1)},
             ["simulated", "stale"],
             "Simulated",
         ),
@@ -71,19 +72,28 @@ def test_every_state_has_its_own_notice(changes: dict[str, object], names: list[
 
 
 def test_a_forecast_of_a_time_that_has_not_come_is_not_ready() -> None:
-    ahead = replace(GOOD, issue_time_utc=NOW + timedelta(hours=866))
+    ahead = replace(GOOD, issued_at_utc=NOW + timedelta(hours=866))
     assert ahead.stale
     assert not ahead.ready
     assert "36 days ahead of the clock" in notices(ahead)[0].title
     # The clocks of two machines are never quite the same.
-    assert replace(GOOD, issue_time_utc=NOW + timedelta(minutes=5), as_of_utc=NOW).ready
+    assert replace(GOOD, issued_at_utc=NOW + timedelta(minutes=5), as_of_utc=NOW).ready
 
 
-def test_a_forecast_is_stale_only_after_seven_hours() -> None:
-    at_seven = replace(GOOD, issue_time_utc=NOW - timedelta(hours=7))
-    assert not at_seven.stale
-    assert replace(GOOD, issue_time_utc=NOW - timedelta(hours=7, minutes=1)).stale
-    assert "7 h" in notices(replace(GOOD, issue_time_utc=NOW - timedelta(hours=8)))[0].text
+@pytest.mark.parametrize(
+    ("timetable", "hours", "rhythm"),
+    [(Timetable(), 2, "each hour"), (Timetable(hourly=False), 7, "every 6 hours")],
+)
+def test_a_forecast_is_stale_only_after_others_were_missed(
+    timetable: Timetable, hours: int, rhythm: str
+) -> None:
+    six = replace(GOOD, issued_at_utc=datetime(2024, 6, 1, 6), timetable=timetable)
+    stale_at = timetable.stale_from(datetime(2024, 6, 1, 6))
+    assert stale_at.hour == 6 + hours
+    assert not replace(six, now_utc=stale_at - timedelta(minutes=1)).stale
+    stale = replace(six, now_utc=stale_at, as_of_utc=None)
+    assert stale.stale
+    assert f"due {rhythm}" in notices(stale)[0].text
 
 
 def test_degraded_causes_are_named_one_by_one() -> None:
