@@ -145,12 +145,14 @@ def copy_years(warehouse: Warehouse, years: int, leads: int) -> None:
                 SELECT unnest(range(1, {years * DAYS_OF_A_YEAR * 24})) * INTERVAL 1 HOUR AS back
             ), days AS (SELECT unnest(range({leads // HORIZON_HOURS})) AS day)
             SELECT * EXCLUDE (back, day) REPLACE (
-                issue_time_utc - back AS issue_time_utc, issued_at_utc - back AS issued_at_utc,
+                issue_time_utc - back AS issue_time_utc,
+                -- Hindcasts of the same hours have the full hour.
+                issued_at_utc - back + INTERVAL 1 SECOND AS issued_at_utc,
                 target_hour_utc - back + day * INTERVAL 1 DAY AS target_hour_utc,
                 lead_hours + day * {HORIZON_HOURS} AS lead_hours,
                 q50_g_per_kwh + random() AS q50_g_per_kwh,
                 if(hour(issue_time_utc - back) % 6 = 0, 'six_hour', 'hourly') AS cadence
-            ) FROM newest, shifts, days ANTI JOIN predictions p USING (price_area, issue_time_utc)
+            ) FROM newest, shifts, days
             ORDER BY issue_time_utc, price_area, lead_hours
             """
         )
