@@ -1,27 +1,28 @@
-"""Remove what is no longer needed, so that disk and memory stay bounded; done at the end of each run.
+"""Keep disk and memory bounded: remove what is no longer needed, archive past months. Done after each run.
 
-Nothing is removed that a forecast was made from or can be made from. Raw minutes are removed when they are
-older than the configured history; their hourly means are kept. A vintage, which is one version of a row
-that the service overwrites, is removed if it was replaced before the next whole hour.
+Nothing is removed that a six-hour forecast was made from or can be made from. Raw minutes are removed when
+they are older than the configured history; their hourly means are kept. Versions of rows that the service
+overwrites are thinned out after eight days. Issued forecasts are all kept: those of past months in files.
 """
 
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
+import duckdb
+
 from co2_assets.contracts import DATASETS, Dataset
 from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.contracts.tables import REJECTED
 from co2_assets.forecasting.forecaster import version_of
 from co2_assets.pipeline.run import Run
+from co2_assets.pipeline.thinning import thin_versions
+from co2_assets.warehouse.history import write_history
+from co2_assets.warehouse.issue_archive import archive_issues
 from co2_assets.warehouse.recovery import compact
 
 logger = logging.getLogger(__name__)
 
-# Younger vintages are all kept: a forecast that was issued between two whole hours may have used them.
-VINTAGES_WHOLE = timedelta(days=60)
-# Each run looks this far back from there. If no run is made for longer, some vintages stay on disk.
-VINTAGES_LOOKED_AT = timedelta(days=30)
 REJECTED_KEPT = timedelta(days=90)
 # A model file without a row in model_table remains if a process is killed between the two writes.
 ORPHANS_KEPT = timedelta(days=7)
@@ -29,20 +30,35 @@ ORPHANS_KEPT = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Tidied:
-    """What was removed: numbers of minute rows, vintages and model files, and bytes of the database file."""
+    """What was done: minute rows, vintages and model files removed, months written to files, rows of issued
+    forecasts that are now in files only, and by how many bytes the database file shrank."""
 
     minutes: int = 0
     vintages: int = 0
     model_files: int = 0
+    months_written: int = 0
+    issues_moved: int = 0
     compacted_bytes: int = 0
 
 
 def tidy(run: Run) -> Tidied:
     """Remove what is no longer needed from the warehouse and the model folder."""
     minutes = sum(_remove_old_minutes(run, dataset) for dataset in MEASUREMENTS)
-    vintages = sum(_remove_unseen_vintages(run, dataset) for dataset in DATASETS if dataset.keeps_vintages)
+    vintages = sum(thin_versions(run, dataset) for dataset in DATASETS if dataset.keeps_vintages)
     files = _remove_rejected_models(run)
-    return Tidied(minutes, vintages, files, compact(run.warehouse))
+    months, moved = _archive(run)
+    return Tidied(minutes, vintages, files, months, moved, compact(run.warehouse))
+
+
+def _archive(run: Run) -> tuple[int, int]:
+    """Write past months to files; return how many, and how many rows of forecasts are now only there."""
+    try:
+        months, moved = archive_issues(run.warehouse, now=run.now)
+        return months + write_history(run.warehouse, now=run.now), moved
+    except (OSError, duckdb.Error):
+        # The folder may not be writable, or the disk full: the warehouse then keeps the rows.
+        logger.exception("Past months were not archived; nothing is lost, and the next run tries again")
+        return 0, 0
 
 
 def _remove_old_minutes(run: Run, dataset: Dataset) -> int:
@@ -55,27 +71,6 @@ def _remove_old_minutes(run: Run, dataset: Dataset) -> int:
     begin = begin.replace(hour=0, minute=0, second=0, microsecond=0)
     with run.warehouse.open_transaction() as transaction:
         return transaction.remove(dataset.table, f"{time} < ?", [begin])
-
-
-def _remove_unseen_vintages(run: Run, dataset: Dataset) -> int:
-    """Remove the vintages that were replaced before the next whole hour; return how many.
-
-    Forecasts are issued at whole hours and use what was known then. The first vintage of a row is kept,
-    because its time tells when the row was first published.
-    """
-    name, time = dataset.name, dataset.time_column
-    same = ", ".join(dataset.table.key[:-1])
-    until = run.now - VINTAGES_WHOLE
-    condition = f"""
-        ({same}, published_at_utc) IN (
-            SELECT ({same}, published_at_utc) FROM {name} WHERE {time} BETWEEN ? AND ?
-            WINDOW versions AS (PARTITION BY {same} ORDER BY published_at_utc)
-            QUALIFY row_number() OVER versions > 1 AND lead(published_at_utc) OVER versions <=
-                date_trunc('hour', published_at_utc - INTERVAL 1 MICROSECOND) + INTERVAL 1 HOUR
-        )
-    """
-    with run.warehouse.open_transaction() as transaction:
-        return transaction.remove(dataset.table, condition, [until - VINTAGES_LOOKED_AT, until])
 
 
 def _remove_rejected_models(run: Run) -> int:

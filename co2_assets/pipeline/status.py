@@ -14,6 +14,8 @@ from co2_assets.contracts.time import hour_containing, utc_now
 from co2_assets.contracts.timetable import Timetable
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
+from co2_assets.warehouse.history import history_files
+from co2_assets.warehouse.issue_archive import issue_files
 from co2_assets.warehouse.paths import Home
 from co2_assets.warehouse.snapshots import Snapshot
 from co2_assets.warehouse.views import newest_forecast_where
@@ -111,9 +113,11 @@ def _first(frame: pd.DataFrame) -> dict[str, Any] | None:
 
 
 def _set_aside(settings: Settings, source: str) -> tuple[str, ...]:
-    """Return for each database that was set aside the note that gives the reason and the remedy."""
+    """Return for each database or file that was set aside the note that gives the reason and the remedy."""
+    folder = Home(settings.home).source(source)
+    archives = [issue_files(folder), *history_files(folder).values()]
     sentences = []
-    for path in Home(settings.home).source(source).set_aside:
+    for path in [*folder.set_aside, *(path for files in archives for path in files.set_aside())]:
         note = path.with_name(path.name + ".txt")
         known = note.read_text(encoding="utf-8").strip() if note.exists() else f"{path} was set aside."
         sentences.append(known)

@@ -61,6 +61,16 @@ class SourceFolder:
         return self.root / "snapshots"
 
     @property
+    def issues(self) -> Path:
+        """Folder of the issued forecasts of past months, a Parquet file each."""
+        return self.root / "issues"
+
+    @property
+    def history(self) -> Path:
+        """Folder of past months of the raw tables: a folder for each table, a Parquet file for each month."""
+        return self.root / "history"
+
+    @property
     def models(self) -> Path:
         """Folder of the models' weights and their metadata files."""
         return self.root / "models"

@@ -16,6 +16,7 @@ from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.corruption import damage_note, is_fault_of_file, read_everything
 from co2_assets.warehouse.database import Warehouse, log_of
 from co2_assets.warehouse.errors import WarehouseCorrupt
+from co2_assets.warehouse.history import restore_history
 from co2_assets.warehouse.paths import DAMAGED, SourceFolder
 from co2_assets.warehouse.snapshots import Snapshot
 from co2_assets.warehouse.sql import quoted, text_literal
@@ -177,6 +178,8 @@ def _mend_missing(warehouse: Warehouse, snapshot_folder: Path) -> str | None:
             if snapshot:
                 _insert_from_origin(connection, [t for t in missing if t.name not in snapshots.NOT_PUBLISHED])
             if lost:
+                folder = SourceFolder(warehouse.path.parent, warehouse.source)
+                restore_history(connection, folder, frozenset(lost))
                 _count_as_not_fetched(connection, lost)
             connection.execute("COMMIT")
             if snapshot:
@@ -193,6 +196,13 @@ def _mend_missing(warehouse: Warehouse, snapshot_folder: Path) -> str | None:
     )
     _log.error("%s", text)
     return text
+
+
+def _add_history(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
+    """Add the past months of the raw tables; a table with a damaged month counts as not fetched."""
+    folder = SourceFolder(warehouse.path.parent, warehouse.source)
+    tables = frozenset(table.name for table in warehouse.schema.tables)
+    _count_as_not_fetched(connection, restore_history(connection, folder, tables))
 
 
 def _count_as_not_fetched(connection: duckdb.DuckDBPyConnection, tables: Collection[str]) -> None:
@@ -242,6 +252,7 @@ def _build_from_newest(warehouse: Warehouse, folder: Path) -> tuple[Snapshot | N
             with _migrated(warehouse, snapshot) as origin:
                 copy_rows(connection, warehouse, origin, leave_out=snapshots.NOT_PUBLISHED)
             _count_as_not_fetched(connection, snapshots.NOT_PUBLISHED)
+            _add_history(connection, warehouse)
 
         if snapshot.source != warehouse.source:
             continue
@@ -253,7 +264,7 @@ def _build_from_newest(warehouse: Warehouse, folder: Path) -> tuple[Snapshot | N
             if not is_fault_of_file(error):
                 raise
             _log.warning("passing over %s: %s", snapshot.path.name, error)
-    return None, warehouse.build_beside(lambda _empty: None)
+    return None, warehouse.build_beside(lambda empty: _add_history(empty, warehouse))
 
 
 def _free_name(path: Path, now: datetime) -> Path:

@@ -7,10 +7,9 @@ leaves the previous snapshot current.
 
 import json
 import logging
-import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,12 +24,15 @@ from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.warehouse.corruption import is_fault_of_file, read_everything
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.errors import SnapshotUnreadable
+from co2_assets.warehouse.files import UNFINISHED, put_in_place, unfinished_path
+from co2_assets.warehouse.history import history_files
 from co2_assets.warehouse.migrations import Schema, table_ddl
+from co2_assets.warehouse.month_files import MonthFiles, as_pattern
+from co2_assets.warehouse.paths import SourceFolder
 from co2_assets.warehouse.sql import Parameters, query_frame, quoted, text_literal
 from co2_assets.warehouse.views import FRESHNESS_VIEW, SNAPSHOT_VIEWS
 
 POINTER = "current.json"
-_UNFINISHED = ".unfinished"
 _VERSION = re.compile(r"\d{8}-[0-9a-f]{8}")
 # Large tables by the minute. Readers need only their freshness and their hourly means.
 NOT_PUBLISHED = frozenset(dataset.name for dataset in MEASUREMENTS)
@@ -56,7 +58,8 @@ def publish(
 ) -> Snapshot:
     """Copy what readers need of ``warehouse`` to a new file in ``folder`` and make it current.
 
-    The copy has every table but the raw minutes, every view (``current_forecast`` without forecasts
+    The copy has every table but the raw minutes and, of the other raw tables, the months that have a file
+    (`history`), every view (``current_forecast`` without forecasts
     issued after ``as_of_utc``), the freshness of each dataset as the table ``dataset_freshness``, and
     ``snapshot_info``, one row (``version``, ``source``, ``as_of_utc``, ``published_at_utc``,
     ``schema_version``). The newest ``keep`` snapshots stay; a reader that has an older one open can
@@ -70,13 +73,14 @@ def publish(
     with warehouse.session() as connection:
         folder.mkdir(parents=True, exist_ok=True)
         # Files that a crash left behind.
-        for leftover in folder.glob(f"*{_UNFINISHED}*"):
+        for leftover in folder.glob(f"*{UNFINISHED}*"):
             leftover.unlink()
         version = _next_version(folder)
         snapshot = Snapshot(version, _path(folder, version), warehouse.source, as_of_utc, published_at_utc)
-        unfinished = snapshot.path.with_name(snapshot.path.name + _UNFINISHED)
-        _build(connection, warehouse.schema, snapshot, unfinished)
-        _put_in_place(unfinished, snapshot.path)
+        unfinished = unfinished_path(snapshot.path)
+        history = history_files(SourceFolder(warehouse.path.parent, warehouse.source))
+        _build(connection, warehouse.schema, snapshot, unfinished, history)
+        put_in_place(unfinished, snapshot.path)
         _point_to(snapshot)
         for old in newest_first(folder)[keep:]:
             old.unlink()
@@ -106,13 +110,13 @@ def current(folder: Path) -> Snapshot | None:
 
 
 @contextmanager
-def opened(snapshot: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a connection that reads ``snapshot`` and cannot access any other file.
+def opened(snapshot: Snapshot, *, beside: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a connection that reads ``snapshot`` and cannot access any other file, but those in ``beside``.
 
     It is for one thread. Raises SnapshotUnreadable when the file is gone or damaged: call `current`
     again.
     """
-    with _attached(snapshot.path) as connection:
+    with _attached(snapshot.path, beside) as connection:
         yield connection
 
 
@@ -123,7 +127,7 @@ def query(snapshot: Snapshot, sql: str, parameters: Parameters = ()) -> pd.DataF
 
 
 @contextmanager
-def _attached(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def _attached(path: Path, beside: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     # duckdb.connect(path) gives a process the file that it opened first, even after another file took
     # that path. An in-memory instance that attaches the path does not remember the old file.
     connection = duckdb.connect(":memory:", config={"threads": 1, "python_enable_replacements": False})
@@ -136,6 +140,10 @@ def _attached(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             ) from error
         connection.execute("USE snapshot")
         connection.execute("SET TimeZone = 'UTC'")
+        if beside is not None:
+            # Both ways of writing it: DuckDB compares the pattern that is asked for, then each file.
+            folders = ", ".join(text_literal(f"{text}/") for text in {str(beside), as_pattern(beside)})
+            connection.execute(f"SET allowed_directories = [{folders}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         yield connection
@@ -143,8 +151,15 @@ def _attached(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
-def _build(connection: duckdb.DuckDBPyConnection, schema: Schema, snapshot: Snapshot, path: Path) -> None:
+def _build(
+    connection: duckdb.DuckDBPyConnection,
+    schema: Schema,
+    snapshot: Snapshot,
+    path: Path,
+    history: Mapping[str, MonthFiles],
+) -> None:
     """Write the file, with its rows in the order of the key."""
+    conditions = {name: _not_in_files(connection, files) for name, files in history.items()}
     warehouse = connection.execute("SELECT current_database()").fetchone()
     if warehouse is None:
         raise RuntimeError("DuckDB does not name the current database")
@@ -161,7 +176,8 @@ def _build(connection: duckdb.DuckDBPyConnection, schema: Schema, snapshot: Snap
         # By name: somebody may have added columns of their own.
         columns = ", ".join(map(quoted, table.column_names))
         connection.execute(
-            f"INSERT INTO {name} BY NAME SELECT {columns} FROM {origin}.main.{name} ORDER BY {order}"
+            f"INSERT INTO {name} BY NAME SELECT {columns} FROM {origin}.main.{name} "
+            f"WHERE {conditions.get(table.name, 'true')} ORDER BY {order}"
         )
     connection.execute(
         f"CREATE TABLE {FRESHNESS_VIEW} AS SELECT * FROM {origin}.main.{FRESHNESS_VIEW} ORDER BY dataset"
@@ -181,6 +197,13 @@ def _build(connection: duckdb.DuckDBPyConnection, schema: Schema, snapshot: Snap
     connection.execute(f"USE {origin}")
     connection.execute("CHECKPOINT snapshot")
     connection.execute("DETACH snapshot")
+
+
+def _not_in_files(connection: duckdb.DuckDBPyConnection, files: MonthFiles) -> str:
+    """Return the SQL condition for the rows of the months that their files do not cover."""
+    if not files.files():
+        return "true"
+    return " OR ".join(f"({files.rows_of(month)})" for month in files.uncovered(connection)) or "false"
 
 
 def _pointed_to(folder: Path) -> Snapshot:
@@ -206,24 +229,9 @@ def _point_to(snapshot: Snapshot) -> None:
         "published_at_utc": snapshot.published_at_utc.isoformat(),
     }
     pointer = snapshot.path.with_name(POINTER)
-    unfinished = pointer.with_name(POINTER + _UNFINISHED)
+    unfinished = unfinished_path(pointer)
     unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    _put_in_place(unfinished, pointer)
-
-
-def _put_in_place(unfinished: Path, path: Path) -> None:
-    """Rename, and return only when content and name are on the disk."""
-    _sync(unfinished)
-    os.replace(unfinished, path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    put_in_place(unfinished, pointer)
 
 
 def _path(folder: Path, version: str) -> Path:

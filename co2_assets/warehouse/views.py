@@ -38,17 +38,24 @@ def newest_forecast_where(condition: str) -> str:
     """
 
 
+def outcomes_of(table: str) -> str:
+    """Return SQL for the rows of ``table``, which has the columns of `predictions`, with what came true.
+
+    ``series`` is `series_name` of kind and cadence.
+    """
+    return f"""
+        SELECT p.*, a.co2_g_per_kwh AS actual_g_per_kwh,
+            p.kind || if(p.cadence = '{Cadence.SIX_HOUR}', '', '-' || p.cadence) AS series
+        FROM {table} p
+        LEFT JOIN aggregated_data a
+          ON a.price_area = p.price_area AND a.hour_utc = p.target_hour_utc
+    """
+
+
 # Views over the tables, in the order in which they must be created.
 VIEWS: dict[str, str] = {
     # Measurements are joined to forecasts here and stored nowhere: a forecast is never rewritten.
-    # ``series`` is `series_name` of kind and cadence.
-    "prediction_outcomes": f"""
-        SELECT p.*, a.co2_g_per_kwh AS actual_g_per_kwh,
-            p.kind || if(p.cadence = '{Cadence.SIX_HOUR}', '', '-' || p.cadence) AS series
-        FROM predictions p
-        LEFT JOIN aggregated_data a
-          ON a.price_area = p.price_area AND a.hour_utc = p.target_hour_utc
-    """,
+    "prediction_outcomes": outcomes_of("predictions"),
     # The champion of each area is the model promoted last.
     "champions": f"""
         SELECT * FROM model_table WHERE decision = '{PROMOTED}'

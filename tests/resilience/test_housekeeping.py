@@ -69,12 +69,12 @@ def test_under_a_clock_years_ahead_the_minutes_stay(home: Settings) -> None:
         assert tidy(replace(pipeline, now=T0 + 2000 * DAY)).minutes == 0
 
 
-def test_no_forecast_can_tell_which_vintages_went(home: Settings) -> None:
+def test_no_six_hour_forecast_can_tell_which_vintages_went(home: Settings) -> None:
     table = CO2_EMISSION_PROGNOSIS.table
     hour = T0 - 30 * DAY
     minutes = pd.date_range(hour, periods=12, freq="5min", unit="us")
-    # Several versions within an hour, on the hour, and in a later hour.
-    published = [hour - 3 * HOUR + timedelta(minutes=m) for m in (5, 20, 40, 60, 61, 100, 130, 179)]
+    # Several versions within an hour, on a mark, and in later hours.
+    published = [hour - 9 * HOUR + timedelta(minutes=m) for m in (5, 20, 180, 181, 240, 300, 430, 530, 545)]
     extra = pd.DataFrame(
         [
             {
@@ -91,16 +91,15 @@ def test_no_forecast_can_tell_which_vintages_went(home: Settings) -> None:
     )
     with warehouse(home).open_transaction() as transaction:
         transaction.append_vintages(table, extra)
-    later = T0 + 40 * DAY
+    later = T0 - 20 * DAY
 
     def seen() -> np.ndarray:
         data = read_known_data(warehouse(home), since=T0 - 60 * DAY, until=later)
-        instants = np.array([(hour_of(hour) - back) * 3600 for back in range(8)])
-        return data.prognosis_at(np.full(8, hour_of(hour)), instants)
+        instants = np.array([(hour_of(hour) - back) * 3600 for back in (12, 6, 0, -6)])
+        return data.prognosis_at(np.full(4, hour_of(hour)), instants)
 
     before, count = seen(), len(rows(home, table.name))
     with open_run(home) as pipeline:
-        # Sixty to ninety days later, which is when they are looked at.
         removed = tidy(replace(pipeline, now=later)).vintages
     assert removed > 0
     assert len(rows(home, table.name)) == count - removed
