@@ -36,6 +36,18 @@ MIGRATIONS: Mapping[int, str] = {
     """,
 }
 
+# For a version, how a reader sees those tables of an older file that are different now: until the first run
+# after an upgrade, the snapshot is one that the version before published, and a snapshot is never changed.
+READ_AS: Mapping[int, Mapping[str, str]] = {
+    3: {
+        "predictions": """
+            SELECT * EXCLUDE (as_of_utc), as_of_utc AS issued_at_utc, 'six_hour' AS cadence
+            FROM snapshot.main.predictions
+        """,
+        "model_evaluations": "SELECT *, 'six_hour' AS cadence FROM snapshot.main.model_evaluations",
+    },
+}
+
 # No file has a version as high as this: a higher number is damage.
 _VERSION_LIMIT = 10_000
 

@@ -26,7 +26,7 @@ from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.errors import SnapshotUnreadable
 from co2_assets.warehouse.files import UNFINISHED, put_in_place, unfinished_path
 from co2_assets.warehouse.history import history_files
-from co2_assets.warehouse.migrations import Schema, table_ddl
+from co2_assets.warehouse.migrations import READ_AS, SCHEMA, Schema, table_ddl
 from co2_assets.warehouse.month_files import MonthFiles, as_pattern
 from co2_assets.warehouse.paths import SourceFolder
 from co2_assets.warehouse.sql import Parameters, query_frame, quoted, text_literal
@@ -117,6 +117,7 @@ def opened(snapshot: Snapshot, *, beside: Path | None = None) -> Iterator[duckdb
     again.
     """
     with _attached(snapshot.path, beside) as connection:
+        _show_as_present(connection)
         yield connection
 
 
@@ -149,6 +150,20 @@ def _attached(path: Path, beside: Path | None = None) -> Iterator[duckdb.DuckDBP
         yield connection
     finally:
         connection.close()
+
+
+def _show_as_present(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let tables and views of a snapshot of an older version be read by their present names and columns."""
+    row = connection.execute("SELECT schema_version FROM snapshot_info").fetchone()
+    version = SCHEMA.version if row is None else row[0]
+    if version >= SCHEMA.version:
+        return
+    for step in range(version + 1, SCHEMA.version + 1):
+        for name, sql in READ_AS.get(step, {}).items():
+            connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS {sql}")
+    for name, sql in SCHEMA.views.items():
+        if name != FRESHNESS_VIEW:
+            connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS {SNAPSHOT_VIEWS.get(name, sql)}")
 
 
 def _build(

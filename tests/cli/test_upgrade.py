@@ -41,6 +41,7 @@ run_or_leave(settings_from("simulator", as_of, Path(home)), TICK_JOB, config)
 NEXT = T0 + 6 * HOUR
 AREAS = {"DK", "DK1", "DK2"}
 HISTORY = ("predictions", "model_table", "model_evaluations")
+RENAMED = {"as_of_utc": "issued_at_utc"}
 
 
 @dataclass(frozen=True)
@@ -114,12 +115,20 @@ def co2(*arguments: str | Path) -> Result:
 @pytest.mark.parametrize("table", HISTORY)
 def test_every_row_of_the_history_is_kept(upgrade: Upgrade, table: str) -> None:
     with attached(upgrade) as connection:
-        columns = ", ".join(
+        names = [
             str(name) for name, *_ in rows(connection, f"SELECT column_name FROM (DESCRIBE old.{table})")
-        )
-        old, kept = f"SELECT {columns} FROM old.{table}", f"SELECT {columns} FROM new.{table}"
+        ]
+        old = f"SELECT {', '.join(names)} FROM old.{table}"
+        kept = f"SELECT {', '.join(RENAMED.get(name, name) for name in names)} FROM new.{table}"
         assert rows(connection, f"{old} LIMIT 1")
         assert rows(connection, f"{old} EXCEPT ALL {kept}") == []
+
+
+def test_what_was_issued_keeps_its_meaning(upgrade: Upgrade) -> None:
+    with attached(upgrade) as connection:
+        for table in ("predictions", "model_evaluations"):
+            cadences = f"SELECT DISTINCT cadence FROM new.{table}"
+            assert rows(connection, cadences) == [("six_hour",)]
 
 
 def test_the_champion_stays_and_forecasts(upgrade: Upgrade) -> None:

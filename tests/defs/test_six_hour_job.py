@@ -15,7 +15,7 @@ from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS
 from co2_assets.contracts.tables import PREDICTIONS, TABLES
 from co2_assets.defs.assets import features, forecasts
 from co2_assets.defs.assets.all_assets import all_assets
-from co2_assets.defs.automation import RETRAIN_JOB
+from co2_assets.defs.automation import RETRAIN_JOB, TICK_JOB, UPDATE_JOB
 from co2_assets.forecasting.network.model_file import load_model
 from co2_assets.pipeline.live_forecast import hindcast_marks
 from co2_assets.settings import Settings
@@ -226,14 +226,15 @@ def _die(*_: object, **__: object) -> None:
     raise RuntimeError("the machine went away")
 
 
-def test_an_earlier_clock_never_uses_a_model_that_knows_better(home: Path) -> None:
+def test_an_earlier_clock_is_refused_whoever_launches_the_run(home: Path) -> None:
     earlier = simulated(home, T0 - 24 * HOUR)
-    assert run(earlier).success
-    rows = tables(earlier)
-    champion = rows["model_table"].query("price_area == 'DK'").set_index("model_version")["data_to_utc"]
-    live = rows["predictions"].query("kind == 'live'")
-    assert (live["model_version"].map(champion) <= live["issue_time_utc"]).all()
-    assert live["issue_time_utc"].nunique() == 2
+    before, shown = tables(earlier), published(earlier)
+    for job in (TICK_JOB, UPDATE_JOB):
+        result = run(earlier, job)
+        assert not result.success
+        assert any("has published already" in str(event) for event in result.all_events)
+    assert differing(before, tables(earlier)) == set()
+    assert published(earlier) == shown
 
 
 def test_a_recorded_model_says_how_it_was_trained(first: Tables) -> None:

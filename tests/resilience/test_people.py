@@ -9,6 +9,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS
 from co2_assets.definitions import build_definitions
 from co2_assets.defs.assets import features
 from co2_assets.defs.automation import RETRAIN_JOB, TICK_JOB
@@ -64,11 +65,17 @@ def test_assets_materialized_in_any_order_end_where_a_run_does(
         only = config if name == "trained_model" else {}
         assert materialize(settings, TICK_JOB, name, **only).success, name
     assert tick(settings)
-    # A forecast issued before its newest inputs were fetched stays as it was issued.
+    # A forecast issued before its newest inputs were fetched stays as it was issued, and a better one follows.
     changed = differing(everything(settings), everything(second))
     assert changed <= {"predictions", "model_evaluations"}
-    live = rows(settings, "predictions").query("issue_time_utc == @NOW and kind == 'live'")
-    assert len(live) == 24
+    live, usual = (
+        rows(home, "predictions").query("issue_time_utc == @NOW and kind == 'live'")
+        for home in (settings, second)
+    )
+    newest = live[live["issued_at_utc"] == live["issued_at_utc"].max()]
+    assert newest["degraded_causes"].unique().tolist() == ["[]"]
+    values = ["target_hour_utc", "model_version", *QUANTILE_COLUMNS]
+    assert newest[values].reset_index(drop=True).equals(usual[values].reset_index(drop=True))
 
 
 def test_the_folder_deleted_during_a_run_is_made_anew_by_the_next(home: Settings) -> None:
