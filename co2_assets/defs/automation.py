@@ -12,10 +12,10 @@ from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import AREAS
 from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, MARK_HOURS, Cadence
 from co2_assets.contracts.timetable import HOURLY_MINUTES
-from co2_assets.defs.assets.forecasts import CADENCE_TAG
 from co2_assets.defs.assets.metadata import frame_value
 from co2_assets.defs.assets.raw_energy_data import fetch_check_name
 from co2_assets.defs.assets.trained_model import LearningConfig
+from co2_assets.defs.cadence import CADENCE_TAG
 from co2_assets.forecasting.forecaster import TooLittleDataError
 from co2_assets.pipeline.backfill import BackfillError, score_the_past
 from co2_assets.pipeline.fetch_plan import history_left

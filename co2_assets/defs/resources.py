@@ -10,8 +10,10 @@ from typing import Any, ClassVar
 import dagster as dg
 from pydantic import Field
 
+from co2_assets.contracts.forecast_spec import Cadence
 from co2_assets.contracts.time import utc_now
 from co2_assets.defs import run_records
+from co2_assets.defs.cadence import cadence_of
 from co2_assets.forecasting.forecaster import Forecaster
 from co2_assets.pipeline import housekeeping
 from co2_assets.pipeline.quiet_exit import silence_library_reports
@@ -103,7 +105,9 @@ class PipelineResource(dg.ConfigurableResource[Run]):
             try:
                 yield run
             finally:
-                _keep_house(run, context.instance)
+                # The hourly runs have a few seconds; the six-hour ones keep house for all.
+                if context.dagster_run is None or cadence_of(context.dagster_run) is not Cadence.HOURLY:
+                    _keep_house(run, context.instance)
                 if not run.is_published:
                     run.publish()
 

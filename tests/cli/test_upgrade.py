@@ -115,9 +115,8 @@ def co2(*arguments: str | Path) -> Result:
 @pytest.mark.parametrize("table", HISTORY)
 def test_every_row_of_the_history_is_kept(upgrade: Upgrade, table: str) -> None:
     with attached(upgrade) as connection:
-        names = [
-            str(name) for name, *_ in rows(connection, f"SELECT column_name FROM (DESCRIBE old.{table})")
-        ]
+        described = rows(connection, f"SELECT column_name FROM (DESCRIBE old.{table})")
+        names = [str(name) for (name,) in described]
         old = f"SELECT {', '.join(names)} FROM old.{table}"
         kept = f"SELECT {', '.join(RENAMED.get(name, name) for name in names)} FROM new.{table}"
         assert rows(connection, f"{old} LIMIT 1")

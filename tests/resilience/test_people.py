@@ -65,7 +65,7 @@ def test_assets_materialized_in_any_order_end_where_a_run_does(
         only = config if name == "trained_model" else {}
         assert materialize(settings, TICK_JOB, name, **only).success, name
     assert tick(settings)
-    # A forecast issued before its newest inputs were fetched stays as it was issued, and a better one follows.
+    # A forecast issued before its newest inputs were fetched stays as it was issued; a better one follows.
     changed = differing(everything(settings), everything(second))
     assert changed <= {"predictions", "model_evaluations"}
     live, usual = (

@@ -1,19 +1,27 @@
 """The hourly means of the measurements, and the features of each hour."""
 
+from datetime import timedelta
+
 import dagster as dg
 import pandas as pd
 
 from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW
 from co2_assets.contracts.areas import MEASUREMENTS
+from co2_assets.contracts.forecast_spec import LAG_HOURS, ROLLING_HOURS, Cadence
 from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES
 from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, table_metadata
 from co2_assets.defs.assets.raw_energy_data import WRITER_POOL
+from co2_assets.defs.cadence import cadence_of
 from co2_assets.forecasting.inputs.features import features_of
+from co2_assets.pipeline.fetch_plan import LATE_FOR
 from co2_assets.pipeline.forecast_inputs import read_areas
 from co2_assets.pipeline.hourly import BEGINNING, store_hours
 from co2_assets.pipeline.run import Run
 
 GROUP = "features"
+# Rows of the service are fetched again for a week.
+LAST_DAYS = LATE_FOR + timedelta(days=2)
+LONGEST_LOOK_BACK = timedelta(hours=max(*LAG_HOURS, *ROLLING_HOURS))
 
 
 @dg.asset(
@@ -46,10 +54,17 @@ def aggregated_data(pipeline: dg.ResourceParam[Run]) -> dg.MaterializeResult:  #
     metadata=definition_metadata(ENGINEERED_FEATURES),
     pool=WRITER_POOL,
 )
-def engineered_features(pipeline: dg.ResourceParam[Run]) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Compute lags, rolling statistics, calendar values and the published forecasts, for all hours."""
-    areas = read_areas(pipeline.warehouse, since=BEGINNING, until=pipeline.now)
+def engineered_features(
+    context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Run]
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Compute lags, rolling statistics, calendar values and the published forecasts.
+
+    An hourly run does so for the last days, in which rows may have changed, every other run for all hours.
+    """
+    first = pipeline.now - LAST_DAYS if cadence_of(context.run) is Cadence.HOURLY else BEGINNING
+    areas = read_areas(pipeline.warehouse, since=first - LONGEST_LOOK_BACK, until=pipeline.now)
     features = pd.concat([features_of(data) for data in areas.values()], ignore_index=True)
+    features = features[features["hour_utc"] >= first]
     with pipeline.warehouse.open_transaction() as transaction:
         count = transaction.upsert(ENGINEERED_FEATURES, features)
     return dg.MaterializeResult(

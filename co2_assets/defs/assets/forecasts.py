@@ -6,22 +6,18 @@ import dagster as dg
 import pandas as pd
 
 from co2_assets.contracts.areas import AREAS, DENMARK
-from co2_assets.contracts.forecast_spec import Cadence
 from co2_assets.contracts.tables import PREDICTIONS
 from co2_assets.contracts.time import hour_containing
 from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, table_metadata
 from co2_assets.defs.assets.picture import forecast_picture
 from co2_assets.defs.assets.raw_energy_data import WRITER_POOL
 from co2_assets.defs.assets.trained_model import trained_model
+from co2_assets.defs.cadence import cadence_of
 from co2_assets.forecasting.issue.forecast import NoForecastError
 from co2_assets.pipeline.forecast_inputs import measured_areas
 from co2_assets.pipeline.hourly import BEGINNING
 from co2_assets.pipeline.live_forecast import Issued, issue_area
 from co2_assets.pipeline.run import Run
-
-# The tag of a job that names the cadence of its forecasts. Those of other runs, such as a materialization on
-# demand, are updates.
-CADENCE_TAG = "co2/cadence"
 
 
 @dg.asset(
@@ -46,7 +42,7 @@ def predictions(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Ru
     In an hour that has one already, another is issued only if it is better.
     """
     issue_time = hour_containing(pipeline.now)
-    cadence = Cadence(context.run.tags.get(CADENCE_TAG, Cadence.UPDATE))
+    cadence = cadence_of(context.run)
     issued: dict[str, Issued] = {}
     errors = []
     measured = [DENMARK, *measured_areas(pipeline.warehouse, since=BEGINNING, until=issue_time)]

@@ -189,12 +189,13 @@ def deterministic(threads: int) -> Iterator[None]:
     One thread is not only reproducible but, for networks as small as these, the fastest on a machine
     that has anything else to do: two threads wait for each other spinning.
     """
-    before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
-    torch.use_deterministic_algorithms(True)
+    before = torch.get_deterministic_debug_mode(), torch.get_num_threads()
+    # As `use_deterministic_algorithms`, which also imports the compiler: 2 s and 100 MB that nothing uses.
+    torch.set_deterministic_debug_mode("error")
     torch.set_num_threads(threads)
     try:
         with torch.random.fork_rng(devices=[]):
             yield
     finally:
-        torch.use_deterministic_algorithms(before[0])
+        torch.set_deterministic_debug_mode(before[0])
         torch.set_num_threads(before[1])

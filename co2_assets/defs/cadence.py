@@ -1,0 +1,14 @@
+"""What a run issues forecasts for, by the tag of its job."""
+
+from typing import Final
+
+import dagster as dg
+
+from co2_assets.contracts.forecast_spec import Cadence
+
+CADENCE_TAG: Final = "co2/cadence"
+
+
+def cadence_of(run: dg.DagsterRun) -> Cadence:
+    """Return the cadence of a run. That of a run without the tag, as of one asset on demand, is an update."""
+    return Cadence(run.tags.get(CADENCE_TAG, Cadence.UPDATE))
