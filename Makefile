@@ -14,7 +14,7 @@ ifeq ($(shell uname -s),Linux)
 TORCH_INDEX ?= --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 10
 endif
 
-.PHONY: run setup setup-test test lint lint-code lint-deploy audit bench bench-accuracy bench-freshness bench-replay soak screenshots docs clean
+.PHONY: run setup setup-test test lint lint-code lint-deploy audit bench bench-accuracy bench-freshness bench-hourly bench-replay soak screenshots docs clean
 
 run: setup ## Set up, then start the pipeline, Dagster's UI and the forecast page.
 	$(BIN)/co2 up $(ARGS)
@@ -66,6 +66,9 @@ bench: setup-test ## Seconds and memory of a run; speed of the pages and the API
 	$(BIN)/python -m bench.tick_bench
 	$(BIN)/python -m bench.dash_bench
 	$(BIN)/python -m bench.growth
+
+bench-hourly: setup-test ## A day of hourly forecasts, with a killed run, an absence and a promotion.
+	$(BIN)/python -m bench.hourly_day $(ARGS)
 
 bench-accuracy: setup-test ## Ours beside the baselines on recorded data, by lead.
 	$(BIN)/python -m bench.accuracy --archive $(ARCHIVE) $(ARGS)
