@@ -30,7 +30,7 @@ import pandas as pd
 
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import AREAS, MEASUREMENTS, Area
-from co2_assets.contracts.forecast_spec import HORIZON_HOURS, Cadence
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.definitions import build_definitions
 from co2_assets.defs.automation import DEEPEN_JOB, RETRAIN_JOB, TICK_JOB, UPDATE_JOB
@@ -50,7 +50,6 @@ USUAL_AREAS = len(AREAS)
 UNTRAINED = [*(dataset.name for dataset in DATASETS), "aggregated_data", "engineered_features"]
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 DEEPEN = {"ops": {dataset.name: {"config": {"deepen": True}} for dataset in DATASETS}}
-HOURLY = {"ops": {"predictions": {"config": {"cadence": Cadence.HOURLY.name}}}}
 ONE_EPOCH = {"ops": {"trained_model": {"config": {"ensemble": 1, "epochs": 1}}}}
 
 
@@ -205,7 +204,7 @@ def measure_issues(years: int, leads: int) -> None:
             archive = timed(lambda: tidy(opened))
             publish = min(timed(opened.publish) for _ in range(3))
         tick = timed(lambda: run(replace(first, as_of=NOW + MARK), TICK_JOB, {}))
-        update = timed(lambda: run(replace(first, as_of=NOW + MARK * 7 / 6), UPDATE_JOB, HOURLY))
+        update = timed(lambda: run(replace(first, as_of=NOW + MARK * 7 / 6), UPDATE_JOB, {}))
         sizes = (
             files.database.stat().st_size,
             max(path.stat().st_size for path in files.snapshots.glob("*.duckdb")),

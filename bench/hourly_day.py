@@ -121,7 +121,6 @@ class Day:
     def spend(self) -> list[str]:
         """Go through the day; return what was wrong."""
         self.run(MIDNIGHT, TICK_JOB, {"only_if_missing": True, **SMALL})
-        faults = []
         with dg.instance_for_test() as instance:
             for now, is_mark in slots():
                 if now == MIDNIGHT or AWAY_FROM <= now < AWAY_TO:
@@ -135,10 +134,9 @@ class Day:
                     self.promote(PROMOTED_AT)
                     with dg.build_sensor_context(instance=instance) as context:
                         request = better_model_sensor(context)
-                    if not isinstance(request, dg.RunRequest):
-                        faults.append("the promotion was not followed by a request")
-                    self.run(PROMOTED_AT + timedelta(seconds=30), UPDATE_JOB)
-        return faults + self._faults()
+                    if isinstance(request, dg.RunRequest):
+                        self.run(PROMOTED_AT + timedelta(seconds=30), UPDATE_JOB)
+        return self._faults()
 
     def _hourly(self, now: datetime, instance: dg.DagsterInstance) -> None:
         with dg.build_schedule_context(instance=instance) as context:
@@ -164,6 +162,10 @@ class Day:
         away = issued[(issued["issue_time_utc"] >= AWAY_FROM) & (issued["issue_time_utc"] < AWAY_TO)]
         if len(away):
             faults.append("an hour of absence was issued afterwards")
+        after = issued["issued_at_utc"].between(PROMOTED_AT, PROMOTED_AT + timedelta(minutes=1))
+        models = issued["model_version"]
+        if not ((issued["cadence"] == "update") & after & (models != models.iloc[0])).any():
+            faults.append("the promotion was not followed by a forecast of the new model")
         if issued["issued_at_utc"].duplicated().any():
             faults.append("two forecasts have the same instant")
         return faults

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
+from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.time import hour_of
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.inputs.windows import REACH_BACK_HOURS, Windows, build_windows
 from co2_assets.pipeline.forecast_inputs import read_known_data
-from co2_assets.pipeline.hourly import BEGINNING, store_hours
+from co2_assets.pipeline.hourly import store_hours
 from co2_assets.pipeline.ingest import update
 from co2_assets.pipeline.run import open_run
 from co2_assets.settings import Settings

@@ -184,9 +184,7 @@ def run_job(settings: Settings, job_name: str, run_config: Mapping[str, Any] | N
         # A repeated step changes nothing, so the run may have begun.
         logger.warning(
             "%s. Until then runs are made all the same, without a record in Dagster.",
-            error
-            if isinstance(error, WarehouseBusy)
-            else "Another program holds Dagster's records; close it",
+            error if isinstance(error, WarehouseBusy) else HELD,
         )
         with dg.DagsterInstance.ephemeral() as instance:
             result = _execute(settings, instance, job_name, run_config)

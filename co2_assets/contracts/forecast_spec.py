@@ -22,8 +22,8 @@ class Cadence(StrEnum):
     Only the six-hour forecasts drive the retraining rule, the checks and the headline scores.
     """
 
-    SIX_HOUR = "six_hour"  # at a mark, by the six-hour job; hindcasts and backfills too
-    HOURLY = "hourly"  # the first of its hour that is not of the six-hour job
+    SIX_HOUR = "six_hour"  # by the six-hour job; hindcasts and backfills too
+    HOURLY = "hourly"  # the first of its hour, by any other run
     UPDATE = "update"  # again within an hour: another model, or inputs that came late
 
 

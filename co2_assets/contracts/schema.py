@@ -108,7 +108,6 @@ class Dataset:
     """A raw table, its endpoints, and how it is fetched.
 
     ``endpoints`` are in time order and do not overlap. ``step`` is the time between rows of one
-    ``endpoints`` are in time order and do not overlap. ``step`` is the time between rows of one
     series; rows lie at whole steps from midnight. Each fetch reads ``overlap`` again before the newest
     row, for values that come late or are revised. Rows go up to ``reach`` after now (exclusive).
     ``live_chunk`` is the longest window of one request. ``time_column`` is the table's time column. The

@@ -52,7 +52,7 @@ class Timetable:
 
     @property
     def longest_pause(self) -> timedelta:
-        """The longest time from one forecast to when it is stale."""
+        """A time that is longer than any from one forecast to when it is stale."""
         return timedelta(hours=MISSED_HOURS + 1) if self.hourly else timedelta(hours=MARK_HOURS + 1)
 
     @property

@@ -145,16 +145,18 @@ def hourly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg
     "pages do not show the forecast of one model beside the name of another.",
 )
 def better_model_sensor(_context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Request one update for each promotion."""
-    snapshot = published_snapshot(Settings.from_environment())
+    """Request an update after each promotion, and again in later hours if it failed."""
+    settings = Settings.from_environment()
+    snapshot = published_snapshot(settings)
     if snapshot is None:
         return dg.SkipReason("Nothing is published yet.")
     outdone = outdone_forecasts(snapshot)
     if not outdone:
         return dg.SkipReason("The newest forecasts are those of the champions.")
     promoted = ", ".join(f"{area}: {model}" for area, model in sorted(outdone.items()))
-    # One request for each promotion: where the new model cannot be used, another run would change nothing.
-    return dg.RunRequest(run_key=promoted, tags={"reason": f"Promoted: {promoted}"[:LONGEST_TAG]})
+    # One request an hour: where the new model cannot be used, another run would change nothing.
+    run_key = f"{promoted}@{clock(snapshot, settings):%Y-%m-%dT%H}"
+    return dg.RunRequest(run_key=run_key, tags={"reason": f"Promoted: {promoted}"[:LONGEST_TAG]})
 
 
 @dg.schedule(

@@ -10,5 +10,5 @@ CADENCE_TAG: Final = "co2/cadence"
 
 
 def cadence_of(run: dg.DagsterRun) -> Cadence:
-    """Return the cadence of a run. That of a run without the tag, as of one asset on demand, is an update."""
+    """Return the cadence that a run asks for: without the tag, as for one asset on demand, an update."""
     return Cadence(run.tags.get(CADENCE_TAG, Cadence.UPDATE))

@@ -58,8 +58,8 @@ def get_within(
     try:
         return future.result(limit.total_seconds())
     except TimeoutError:
-        if future.done():  # `use` raised it
-            raise
+        if future.done():  # `use` raised it, or has just returned
+            return future.result()
         raise Overdue from None
     finally:
         # Also after Ctrl-C.

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from co2_assets.contracts.forecast_spec import MARK, Cadence, ForecastKind
+from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.tables import MODEL_EVALUATIONS, MODEL_TABLE, PREDICTIONS
 from co2_assets.forecasting.forecaster import Model, ModelFileError
 from co2_assets.forecasting.issue.forecast import NoForecastError, history_needed, issue_forecasts
@@ -19,7 +20,6 @@ from co2_assets.forecasting.score.comparison import Verdict
 from co2_assets.pipeline.champions import record_models, train_challenger
 from co2_assets.pipeline.evaluation import evaluation_rows
 from co2_assets.pipeline.forecast_inputs import read_known_data
-from co2_assets.pipeline.hourly import BEGINNING
 from co2_assets.pipeline.retraining import Trigger
 from co2_assets.pipeline.run import Run
 

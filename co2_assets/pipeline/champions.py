@@ -10,12 +10,12 @@ from datetime import datetime
 import pandas as pd
 
 from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.tables import MODEL_TABLE, MODEL_TRAINING_SETS, PROMOTED
 from co2_assets.forecasting.forecaster import Model, ModelFileError, TooLittleDataError
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.score.comparison import Verdict, judge_together
 from co2_assets.pipeline.forecast_inputs import read_areas
-from co2_assets.pipeline.hourly import BEGINNING
 from co2_assets.pipeline.progress import Progress
 from co2_assets.pipeline.run import Run
 from co2_assets.warehouse.views import NEWEST_CHAMPION_FIRST

@@ -3,14 +3,11 @@
 from co2_assets.contracts import Dataset
 from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.contracts.forecast_spec import MEASURED
-from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.tables import AGGREGATED_DATA
 from co2_assets.forecasting.inputs.features import LEAST_MINUTES, aggregate_hours, minutes_of
 from co2_assets.pipeline.run import Run
 from co2_assets.pipeline.stored_series import is_asked_for
 from co2_assets.warehouse.transaction import WriteCount
-
-__all__ = ["BEGINNING", "measurements_to_average", "store_hours"]
 
 
 def measurements_to_average(dataset: Dataset) -> str:

@@ -1,8 +1,8 @@
 """The live forecast: by the champion, by an earlier champion, or by the rule that needs no model.
 
-The first run of an hour issues one. A later run of that hour issues another only if it is better: by the
-champion where the one before is not, or with fewer causes of wide bands. The first six-hour forecast of a
-model comes with hindcasts of the last days.
+The first run of an hour issues one, and so does its first six-hour run. A later run of that hour issues
+another only if it is better: by the champion where the one before is not, or with fewer causes of wide
+bands. The first six-hour forecast of a model comes with hindcasts of the last days.
 """
 
 import json
@@ -197,8 +197,10 @@ def _issued_in(run: Run, area: Area, issue_time: datetime) -> pd.DataFrame:
 
 def _cadence(run: Run, live: pd.DataFrame, before: pd.DataFrame, wanted: Cadence) -> Cadence | None:
     """Return for what ``live`` is issued after those ``before`` in its hour; None if it is not better."""
-    if before.empty or (wanted is Cadence.SIX_HOUR and Cadence.SIX_HOUR not in set(before["cadence"])):
+    if wanted is Cadence.SIX_HOUR and Cadence.SIX_HOUR not in set(before["cadence"]):
         return wanted
+    if before.empty:
+        return Cadence.HOURLY
     promoted = newest_promoted(run, str(live["price_area"].iloc[0]))
 
     def rank(rows: pd.DataFrame) -> tuple[bool, int]:

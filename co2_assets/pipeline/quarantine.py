@@ -12,6 +12,7 @@ from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES, QUARANTINED_VALUES
 from co2_assets.contracts.time import utc_now
 from co2_assets.energidataservice.errors import storable
+from co2_assets.pipeline.run import refuse_older_clock
 from co2_assets.pipeline.status import clock
 from co2_assets.pipeline.stored_series import is_asked_for
 from co2_assets.settings import Settings
@@ -141,7 +142,8 @@ def _rules(table: Table) -> str:
         if column.minimum is not None:
             rules.append(f"{column.name} < {column.minimum}")
         if column.maximum is not None:
-            rules.append(f"{column.name} > {column.maximum}")
+            # For DuckDB no number is greater than NaN, which is no fault beside other values.
+            rules.append(f"({column.name} > {column.maximum} AND NOT isnan({column.name}))")
     return f"({' OR '.join(rules)})"
 
 
@@ -209,8 +211,10 @@ class Released:
 def release_and_publish(settings: Settings, snapshot: Snapshot, choice: Choice) -> Released:
     """Release rows in the warehouse of ``snapshot`` and publish; the source is not opened.
 
-    With a key this is `release`, without one `release_span`.
+    With a key this is `release`, without one `release_span`. Raises SettingsError for a time before what is
+    published.
     """
+    refuse_older_clock(settings)
     folder = Home(settings.home).source(snapshot.source)
     warehouse = Warehouse(folder.database, snapshot.source)
     now = clock(snapshot, settings)

@@ -1,10 +1,12 @@
 """Whether another forecast is worth making now, read from what is published."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.time import hour_containing
+from co2_assets.forecasting.inputs.windows import PAST_HOURS
 from co2_assets.forecasting.issue.degradation import MODEL_CAUSE
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.snapshots import Snapshot
@@ -20,7 +22,14 @@ def reason_to_update(snapshot: Snapshot, now: datetime) -> str | None:
     of_this_hour = newest[newest["issue_time_utc"] == hour]
     if of_this_hour.empty:
         return f"No forecast of {hour:%H:%M} UTC yet."
-    measured = snapshots.query(snapshot, "SELECT DISTINCT price_area FROM aggregated_data")["price_area"]
+    if snapshot.source == SourceKind.ARCHIVE:
+        return None  # its time stands still, so nothing comes late
+    # An area that is no longer measured has no forecast.
+    measured = snapshots.query(
+        snapshot,
+        "SELECT DISTINCT price_area FROM aggregated_data WHERE hour_utc >= ?",
+        [hour - PAST_HOURS * timedelta(hours=1)],
+    )["price_area"]
     if missing := [name for name in AREAS if name in set(measured) - set(of_this_hour["price_area"])]:
         return f"No forecast of {hour:%H:%M} UTC yet for {', '.join(missing)}."
     causes = dict.fromkeys(cause for text in of_this_hour["degraded_causes"] for cause in json.loads(text))

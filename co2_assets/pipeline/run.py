@@ -109,7 +109,8 @@ def fetched_source(settings: Settings) -> str:
     active = source_label(settings)
     if active == SourceKind.ARCHIVE:
         return held_source(settings)
-    if active == SourceKind.LIVE and settings.as_of is not None:
+    holds_live = active == SourceKind.LIVE or Home(settings.home).source(SourceKind.LIVE).holds_data
+    if settings.as_of is not None and holds_live:
         raise SettingsError(
             f"{settings.home} holds live data, and the live service cannot be asked for an earlier time: "
             "choose a --home of its own for a run with --as-of"
@@ -127,6 +128,15 @@ def refuse_older_clock(settings: Settings) -> None:
         raise SettingsError(
             f"as-of {settings.as_of:%Y-%m-%dT%H:%MZ} is before {newest.as_of_utc:%Y-%m-%dT%H:%MZ}, which "
             f"{settings.home} has published already: choose a --home of its own for the earlier time"
+        )
+
+
+def _refuse_shorter_recording(folder: SourceFolder, latest: datetime, home: Path) -> None:
+    newest = snapshots.current(folder.snapshots)
+    if newest is not None and newest.as_of_utc > latest:
+        raise SettingsError(
+            f"the recording ends at {latest:%Y-%m-%dT%H:%MZ}, before {newest.as_of_utc:%Y-%m-%dT%H:%MZ}, "
+            f"which {home} has published already: choose a --home of its own for it"
         )
 
 
@@ -172,6 +182,8 @@ def open_run(settings: Settings, *, forecaster: Forecaster = DEFAULT_FORECASTER)
                 )
             clock[0] = min(clock[0], service.latest)
         folder = home.source(service.label)
+        if service.latest is not None and clock[0] == service.latest:
+            _refuse_shorter_recording(folder, clock[0], settings.home)
         folder.root.mkdir(parents=True, exist_ok=True)
         warehouse = Warehouse(folder.database, service.label)
         notice = restore_if_damaged(warehouse, folder.snapshots, now=clock[0])

@@ -5,11 +5,12 @@ from typing import Any
 
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import AREAS, DENMARK
+from co2_assets.contracts.schema import BEGINNING
 from co2_assets.forecasting.forecaster import Forecaster, Model, TooLittleDataError
 from co2_assets.forecasting.score.backtest import backtest, report
 from co2_assets.pipeline.champions import load_champion, train_challenger
 from co2_assets.pipeline.forecast_inputs import read_areas
-from co2_assets.pipeline.hourly import BEGINNING, store_hours
+from co2_assets.pipeline.hourly import store_hours
 from co2_assets.pipeline.ingest import update
 from co2_assets.pipeline.progress import Progress
 from co2_assets.pipeline.run import DEFAULT_FORECASTER, Run, open_run

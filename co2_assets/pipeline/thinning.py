@@ -10,7 +10,9 @@ from datetime import timedelta
 from co2_assets.contracts import CO2_MAXIMUM, FETCHED_AT, Dataset
 from co2_assets.contracts.forecast_spec import CO2, MARK_HOURS
 from co2_assets.contracts.schema import VINTAGE, Column
+from co2_assets.contracts.timetable import RUN_TIME
 from co2_assets.pipeline.run import Run
+from co2_assets.warehouse.sql import interval
 
 # Versions of younger rows are all kept: scores of the last week, and hindcasts, look back so far.
 WHOLE_FOR = timedelta(days=8)
@@ -45,7 +47,9 @@ def thin_versions(run: Run, dataset: Dataset) -> int:
     kept = " OR ".join(
         f"(counts_{n} AND (is_first_{n} OR until_{n} IS NULL OR {_is_seen(VINTAGE, f'until_{n}')} "
         # What is read up to an instant is cut there to the microsecond, and then looked up by the second.
-        f"OR {_is_seen(_second(VINTAGE), _second(f'until_{n}'))}))"
+        f"OR {_is_seen(_second(VINTAGE), _second(f'until_{n}'))} "
+        # A run fetches after its mark, and forecasts from what it fetched.
+        f"OR {_is_seen(_run_before(VINTAGE), _run_before(f'until_{n}'))}))"
         for n in range(len(series))
     )
     until = (run.now - WHOLE_FOR).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -67,6 +71,10 @@ def _is_seen(since: str, until: str) -> str:
     mark = f"INTERVAL {MARK_HOURS} HOUR"
     next_mark = f"time_bucket({mark}, {since} + {mark} - INTERVAL 1 MICROSECOND)"
     return f"{until} > {next_mark} OR ({since} <= began AND {until} > began)"
+
+
+def _run_before(instant: str) -> str:
+    return f"({instant} - {interval(RUN_TIME)})"
 
 
 def _second(instant: str) -> str:

@@ -1,8 +1,8 @@
 """Issued forecasts of past months as Parquet files by time of issue: ``HOME/SOURCE/issues/YYYY-MM.parquet``.
 
 All that was issued is kept. Once a month is over, its live forecasts of every cadence are written to its
-file. From the warehouse, and so from the snapshots, they go when no page and no run reads them any more,
-and only if the file is seen to hold them. Hindcasts and backfills stay in the warehouse. This reads all, in
+file. From the warehouse, and so from the snapshots and the pages, they go after a time, and only if the file
+is seen to hold them. Hindcasts and backfills stay in the warehouse. This reads all, in
 any program with DuckDB::
 
     SELECT * FROM read_parquet('HOME/SOURCE/issues/*.parquet', union_by_name = true)
@@ -26,8 +26,8 @@ from co2_assets.warehouse.snapshots import Snapshot, opened
 from co2_assets.warehouse.sql import Parameters, interval, query_frame, quoted, text_literal
 from co2_assets.warehouse.views import outcomes_of
 
-# How long the warehouse keeps the live forecasts of each cadence at least. The page of past forecasts shows
-# up to a year of the six-hour ones; the others are scored over the last week.
+# How long the warehouse, and with it the pages, keeps the live forecasts of each cadence at least: of the
+# six-hour ones the year that the page of past forecasts offers. The others are many.
 KEPT_FOR: Final = {
     Cadence.SIX_HOUR: timedelta(days=400),
     Cadence.HOURLY: timedelta(days=45),

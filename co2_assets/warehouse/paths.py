@@ -46,8 +46,9 @@ class SourceFolder:
 
     @property
     def holds_data(self) -> bool:
-        """Whether anything was ever stored here: a database, a snapshot or a damaged database."""
-        return self.database.exists() or self.snapshots.exists() or bool(self.set_aside)
+        """Whether anything was ever stored here: a database, a damaged one, a snapshot or a past month."""
+        folders = (self.snapshots, self.history, self.issues)
+        return self.database.exists() or bool(self.set_aside) or any(folder.exists() for folder in folders)
 
     @property
     def set_aside(self) -> list[Path]:

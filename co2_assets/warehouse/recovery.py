@@ -47,8 +47,8 @@ def restore_if_damaged(warehouse: Warehouse, snapshot_folder: Path, *, now: date
             if problem is None:
                 return _mend_missing(warehouse, snapshot_folder)
             return _restore(warehouse, snapshot_folder, problem, now)
-        held_data = SourceFolder(warehouse.path.parent, warehouse.source).set_aside
-        if held_data or snapshots.newest_first(snapshot_folder):
+        folder = SourceFolder(warehouse.path.parent, warehouse.source)
+        if folder.set_aside or folder.history.exists() or snapshots.newest_first(snapshot_folder):
             return _restore(warehouse, snapshot_folder, "it is gone", now)
         warehouse.make_empty()
         return None
@@ -228,7 +228,8 @@ def _restore(warehouse: Warehouse, snapshot_folder: Path, problem: str, now: dat
         f" All tables but the raw minutes were restored from snapshot {origin.version} of "
         f"{origin.as_of_utc:%Y-%m-%d %H:%M} UTC; the minutes are fetched again."
         if origin
-        else " No snapshot could be read either, so an empty warehouse takes its place and is filled again."
+        else " No snapshot could be read either: the new warehouse has the past months of history/, if there "
+        "are any, and the rest is fetched again."
     )
     if aside is not None:
         aside.with_name(aside.name + ".txt").write_text(text + "\n", encoding="utf-8")

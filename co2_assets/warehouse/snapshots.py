@@ -63,7 +63,8 @@ def publish(
     issued after ``as_of_utc``), the freshness of each dataset as the table ``dataset_freshness``, and
     ``snapshot_info``, one row (``version``, ``source``, ``as_of_utc``, ``published_at_utc``,
     ``schema_version``). The newest ``keep`` snapshots stay; a reader that has an older one open can
-    go on reading it. ``folder`` must be used by this warehouse only. Times are naive UTC. Raises what
+    go on reading it. ``folder`` must be used by this warehouse only. Times are naive UTC. A time before
+    that of the present snapshot is moved up to it, but not beyond ``published_at_utc``. Raises what
     `Warehouse` raises, and ValueError for ``keep`` below 1; after any error the previous snapshot is
     still current and whole.
     """
@@ -75,6 +76,10 @@ def publish(
         # Files that a crash left behind.
         for leftover in folder.glob(f"*{UNFINISHED}*"):
             leftover.unlink()
+        newest = current(folder)
+        if newest is not None and newest.as_of_utc > as_of_utc:
+            # A long run, such as a training, ends after others have published: its copy has their rows too.
+            as_of_utc = min(newest.as_of_utc, max(as_of_utc, published_at_utc))
         version = _next_version(folder)
         snapshot = Snapshot(version, _path(folder, version), warehouse.source, as_of_utc, published_at_utc)
         unfinished = unfinished_path(snapshot.path)
@@ -295,7 +300,7 @@ def _snapshot_at(path: Path) -> Snapshot | None:
         return None
 
 
-# Four snapshots are published a day: this keeps those of two weeks, each under a kilobyte.
+# Some thirty snapshots are published a day: this keeps those of two days, each under a kilobyte.
 @lru_cache(maxsize=64)
 def _read_whole(path: Path, _identity: tuple[int, int, int]) -> Snapshot | None:
     """`_snapshot_at`, cached for as long as the file does not change.

@@ -99,9 +99,9 @@ async def answer(
 def seconds_to_next(state: DataState) -> int:
     """Return for how many seconds an answer may be kept: until the next forecast is due.
 
-    After that the ETag decides.
+    After that the ETag decides. A degraded forecast may be replaced at any moment.
     """
-    if state.next_due_utc is None:
+    if state.next_due_utc is None or state.degraded_causes:
         return SHORTEST_AGE_SECONDS
     return max(int((state.next_due_utc - state.now_utc).total_seconds()), SHORTEST_AGE_SECONDS)
 

@@ -6,6 +6,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output
 
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, Cadence, ForecastKind, series_name
+from co2_assets.warehouse.issue_archive import KEPT_FOR
 from co2_dash.charts.outcome_choices import ALL_LEADS, DEFAULT_PERIOD, PERIODS, SERIES, default_series
 from co2_dash.charts.outcomes import OUTCOMES
 from co2_dash.charts.scores import CALIBRATION, LEADS, ROLLING
@@ -69,7 +70,8 @@ def scored_text(scored: dict[str, int]) -> Part:
     backfill = scored.get(ForecastKind.BACKFILL)
     by_old_models = "" if backfill is None else f", {backfill} of forecasts by a model of that time"
     return dmc.Text(
-        f"Scored so far: {live} hours of six-hour forecasts, {between} of those in the hours between, "
+        f"Scored so far: {live} hours of six-hour forecasts, {between} of those in the hours between "
+        f"(kept here for {KEPT_FOR[Cadence.HOURLY].days} days), "
         f"{hindcast} of forecasts issued afterwards{by_old_models}. A forecast issued afterwards uses only "
         "what was known at its issue time. They are never counted together.",
         size="sm",

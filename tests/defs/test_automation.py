@@ -95,7 +95,6 @@ def test_jobs_schedules_and_sensors_are_these_and_run_by_default(first_home: Pat
     assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
         TICK_JOB,
         UPDATE_JOB,
-        UPDATE_JOB,
         RETRAIN_JOB,
         DEEPEN_JOB,
         BACKFILL_JOB,

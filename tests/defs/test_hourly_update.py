@@ -19,6 +19,7 @@ from co2_assets.defs.automation import (
     hourly_schedule,
 )
 from co2_assets.settings import Settings
+from co2_assets.warehouse import snapshots
 from tests.support.pipeline_runs import (
     HOUR,
     SMALL,
@@ -105,12 +106,28 @@ def test_the_six_hour_forecast_is_issued_at_its_mark_whatever_was_issued_before(
     assert run(settings).success
     assert issues(settings)["cadence"].tolist() == ["six_hour", "hourly", "six_hour"]
     # And once only.
+    later = simulated(home, T0 + 12 * HOUR)
     assert run(simulated(home, T0 + 6 * HOUR + 9 * MINUTE)).success
     assert len(issues(settings)) == 3
-    # The hours between are scored by themselves.
-    scored = tables(settings)["model_evaluations"]
+
+    # Those of the hours between are scored by themselves, also as they are when they are some hours old.
+    assert run(later).success
+    scored = tables(later)["model_evaluations"]
     live = scored[(scored["kind"] == "live") & (scored["price_area"] == "DK")]
-    assert set(live["cadence"]) == {"six_hour"}
+    newest = live[live["evaluated_at_utc"] == later.as_of].set_index(
+        ["cadence", "lead_from_hours", "lead_to_hours"]
+    )["n_forecasts"]
+    assert set(newest.index.get_level_values("cadence")) == {"six_hour", "hourly"}
+    # Issued at 00:00 and 06:02, and in between at 06:00.
+    assert newest["six_hour", 1, 6] == 12
+    assert newest["hourly", 1, 6] == 6
+    assert newest["hourly", 3, 8] == 4
+    rows = snapshots.query(
+        published(later),
+        "SELECT DISTINCT series FROM prediction_outcomes "
+        "WHERE kind = 'live' AND actual_g_per_kwh IS NOT NULL",
+    )
+    assert set(rows["series"]) == {"live", "live-hourly"}
 
 
 def test_a_late_input_is_made_good_within_the_hour(

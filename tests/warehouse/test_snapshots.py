@@ -307,6 +307,21 @@ def test_what_a_clock_that_ran_ahead_issued_hides_nothing_issued_since(
     assert shown(-1) == []
 
 
+def test_a_run_that_began_before_others_published_hides_nothing_of_theirs(
+    warehouse: Warehouse, folder: Path
+) -> None:
+    later, ended = T0 + HOUR, T0 + 2 * HOUR
+    row = {"issue_time_utc": later, "target_hour_utc": later, "model_version": "m", "lead_hours": 1}
+    with warehouse.open_transaction() as transaction:
+        transaction.insert_missing(PREDICTIONS, predictions([row]))
+    publish(warehouse, folder, as_of_utc=later, published_at_utc=later)
+    shown = publish(warehouse, folder, as_of_utc=T0, published_at_utc=ended)
+    assert shown.as_of_utc == later
+    assert len(query(shown, "SELECT * FROM current_forecast")) == 1
+    # After the clock was set back, the time of a snapshot is not ahead of it.
+    assert publish(warehouse, folder, as_of_utc=T0, published_at_utc=T0).as_of_utc == T0
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -8,6 +8,7 @@ import pandas as pd
 from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW
 from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.contracts.forecast_spec import LAG_HOURS, ROLLING_HOURS, Cadence
+from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES
 from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, table_metadata
 from co2_assets.defs.assets.raw_energy_data import WRITER_POOL
@@ -15,7 +16,7 @@ from co2_assets.defs.cadence import cadence_of
 from co2_assets.forecasting.inputs.features import features_of
 from co2_assets.pipeline.fetch_plan import LATE_FOR
 from co2_assets.pipeline.forecast_inputs import read_areas
-from co2_assets.pipeline.hourly import BEGINNING, store_hours
+from co2_assets.pipeline.hourly import store_hours
 from co2_assets.pipeline.run import Run
 
 GROUP = "features"
@@ -59,9 +60,17 @@ def engineered_features(
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Compute lags, rolling statistics, calendar values and the published forecasts.
 
-    An hourly run does so for the last days, in which rows may have changed, every other run for all hours.
+    An hourly run does so for the last days, in which rows may have changed, and for hours that have none yet;
+    every other run for all hours.
     """
-    first = pipeline.now - LAST_DAYS if cadence_of(context.run) is Cadence.HOURLY else BEGINNING
+    first = BEGINNING
+    if cadence_of(context.run) is Cadence.HOURLY:
+        missing = pipeline.warehouse.read(
+            f"SELECT min(hour_utc) AS t FROM {AGGREGATED_DATA.name} "
+            f"ANTI JOIN {ENGINEERED_FEATURES.name} USING (price_area, hour_utc)"
+        )["t"].iloc[0]
+        recent = pipeline.now - LAST_DAYS
+        first = recent if pd.isna(missing) else min(missing.to_pydatetime(), recent)
     areas = read_areas(pipeline.warehouse, since=first - LONGEST_LOOK_BACK, until=pipeline.now)
     features = pd.concat([features_of(data) for data in areas.values()], ignore_index=True)
     features = features[features["hour_utc"] >= first]

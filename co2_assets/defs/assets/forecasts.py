@@ -6,6 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from co2_assets.contracts.areas import AREAS, DENMARK
+from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.tables import PREDICTIONS
 from co2_assets.contracts.time import hour_containing
 from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, table_metadata
@@ -15,7 +16,6 @@ from co2_assets.defs.assets.trained_model import trained_model
 from co2_assets.defs.cadence import cadence_of
 from co2_assets.forecasting.issue.forecast import NoForecastError
 from co2_assets.pipeline.forecast_inputs import measured_areas
-from co2_assets.pipeline.hourly import BEGINNING
 from co2_assets.pipeline.live_forecast import Issued, issue_area
 from co2_assets.pipeline.run import Run
 
@@ -39,7 +39,7 @@ from co2_assets.pipeline.run import Run
 def predictions(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Run]) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Issue the forecast of each area for the present hour; the first six-hour run also makes the hindcasts.
 
-    In an hour that has one already, another is issued only if it is better.
+    In an hour that has one already, another is issued only if it is better, or the first of the six-hour job.
     """
     issue_time = hour_containing(pipeline.now)
     cadence = cadence_of(context.run)

@@ -9,12 +9,12 @@ from pydantic import Field
 
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import AREAS, DENMARK, MEASUREMENTS
+from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.tables import MODEL_TABLE
 from co2_assets.defs.assets.features import aggregated_data, engineered_features
 from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, frame_value
 from co2_assets.forecasting.forecaster import Model, TooLittleDataError
 from co2_assets.pipeline.champions import load_champions, promote_if_better, train_challenger
-from co2_assets.pipeline.hourly import BEGINNING
 from co2_assets.pipeline.retraining import Trigger
 from co2_assets.pipeline.run import Run
 from co2_assets.settings import MAXIMUM_SEED

@@ -285,6 +285,19 @@ def test_without_data_every_answer_says_so(asked: Client, tmp_path: Path, publis
             refused(client.get(endpoint), 503)
 
 
+def test_forecasts_of_one_cadence_can_be_asked_for(shared: httpx.Client) -> None:
+    accuracy, outcomes = f"{V1[: V1.rindex('/')]}/accuracy", "/api/last-6h-predictions-vs-actual"
+    every = body(shared.get(accuracy))["leads"]
+    assert {row["cadence"] for row in every} == {"six_hour"}
+    assert body(shared.get(accuracy, params={"cadence": "six_hour"}))["leads"] == every
+    assert body(shared.get(accuracy, params={"cadence": "hourly"}))["leads"] == []
+    assert body(shared.get(outcomes))["cadence"] == "six_hour"
+    hourly = body(shared.get(outcomes, params={"cadence": "hourly"}))
+    assert (hourly["cadence"], hourly["hours"]) == ("hourly", [])
+    for address in (accuracy, outcomes):
+        assert "six_hour" in refused(shared.get(address, params={"cadence": "weekly"}), 422)["detail"]
+
+
 @pytest.mark.parametrize("endpoint", DATA_ENDPOINTS)
 def test_an_unchanged_answer_is_not_sent_twice(asked: Client, endpoint: str) -> None:
     client = asked()

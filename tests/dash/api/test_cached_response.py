@@ -23,6 +23,8 @@ STATE = DataState(now_utc=ISSUED, source="live", issued_at_utc=ISSUED)
         (replace(STATE, timetable=Timetable(hourly=False)), 6 * 3600 - 300),
         # It is late, and comes at any moment.
         (replace(STATE, now_utc=datetime(2024, 6, 1, 14)), SHORTEST_AGE_SECONDS),
+        # Its missing input may come at any moment.
+        (replace(STATE, degraded_causes=("no prices",)), SHORTEST_AGE_SECONDS),
         (replace(STATE, replayed=True), SHORTEST_AGE_SECONDS),
         (replace(STATE, issued_at_utc=None), SHORTEST_AGE_SECONDS),
     ],
