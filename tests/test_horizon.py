@@ -32,7 +32,8 @@ def test_forecasts_and_scores_reach_as_far(facts: dict[str, Any]) -> None:
     assert stored["forecast_leads"]
     assert all(leads == LEADS for leads in stored["forecast_leads"])
     ranges = [tuple(bounds) for bounds in stored["score_ranges"]]
-    assert ranges == sorted([*((lead, lead) for lead in LEADS), (1, 6), (7, HORIZON), (1, HORIZON)])
+    aged = [(1 + age, 6 + age) for age in range(1, 6)]
+    assert ranges == sorted([*((lead, lead) for lead in LEADS), (1, 6), *aged, (7, HORIZON), (1, HORIZON)])
     assert f"{HORIZON} h ahead" in stored["architecture"]
 
 

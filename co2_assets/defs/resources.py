@@ -106,7 +106,7 @@ class PipelineResource(dg.ConfigurableResource[Run]):
                 yield run
             finally:
                 # The hourly runs have a few seconds; the six-hour ones keep house for all.
-                if context.dagster_run is None or cadence_of(context.dagster_run) is not Cadence.HOURLY:
+                if context.run is None or cadence_of(context.run) is not Cadence.HOURLY:
                     _keep_house(run, context.instance)
                 if not run.is_published:
                     run.publish()

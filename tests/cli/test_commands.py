@@ -161,18 +161,26 @@ def test_forecast_as_json_and_as_a_table(second_home: Path) -> None:
     assert "Simulated: these numbers are made up." in table.stdout
 
 
-def test_status_is_good_in_time_and_fails_when_overdue(second_home: Path) -> None:
-    in_time = co2("status", *in_home(second_home), "--as-of", "2024-06-01T12:00Z", "--json")
+def test_status_is_good_in_time_and_fails_when_stale(
+    second_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_time = co2("status", *in_home(second_home), "--as-of", "2024-06-01T08:00Z", "--json")
     assert in_time.exit_code == DONE
     state = json.loads(in_time.stdout)
-    assert (state["forecast"]["overdue"], state["forecast"]["age_hours"]) == (False, 6.0)
+    assert (state["forecast"]["stale"], state["forecast"]["age_hours"]) == (False, 2.0)
+    assert state["forecast"]["next_due_utc"] == "2024-06-01T07:05:00Z"
     assert len(state["datasets"]) == len(DATASETS)
-    late = co2("status", *in_home(second_home), "--as-of", "2024-06-01T13:01Z", "--json")
+    late = co2("status", *in_home(second_home), "--as-of", "2024-06-01T08:15Z", "--json")
     assert late.exit_code == FAILED
-    assert json.loads(late.stdout)["forecast"]["overdue"] is True
-    table = co2("status", *in_home(second_home), "--as-of", "2024-06-01T13:01Z")
+    assert json.loads(late.stdout)["forecast"]["stale"] is True
+    table = co2("status", *in_home(second_home), "--as-of", "2024-06-01T08:15Z")
     assert table.exit_code == FAILED
-    assert "OVERDUE: issued 2024-06-01 06:00 UTC" in table.stdout
+    assert "STALE: issued 2024-06-01 06:00 UTC" in table.stdout
+    # Without the hourly ones, one that was missed by an hour.
+    monkeypatch.setenv("CO2_HOURLY_UPDATE", "off")
+    for clock, code in (("12:59", DONE), ("13:00", FAILED)):
+        status = co2("status", *in_home(second_home), "--as-of", f"2024-06-01T{clock}Z")
+        assert status.exit_code == code
 
 
 def test_status_and_forecast_speak_of_the_time_they_are_asked_for(second_home: Path) -> None:
@@ -184,7 +192,7 @@ def test_status_and_forecast_speak_of_the_time_they_are_asked_for(second_home: P
     assert len(answer["hours"]) == 24
     before = co2("status", *in_home(second_home), "--as-of", "2024-05-20T00:00Z")
     assert before.exit_code == FAILED
-    assert "OVERDUE: none was ever issued" in before.stdout
+    assert "STALE: none was ever issued" in before.stdout
     assert co2("forecast", *in_home(second_home), "--as-of", "2024-05-20T00:00Z").exit_code == FAILED
 
 

@@ -30,6 +30,7 @@ TIMES = ("--from", "2024-05-01", "--to", "2024-05-02")
 COMMANDS = {
     "up": (),
     "tick": (),
+    "update": (),
     "train": ("--if-needed",),
     "backtest": TIMES,
     "backfill": (),

@@ -142,9 +142,10 @@ def test_schedule_and_sensor_are_running_and_assets_explained(up: Up) -> None:
     (repository,) = up.ask(OVERVIEW)["repositoriesOrError"]["nodes"]
     assert repository["location"]["name"] == "co2_assets.definitions"
     schedules = {s["name"]: s["scheduleState"]["status"] for s in repository["schedules"]}
-    assert schedules["six_hour_schedule"] == "RUNNING"
+    assert schedules["six_hour_schedule"] == schedules["hourly_schedule"] == "RUNNING"
     assert {s["name"]: s["sensorState"]["status"] for s in repository["sensors"]} == {
-        "retraining_sensor": "RUNNING"
+        "retraining_sensor": "RUNNING",
+        "better_model_sensor": "RUNNING",
     }
     for node in repository["assetNodes"]:
         assert node["description"], node["assetKey"]

@@ -235,7 +235,7 @@ def test_predictions_follow_the_lead_and_kind_chosen(opened: Opened) -> None:
     expect(outcomes).to_have_attribute("aria-label", re.compile("No forecast of this kind"))
     expect(outcomes).to_be_hidden()
     page.get_by_role("textbox", name="Forecasts").click()
-    page.get_by_role("option", name="Issued live").click()
+    page.get_by_role("option", name="Issued live, every six hours").click()
     # A chart that is shown again after the text is as wide as before.
     drawn = outcomes.locator(".main-svg").first
     expect(drawn).to_be_visible()

@@ -87,11 +87,11 @@ def test_a_forecast_of_a_time_that_has_not_come_is_not_ready() -> None:
 def test_a_forecast_is_stale_only_after_others_were_missed(
     timetable: Timetable, hours: int, rhythm: str
 ) -> None:
-    six = replace(GOOD, issued_at_utc=datetime(2024, 6, 1, 6), timetable=timetable)
+    six = replace(GOOD, issued_at_utc=datetime(2024, 6, 1, 6), as_of_utc=None, timetable=timetable)
     stale_at = timetable.stale_from(datetime(2024, 6, 1, 6))
     assert stale_at.hour == 6 + hours
     assert not replace(six, now_utc=stale_at - timedelta(minutes=1)).stale
-    stale = replace(six, now_utc=stale_at, as_of_utc=None)
+    stale = replace(six, now_utc=stale_at)
     assert stale.stale
     assert f"due {rhythm}" in notices(stale)[0].text
 
