@@ -16,6 +16,7 @@ from co2_assets.warehouse.paths import Home
 from co2_dash.data.snapshot_store import SnapshotStore, View
 from co2_dash.settings import Settings
 from tests.support import snapshot_data
+from tests.support.made_once import made_once
 from tests.support.pages_server import now, serving
 
 # A page that does not draw never will; a slow machine may take its time.
@@ -26,9 +27,11 @@ MakeClient = Callable[..., httpx.Client]
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory, archive_dir: Path) -> Home:
     """A home with a live snapshot of 1 June 2024, 13:20 UTC. Not to be written to."""
-    home = Home(tmp_path_factory.mktemp("published"))
-    snapshot_data.publish(home, archive_dir)
-    return home
+
+    def make(folder: Path) -> None:
+        snapshot_data.publish(Home(folder), archive_dir)
+
+    return Home(made_once(tmp_path_factory, "published-home", make))
 
 
 @pytest.fixture(scope="session")

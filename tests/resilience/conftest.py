@@ -7,25 +7,31 @@ from pathlib import Path
 import pytest
 
 from co2_assets.settings import Settings
+from tests.support.made_once import made_once
 from tests.support.resilience_runs import HISTORY_DAYS, HOUR, T0, at, tick
 
 
 @pytest.fixture(scope="session")
 def first(tmp_path_factory: pytest.TempPathFactory, archive_dir: Path) -> Settings:
     """The settings of a home after its first run, at T0. Not to be changed."""
-    home = tmp_path_factory.mktemp("resilience") / "home"
-    settings = Settings(home=home, source=f"archive:{archive_dir}", as_of=T0, history_days=HISTORY_DAYS)
-    assert tick(settings)
-    return settings
+    settings = Settings(source=f"archive:{archive_dir}", as_of=T0, history_days=HISTORY_DAYS)
+
+    def make(home: Path) -> None:
+        assert tick(replace(settings, home=home))
+
+    return replace(settings, home=made_once(tmp_path_factory, "first-recorded-home", make))
 
 
 @pytest.fixture(scope="session")
 def second(tmp_path_factory: pytest.TempPathFactory, first: Settings) -> Settings:
     """The settings of a home whose next run, six hours later, went well. Not to be changed."""
-    home = shutil.copytree(first.home, tmp_path_factory.mktemp("resilience") / "home")
-    settings = at(replace(first, home=home), T0 + 6 * HOUR)
-    assert tick(settings)
-    return settings
+    settings = at(first, T0 + 6 * HOUR)
+
+    def make(home: Path) -> None:
+        shutil.copytree(first.home, home)
+        assert tick(replace(settings, home=home))
+
+    return replace(settings, home=made_once(tmp_path_factory, "second-recorded-home", make))
 
 
 @pytest.fixture

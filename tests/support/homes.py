@@ -10,26 +10,31 @@ import pytest
 from co2_assets.energidataservice.sources import Connection, connect
 from co2_assets.pipeline import run as pipeline
 from co2_assets.settings import Settings
+from tests.support.made_once import made_once
 from tests.support.pipeline_runs import HOUR, T0, Fault, failures, run, simulated
 
 
 @pytest.fixture(scope="session")
 def first_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home after the first run, at T0. Not to be changed."""
-    home = tmp_path_factory.mktemp("first") / "home"
-    result = run(simulated(home))
-    assert result.success, failures(result)
-    return home
+
+    def make(home: Path) -> None:
+        result = run(simulated(home))
+        assert result.success, failures(result)
+
+    return made_once(tmp_path_factory, "first-home", make)
 
 
 @pytest.fixture(scope="session")
 def second_home(tmp_path_factory: pytest.TempPathFactory, first_home: Path) -> Path:
     """The home after the next run, six hours later. Not to be changed."""
-    home = tmp_path_factory.mktemp("second") / "home"
-    shutil.copytree(first_home, home)
-    result = run(simulated(home, T0 + 6 * HOUR))
-    assert result.success, failures(result)
-    return home
+
+    def make(home: Path) -> None:
+        shutil.copytree(first_home, home)
+        result = run(simulated(home, T0 + 6 * HOUR))
+        assert result.success, failures(result)
+
+    return made_once(tmp_path_factory, "second-home", make)
 
 
 @pytest.fixture
