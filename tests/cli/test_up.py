@@ -90,7 +90,15 @@ class Up:
         family = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(how)
         self.process.communicate(timeout=60)
-        return [process for process in family if process.is_running()]
+        return [process for process in family if lives(process)]
+
+
+def lives(process: psutil.Process) -> bool:
+    """Return whether a process still runs. One whose end nobody has asked for yet does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.fixture(scope="module")
