@@ -33,6 +33,7 @@ from rich.table import Table
 from bench.accuracy.contestants import Contestant, last_value, ours
 from bench.accuracy.recording import Say, Trial, read_recording, trial
 from co2_assets.contracts.forecast_spec import BAND_LEVELS, HORIZON_HOURS, MARK, QUANTILES
+from co2_assets.contracts.time import hour_containing
 from co2_assets.contracts.timetable import HOUR, Timetable
 from co2_assets.pipeline.quiet_exit import silence_library_reports
 from co2_assets.settings import parse_instant
@@ -92,7 +93,7 @@ def views(timetables: Sequence[Timetable], run_time: timedelta) -> tuple[list[Vi
         newest = [times[bisect_right(times, instant - run_time) - 1] for times in made]
         for each, at in zip(ages, newest, strict=True):
             each.append((instant - at) / timedelta(minutes=1))
-        starts = [at.replace(minute=0, second=0, microsecond=0) for at in newest]
+        starts = [hour_containing(at) for at in newest]
         seen[hour, tuple((midnight + hour * HOUR - start) // HOUR for start in starts)] += 1
     found = [View(hour, behind, minutes) for (hour, behind), minutes in seen.items()]
     longest = [max(after - at for at, after in pairwise(times)) + run_time for times in made]

@@ -25,14 +25,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-import dagster as dg
 import pandas as pd
 
+from bench import jobs
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import AREAS, MEASUREMENTS, Area
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_assets.contracts.sources import SourceKind
-from co2_assets.definitions import build_definitions
 from co2_assets.defs.automation import DEEPEN_JOB, RETRAIN_JOB, TICK_JOB, UPDATE_JOB
 from co2_assets.energidataservice import sources
 from co2_assets.energidataservice.emulator.simulator import SimulatedGrid
@@ -50,7 +49,6 @@ DAYS_OF_A_YEAR = 365
 COPIED_DAYS = DAYS_OF_A_YEAR + 10
 USUAL_AREAS = len(AREAS)
 UNTRAINED = [*(dataset.name for dataset in DATASETS), "aggregated_data", "engineered_features"]
-QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 DEEPEN = {"ops": {dataset.name: {"config": {"deepen": True}} for dataset in DATASETS}}
 ONE_EPOCH = {"ops": {"trained_model": {"config": {"ensemble": 1, "epochs": 1}}}}
 
@@ -87,23 +85,7 @@ def configure(areas: int) -> None:
 def run(settings: Settings, job: str, config: dict[str, Any], assets: Sequence[str] | None = None) -> float:
     """Run a job or some of its assets; return its processor seconds. Raises RuntimeError if it fails."""
     started = time.process_time()
-    with dg.DagsterInstance.ephemeral() as instance:
-        result = (
-            build_definitions(settings)
-            .resolve_job_def(job)
-            .execute_in_process(
-                instance=instance,
-                run_config={**config, **QUIET},
-                asset_selection=None if assets is None else [dg.AssetKey(name) for name in assets],
-                raise_on_error=False,
-            )
-        )
-    if not result.success:
-        failed = [event.message for event in result.all_events if event.is_failure]
-        failed += [check.check_name for check in result.get_asset_check_evaluations() if not check.passed]
-        raise RuntimeError(
-            f"{job} failed with {len(AREAS)} areas and {settings.history_days} days of history: {failed}"
-        )
+    jobs.run(settings, job, config, assets)
     return time.process_time() - started
 
 

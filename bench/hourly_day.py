@@ -24,12 +24,12 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from bench import jobs
 from co2_assets.contracts.areas import AREAS
 from co2_assets.contracts.forecast_spec import MARK_HOURS
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.tables import MODEL_TABLE, PROMOTED
 from co2_assets.contracts.timetable import HOURLY_MINUTES
-from co2_assets.definitions import build_definitions
 from co2_assets.defs.automation import (
     RETRAIN_JOB,
     TICK_JOB,
@@ -48,7 +48,6 @@ KILLED_AT = MIDNIGHT + 3 * HOUR
 PROMOTED_AT = MIDNIGHT + 9 * HOUR + timedelta(minutes=30)
 AWAY_FROM, AWAY_TO = MIDNIGHT + 13 * HOUR, MIDNIGHT + 18 * HOUR
 SMALL = {"ensemble": 1, "hidden": 8, "epochs": 1}
-QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def slots() -> Iterator[tuple[datetime, bool]]:
@@ -77,15 +76,7 @@ class Day:
 
     def run(self, now: datetime, job: str, training: dict[str, Any] | None = None) -> None:
         """Run a job to its end. Raises RuntimeError if it fails."""
-        config = {**QUIET, **({"ops": {"trained_model": {"config": training}}} if training else {})}
-        with dg.DagsterInstance.ephemeral() as instance:
-            result = (
-                build_definitions(self.at(now))
-                .resolve_job_def(job)
-                .execute_in_process(instance=instance, run_config=config, raise_on_error=False)
-            )
-        if not result.success:
-            raise RuntimeError(f"{job} failed at {now}")
+        jobs.run(self.at(now), job, {"ops": {"trained_model": {"config": training}}} if training else {})
         self.runs.append(f"{now:%H:%M} {job}")
 
     def killed(self, now: datetime) -> None:

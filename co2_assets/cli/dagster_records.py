@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 
 from co2_assets.warehouse.errors import WarehouseBusy
+from co2_assets.warehouse.files import aside_path
 from co2_assets.warehouse.lock import exclusive
-from co2_assets.warehouse.paths import DAMAGED
 
 # How long to wait for another program, or for another start that looks through the files.
 TIMEOUT_S = 30.0
@@ -31,7 +31,7 @@ def set_damaged_aside(dagster_home: Path, now: datetime) -> list[Path]:
         for path in _files(dagster_home):
             if not _is_damaged(path):
                 continue
-            aside = path.with_name(f"{path.name}{DAMAGED}{now:%Y%m%dT%H%M%SZ}")
+            aside = aside_path(path, now)
             path.replace(aside)
             for companion in COMPANIONS:
                 with suppress(FileNotFoundError):

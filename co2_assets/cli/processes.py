@@ -106,12 +106,13 @@ def end(processes: Collection[psutil.Process], timeout_s: float = STOP_TIMEOUT_S
 def _wait(processes: Collection[psutil.Process], timeout_s: float) -> list[psutil.Process]:
     """Wait until all processes have ended; return those that still run when the time is over."""
     deadline = time.monotonic() + timeout_s
-    while (alive := [process for process in processes if _runs(process)]) and time.monotonic() < deadline:
+    while (alive := [process for process in processes if runs(process)]) and time.monotonic() < deadline:
         time.sleep(POLL_S)
     return alive
 
 
-def _runs(process: psutil.Process) -> bool:
+def runs(process: psutil.Process) -> bool:
+    """Return whether a process still runs; one that has ended, with its exit code not asked for, does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

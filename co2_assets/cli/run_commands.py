@@ -66,7 +66,6 @@ def up(
 @command
 def tick(source: SourceOption = None, as_of: AsOfOption = None, home: HomeOption = None) -> None:
     """Run the six-hour job once, in this process; Dagster's UI shows the run."""
-    from co2_assets.cli.output import tick_summary
     from co2_assets.defs.automation import DEEPEN_JOB, TICK_JOB
     from co2_assets.pipeline.fetch_plan import history_left
 
@@ -78,7 +77,7 @@ def tick(source: SourceOption = None, as_of: AsOfOption = None, home: HomeOption
         # Without a daemon, each tick also fetches the next windows of older history.
         if history_left(snapshot, settings, snapshot.as_of_utc):
             run_or_exit(settings, DEEPEN_JOB)
-        out.print(tick_summary(require_snapshot(settings), time.perf_counter() - started, peak_megabytes()))
+        print_summary(settings, started)
 
 
 @command
@@ -87,14 +86,13 @@ def update(source: SourceOption = None, as_of: AsOfOption = None, home: HomeOpti
 
     In an hour that has a forecast already, another is issued only if it is better.
     """
-    from co2_assets.cli.output import tick_summary
     from co2_assets.defs.automation import UPDATE_JOB
 
     with clear_errors():
         settings = resolved(settings_from(source, as_of, home))
         started = time.perf_counter()
         run_or_exit(settings, UPDATE_JOB)
-        out.print(tick_summary(require_snapshot(settings), time.perf_counter() - started, peak_megabytes()))
+        print_summary(settings, started)
 
 
 @command
@@ -236,6 +234,13 @@ def run_or_exit(settings: Settings, job: str, run_config: dict[str, Any] | None 
     if not run_job(settings, job, run_config):
         err.print(f"co2: the run of {job} failed; the lines above show where")
         raise typer.Exit(FAILED)
+
+
+def print_summary(settings: Settings, started: float) -> None:
+    """Print the forecast that a run since ``started`` (`time.perf_counter`) has made, and what it took."""
+    from co2_assets.cli.output import tick_summary
+
+    out.print(tick_summary(require_snapshot(settings), time.perf_counter() - started, peak_megabytes()))
 
 
 def peak_megabytes() -> float:

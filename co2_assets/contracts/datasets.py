@@ -16,14 +16,12 @@ from co2_assets.contracts.columns import (
     co2_column,
     power_column,
 )
+from co2_assets.contracts.forecast_spec import WIND_SOLAR
 from co2_assets.contracts.schema import VINTAGE, Column, Dataset, Endpoint, Kind, Table
 
 # The Danish price areas, and all those whose day-ahead prices are read.
 DANISH_PRICE_AREAS = ("DK1", "DK2")
 PRICE_AREAS = (*DANISH_PRICE_AREAS, "DE", "NO2", "SE3", "SE4")
-
-# What the service forecasts the production of.
-FORECAST_TYPES = ("Offshore Wind", "Onshore Wind", "Solar")
 
 # The first rows of the service, as its users recorded them. Of the minutes nobody recorded it.
 CO2_BEGINS = datetime(2016, 12, 31, 23)
@@ -137,7 +135,7 @@ _FORECAST_COLUMNS = (
         "Offshore Wind, Onshore Wind or Solar.",
         nullable=False,
         service_name="ForecastType",
-        values=FORECAST_TYPES,
+        values=tuple(WIND_SOLAR),
     ),
     Column(
         "hour_utc",

@@ -135,6 +135,15 @@ class Dataset:
         """No row is for an earlier time, naive UTC."""
         return self.endpoints[0].first or BEGINNING
 
+    def endpoint_at(self, time: datetime) -> Endpoint:
+        """Return the endpoint that has the rows of ``time``, naive UTC."""
+        has_rows = (endpoint for endpoint in self.endpoints if endpoint.end is None or time < endpoint.end)
+        return next(has_rows, self.endpoints[-1])
+
+    def step_of(self, endpoint: Endpoint) -> timedelta:
+        """Return the time between rows of one series of ``endpoint``."""
+        return endpoint.step or self.step
+
     @property
     def keeps_vintages(self) -> bool:
         """Whether every version of a row is kept: `Table.keeps_vintages` of its table."""

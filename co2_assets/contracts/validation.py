@@ -1,5 +1,6 @@
 """Rows of a raw dataset held against its contract."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -68,15 +69,14 @@ def split_rows(
             return
         is_bad |= mask
         rejected = rows.loc[mask]
-        texts = rejected.to_json(orient="records", lines=True, date_format="iso", date_unit="us")
-        for row, text in zip(rejected.to_dict("records"), texts.splitlines(), strict=True):
-            row_key = ", ".join(f"{name}={row[name]}" for name in key)
+        for row, text in zip(rejected.to_dict("records"), _json_lines(rejected), strict=True):
+            row_key = _row_key({name: row[name] for name in key})
             bad.append(BadRow(dataset.name, row_key, column, str(row[column]), reason, text, is_stuck))
 
     for name in key:
         reject(rows[name].isna(), name, "the key is missing")
     for endpoint in dataset.endpoints:
-        step = endpoint.step or dataset.step
+        step = dataset.step_of(endpoint)
         minutes = step // timedelta(minutes=1)
         reason = f"between two rows of this dataset, which come every {minutes} min from midnight UTC"
         reject(_between_steps(rows[dataset.time_column], endpoint, step), dataset.time_column, reason)
@@ -132,16 +132,29 @@ def _take_out_unreadable(dataset: Dataset, rows: pd.DataFrame) -> tuple[pd.DataF
     rows = rows.drop(columns=UNREADABLE)
     is_unreadable = cells_of.map(lambda cells: isinstance(cells, dict)).astype(bool)
     rejected = rows.loc[is_unreadable]
-    texts = rejected.to_json(orient="records", lines=True, date_format="iso", date_unit="us").splitlines()
+    received = zip(
+        rejected.to_dict("records"), cells_of.loc[is_unreadable], _json_lines(rejected), strict=True
+    )
     bad: list[BadRow] = []
-    for row, cells, text in zip(rejected.to_dict("records"), cells_of.loc[is_unreadable], texts, strict=True):
-        key = {name: cells[name].text if name in cells else row[name] for name in dataset.table.key}
-        row_key = ", ".join(f"{name}={value}" for name, value in key.items())
+    for row, cells, text in received:
+        row_key = _row_key(
+            {name: cells[name].text if name in cells else row[name] for name in dataset.table.key}
+        )
         bad += [
             BadRow(dataset.name, row_key, name, cell.text, f"cannot be read: {cell.reason}", text)
             for name, cell in cells.items()
         ]
     return rows.loc[~is_unreadable], bad
+
+
+def _row_key(values: Mapping[str, object]) -> str:
+    """Return the key of a row as text, from its values by column."""
+    return ", ".join(f"{name}={value}" for name, value in values.items())
+
+
+def _json_lines(rows: pd.DataFrame) -> list[str]:
+    """Return each row as a JSON object."""
+    return rows.to_json(orient="records", lines=True, date_format="iso", date_unit="us").splitlines()
 
 
 def _is_stuck(dataset: Dataset, rows: pd.DataFrame, column: str, after: timedelta) -> "pd.Series[bool]":

@@ -15,7 +15,7 @@ from co2_assets.contracts.timetable import HOURLY_MINUTES
 from co2_assets.defs.assets.metadata import frame_value
 from co2_assets.defs.assets.raw_energy_data import fetch_check_name
 from co2_assets.defs.assets.trained_model import LearningConfig
-from co2_assets.defs.cadence import CADENCE_TAG
+from co2_assets.defs.cadence import CADENCE_TAG, SIX_HOURLY_ASSETS
 from co2_assets.forecasting.forecaster import TooLittleDataError
 from co2_assets.pipeline.backfill import BackfillError, score_the_past
 from co2_assets.pipeline.fetch_plan import history_left
@@ -64,13 +64,7 @@ six_hour_tick = dg.define_asset_job(
 # Without the checks that read whole tables: the six-hour job makes them. Those of a fetch are part of it.
 hourly_update = dg.define_asset_job(
     UPDATE_JOB,
-    selection=dg.AssetSelection.assets(
-        *(dataset.name for dataset in DATASETS),
-        "aggregated_data",
-        "engineered_features",
-        "predictions",
-        "published_snapshot",
-    ).without_checks()
+    selection=(dg.AssetSelection.all() - dg.AssetSelection.assets(*SIX_HOURLY_ASSETS)).without_checks()
     | dg.AssetSelection.checks(
         *(dg.AssetCheckKey(dg.AssetKey(dataset.name), fetch_check_name(dataset)) for dataset in DATASETS)
     ),

@@ -7,6 +7,8 @@ import dagster as dg
 from co2_assets.contracts.forecast_spec import Cadence
 
 CADENCE_TAG: Final = "co2/cadence"
+# The assets that the hourly job leaves to the six-hour one.
+SIX_HOURLY_ASSETS: Final = ("trained_model", "model_evaluations")
 
 
 def cadence_of(run: dg.DagsterRun) -> Cadence:

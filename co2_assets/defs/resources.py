@@ -94,8 +94,9 @@ class PipelineResource(dg.ConfigurableResource[Run]):
 
         Raises SettingsError for a time before what is published, whoever launched the run.
         """
-        refuse_older_clock(self.settings())
-        with open_run(self.settings(), forecaster=self.forecaster) as run:
+        settings = self.settings()
+        refuse_older_clock(settings)
+        with open_run(settings, forecaster=self.forecaster) as run:
             if context.log:
                 context.log.info(
                     f"Source {run.folder.label}, clock {run.now:%Y-%m-%d %H:%M} UTC, home {run.folder.root}"

@@ -75,7 +75,7 @@ def history_left(
         is_limited = snapshot.source == SourceKind.LIVE
         waiting = _waiting(dataset, log, now, patience, longest)
         left += sum(
-            endpoint_of(dataset, window.start) not in waiting
+            dataset.endpoint_at(window.start).dataset not in waiting
             for window in windows
             if is_for_deepening(window, now, is_limited=is_limited)
         )
@@ -101,7 +101,7 @@ def _waiting(
     is_behind = (log["purpose"] == "history") | (log["window_to_utc"] < log["fetched_at_utc"])
     waiting: set[str] = set()
     behind = log[is_behind].assign(
-        endpoint=[endpoint_of(dataset, at) for at in log.loc[is_behind, "window_from_utc"]]
+        endpoint=[dataset.endpoint_at(at).dataset for at in log.loc[is_behind, "window_from_utc"]]
     )
     newest = behind.groupby("endpoint")["fetched_at_utc"].transform("max")
     for row in behind[behind["fetched_at_utc"] == newest].to_dict("records"):
@@ -183,14 +183,6 @@ def longest_window(dataset: Dataset, log: pd.DataFrame, now: datetime) -> timede
 def _grown(dataset: Dataset, longest: timedelta, passed: timedelta) -> timedelta:
     doublings: int = min(max(passed // GROWS_AFTER, 0), 16)
     return min(dataset.live_chunk, longest * 2.0**doublings)
-
-
-def endpoint_of(dataset: Dataset, start: datetime) -> str:
-    """Return the service's name of the endpoint that has the rows of ``start``."""
-    for endpoint in dataset.endpoints:
-        if endpoint.end is None or start < endpoint.end:
-            return endpoint.dataset
-    return dataset.endpoints[-1].dataset
 
 
 def revisions_due(

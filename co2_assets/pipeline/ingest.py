@@ -20,7 +20,6 @@ from co2_assets.energidataservice.errors import ServiceError, storable
 from co2_assets.pipeline.fetch_plan import (
     TOO_MUCH,
     FetchWindow,
-    endpoint_of,
     is_for_deepening,
     longest_window,
     plan,
@@ -103,7 +102,7 @@ def update(
     report.remaining = len(windows) - len(todo)
     failed: set[str] = set()
     for number, window in enumerate(todo, start=1):
-        endpoint = endpoint_of(dataset, window.start)
+        endpoint = dataset.endpoint_at(window.start).dataset
         if endpoint in failed:
             report.remaining += 1
             continue
@@ -154,7 +153,7 @@ def _first_of_each_endpoint(dataset: Dataset, windows: list[FetchWindow]) -> lis
     """Return one window of each endpoint: the service limits requests by endpoint."""
     first: dict[str, FetchWindow] = {}
     for window in windows:
-        first.setdefault(endpoint_of(dataset, window.start), window)
+        first.setdefault(dataset.endpoint_at(window.start).dataset, window)
     return list(first.values())
 
 

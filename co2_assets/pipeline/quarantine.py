@@ -10,7 +10,7 @@ import pandas as pd
 from co2_assets.contracts import BadRow, Dataset, Kind, Table, dataset_named, split_rows
 from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES, QUARANTINED_VALUES
-from co2_assets.contracts.time import utc_now
+from co2_assets.contracts.time import hour_containing, utc_now
 from co2_assets.energidataservice.errors import storable
 from co2_assets.pipeline.run import refuse_older_clock
 from co2_assets.pipeline.status import clock
@@ -78,7 +78,7 @@ def remove_stuck(dataset: Dataset, stuck: list[BadRow], transaction: Transaction
 
 def _remove_hours(transaction: Transaction, area: str, minutes: Sequence[datetime]) -> None:
     """Remove what was computed for the hours of ``minutes``; the next step computes it again."""
-    hours = sorted({minute.replace(minute=0, second=0, microsecond=0) for minute in minutes})
+    hours = sorted({hour_containing(minute) for minute in minutes})
     for table in (AGGREGATED_DATA, ENGINEERED_FEATURES):
         transaction.remove(table, "price_area = ? AND list_contains(?::TIMESTAMP[], hour_utc)", [area, hours])
 
@@ -134,7 +134,7 @@ def _rules(table: Table) -> str:
             for sign, bound in ((">=", endpoint.first), ("<", endpoint.end))
             if bound is not None
         ]
-        step = (endpoint.step or dataset.step) // timedelta(microseconds=1)
+        step = dataset.step_of(endpoint) // timedelta(microseconds=1)
         rules.append(f"({' AND '.join([*own, f'epoch_us({dataset.time_column}) % {step} <> 0'])})")
     for column in table.columns:
         if column.kind is not Kind.DOUBLE:

@@ -7,6 +7,7 @@ import pandas as pd
 from co2_assets.contracts import Dataset
 from co2_assets.contracts.forecast_spec import CO2
 from co2_assets.contracts.series import series_of, series_values
+from co2_assets.contracts.time import hour_containing
 from co2_assets.pipeline.fetch_plan import LATE_FOR
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.sql import text_literal
@@ -43,10 +44,10 @@ def oldest_hole(
     carbon intensity.
     """
     since = max(now - LATE_FOR, dataset.begins, earliest or dataset.begins)
-    first = since.replace(minute=0, second=0, microsecond=0)
+    first = hour_containing(since)
     if first < since:
         first += timedelta(hours=1)
-    last = now.replace(minute=0, second=0, microsecond=0)
+    last = hour_containing(now)
     if first >= last:
         return None
     time = dataset.time_column
@@ -66,18 +67,12 @@ def oldest_hole(
         """,
         {"first": first, "last": last, "series": [" ".join(values) for values in series_of(dataset)]},
     )
-    lasts = hours["hour_utc"].map(lambda hour: step_at(dataset, hour) / timedelta(hours=1))
+    lasts = hours["hour_utc"].map(
+        lambda hour: dataset.step_of(dataset.endpoint_at(hour)) / timedelta(hours=1)
+    )
     missing = 1 - hours["row_count"] * lasts
     holes = hours.loc[missing >= LEAST_HOLE / timedelta(hours=1), "hour_utc"]
     return None if holes.empty else holes.min().to_pydatetime()
-
-
-def step_at(dataset: Dataset, time: datetime) -> timedelta:
-    """Return the time between rows of one series at ``time``."""
-    for endpoint in dataset.endpoints:
-        if endpoint.end is None or time < endpoint.end:
-            return endpoint.step or dataset.step
-    return dataset.step
 
 
 def _name(dataset: Dataset) -> str:

@@ -16,6 +16,7 @@ from co2_assets.warehouse.errors import (
     WarehouseCorrupt,
     WarehouseGone,
 )
+from co2_assets.warehouse.files import unfinished_path
 from co2_assets.warehouse.lock import POLL_INTERVAL_S, exclusive
 from co2_assets.warehouse.migrations import SCHEMA, Schema
 from co2_assets.warehouse.paths import SourceFolder
@@ -113,7 +114,7 @@ class Warehouse:
         For callers that hold the lock. They rename it into place, so a kill while it is
         written never leaves half a file under the real name.
         """
-        unfinished = self.path.with_name(self.path.name + ".unfinished")
+        unfinished = unfinished_path(self.path)
         for stale in (unfinished, log_of(unfinished)):
             stale.unlink(missing_ok=True)
         with self.attached(unfinished) as connection:

@@ -1,7 +1,11 @@
-"""Putting a finished file in its place, so that a crash leaves the old file or the new one, whole."""
+"""Putting a finished file in its place, so that a crash leaves the old file or the new one, whole; and naming
+a damaged one that is set aside."""
 
 import os
+from datetime import datetime
 from pathlib import Path
+
+from co2_assets.warehouse.paths import DAMAGED
 
 UNFINISHED = ".unfinished"
 
@@ -16,6 +20,15 @@ def put_in_place(unfinished: Path, path: Path) -> None:
     _sync(unfinished)
     os.replace(unfinished, path)
     _sync(path.parent)
+
+
+def aside_path(path: Path, now: datetime) -> Path:
+    """Return a new name, with the time in it, for the damaged file at ``path``."""
+    stem = f"{path.name}{DAMAGED}{now:%Y%m%dT%H%M%SZ}"
+    number = 1
+    while (aside := path.with_name(stem if number == 1 else f"{stem}-{number}")).exists():
+        number += 1
+    return aside
 
 
 def _sync(path: Path) -> None:

@@ -16,7 +16,7 @@ import duckdb
 
 from co2_assets.contracts import Table
 from co2_assets.warehouse.corruption import is_fault_of_file
-from co2_assets.warehouse.files import UNFINISHED, put_in_place, unfinished_path
+from co2_assets.warehouse.files import UNFINISHED, aside_path, put_in_place, unfinished_path
 from co2_assets.warehouse.paths import DAMAGED
 from co2_assets.warehouse.sql import quoted, text_literal
 
@@ -152,10 +152,7 @@ class MonthFiles:
         return notes
 
     def _put_aside(self, path: Path, error: Exception, now: datetime) -> None:
-        stem = f"{path.name}{DAMAGED}{now:%Y%m%dT%H%M%SZ}"
-        number = 1
-        while (aside := path.with_name(stem if number == 1 else f"{stem}-{number}")).exists():
-            number += 1
+        aside = aside_path(path, now)
         text = (
             f"{path} could not be read ({next(iter(str(error).splitlines()), '')}). It was set aside as "
             f"{aside.name}, and a new file has the rows of its month that the warehouse still holds. Put a "

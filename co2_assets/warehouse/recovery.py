@@ -16,8 +16,9 @@ from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.corruption import damage_note, is_fault_of_file, read_everything
 from co2_assets.warehouse.database import Warehouse, log_of
 from co2_assets.warehouse.errors import WarehouseCorrupt
+from co2_assets.warehouse.files import aside_path
 from co2_assets.warehouse.history import restore_history
-from co2_assets.warehouse.paths import DAMAGED, SourceFolder
+from co2_assets.warehouse.paths import SourceFolder
 from co2_assets.warehouse.snapshots import Snapshot
 from co2_assets.warehouse.sql import quoted, text_literal
 
@@ -222,7 +223,7 @@ def _restore(warehouse: Warehouse, snapshot_folder: Path, problem: str, now: dat
     text = f"{warehouse.path} could not be read ({problem})."
     aside = None
     if warehouse.path.exists():
-        aside = _free_name(warehouse.path, now)
+        aside = aside_path(warehouse.path, now)
         text += f" It was set aside as {aside.name}: delete that file when you no longer need it."
     text += (
         f" All tables but the raw minutes were restored from snapshot {origin.version} of "
@@ -236,7 +237,7 @@ def _restore(warehouse: Warehouse, snapshot_folder: Path, problem: str, now: dat
         warehouse.path.rename(aside)
     damage_note(warehouse.path).unlink(missing_ok=True)
     if log_of(warehouse.path).exists():
-        log_of(warehouse.path).rename(log_of(aside or _free_name(warehouse.path, now)))
+        log_of(warehouse.path).rename(log_of(aside or aside_path(warehouse.path, now)))
     unfinished.replace(warehouse.path)
     _log.error("%s", text)
     return text
@@ -266,12 +267,3 @@ def _build_from_newest(warehouse: Warehouse, folder: Path) -> tuple[Snapshot | N
                 raise
             _log.warning("passing over %s: %s", snapshot.path.name, error)
     return None, warehouse.build_beside(lambda empty: _add_history(empty, warehouse))
-
-
-def _free_name(path: Path, now: datetime) -> Path:
-    """Return a new name with the time in it."""
-    stem = f"{path.name}{DAMAGED}{now:%Y%m%dT%H%M%SZ}"
-    number = 1
-    while (aside := path.with_name(stem if number == 1 else f"{stem}-{number}")).exists():
-        number += 1
-    return aside

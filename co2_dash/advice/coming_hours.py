@@ -1,10 +1,9 @@
 """The hours of the current forecast that are still to come."""
 
-from datetime import datetime
-
 import pandas as pd
 
 from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, MEDIAN_COLUMN
+from co2_assets.contracts.time import hour_containing
 from co2_dash.advice.cleanest_window import ForecastHour
 from co2_dash.data import queries
 from co2_dash.data.snapshot_store import View
@@ -14,15 +13,10 @@ from co2_dash.data.state import DataState
 HEADLINE_HOURS = HEADLINE_LEADS[1]
 
 
-def full_hour(instant_utc: datetime) -> datetime:
-    """Return the start of the hour that contains an instant."""
-    return instant_utc.replace(minute=0, second=0, microsecond=0)
-
-
 def coming_hours(view: View, state: DataState) -> pd.DataFrame:
     """Return the rows of the current forecast from the current hour on."""
     forecast = queries.current_forecast(view, state.area.name)
-    return forecast[forecast["target_hour_utc"] >= full_hour(state.now_utc)].reset_index(drop=True)
+    return forecast[forecast["target_hour_utc"] >= hour_containing(state.now_utc)].reset_index(drop=True)
 
 
 def forecast_hours(rows: pd.DataFrame) -> list[ForecastHour]:

@@ -7,8 +7,9 @@ from starlette.responses import Response
 
 from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.contracts.forecast_spec import Cadence, ForecastKind
+from co2_assets.contracts.time import hour_containing
 from co2_dash.advice.cleanest_window import NoWindow, advise
-from co2_dash.advice.coming_hours import coming_hours, forecast_hours, full_hour
+from co2_dash.advice.coming_hours import coming_hours, forecast_hours
 from co2_dash.advice.intensity_scale import last_month
 from co2_dash.api.cached_response import Refusal, answer, reader_of
 from co2_dash.api.parameters import (
@@ -98,7 +99,7 @@ async def latest(request: Request, price_area: PriceAreaParameter = DENMARK.name
             measured=measured,
             word=scale.step(value).word if scale else None,
             cleaner_than_percent=round(scale.percent_cleaner_than(value), 1) if scale else None,
-            this_hour=coming[0] if coming and coming[0].hour == full_hour(state.now_utc) else None,
+            this_hour=coming[0] if coming and coming[0].hour == hour_containing(state.now_utc) else None,
             origin=origin_of(state),
         )
 

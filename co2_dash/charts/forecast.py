@@ -3,7 +3,8 @@
 import pandas as pd
 
 from co2_assets.contracts.forecast_spec import CO2, HORIZON_HOURS, MEDIAN_COLUMN, QUANTILE_COLUMNS
-from co2_dash.advice.coming_hours import HEADLINE_HOURS, full_hour
+from co2_assets.contracts.time import hour_containing
+from co2_dash.advice.coming_hours import HEADLINE_HOURS
 from co2_dash.charts.chart import Chart, Figure, Options, Theme
 from co2_dash.charts.style import INKS, Ink, band_texts, broken_line, numbers, time_line, vertical_mark
 from co2_dash.charts.time_axis import DanishAxis, hour_texts
@@ -34,7 +35,7 @@ def forecast_rows(view: View, state: DataState, _options: Options) -> pd.DataFra
     What was not measured or not forecast is null.
     """
     forecast = queries.current_forecast(view, state.area.name).rename(columns={"target_hour_utc": "hour_utc"})
-    now = full_hour(state.now_utc)
+    now = hour_containing(state.now_utc)
     start = now - PAST_HOURS * HOUR
     measured = queries.measured(view, state.area.name, start, state.now_utc)
     measured = measured[["hour_utc", CO2]].rename(columns={CO2: MEASURED})
@@ -151,7 +152,7 @@ def _mark_headline(base: Figure, state: DataState, ahead: pd.DataFrame, axis: Da
 
     They are not shaded, because the lightest band would not be visible on the shade.
     """
-    start = max(full_hour(state.now_utc), ahead["hour_utc"].iloc[0].to_pydatetime())
+    start = max(hour_containing(state.now_utc), ahead["hour_utc"].iloc[0].to_pydatetime())
     end = min(start + HEADLINE_HOURS * HOUR, ahead["hour_utc"].iloc[-1].to_pydatetime() + HOUR)
     if end <= start:
         return

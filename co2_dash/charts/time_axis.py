@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import pandas as pd
 
+from co2_assets.contracts.time import hour_containing
 from co2_dash.charts.chart import Figure
 from co2_dash.charts.style import Ink, layout
 from co2_dash.data.danish_time import HOUR, danish, offset, zone_name
@@ -81,7 +82,7 @@ class DanishAxis:
     def _true_ticks(self) -> list[datetime]:
         hours = (self.last_utc - self.first_utc) / HOUR
         every = next((step for step in (3, 6, 12) if hours / step <= 10), 24)
-        instant = self.first_utc.replace(minute=0, second=0, microsecond=0)
+        instant = hour_containing(self.first_utc)
         ticks = []
         while instant <= self.last_utc:
             if instant >= self.first_utc and danish(instant).hour % every == 0:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
+from co2_assets.contracts.time import hour_containing
 from co2_dash.advice.cleanest_window import ForecastHour
-from co2_dash.advice.coming_hours import HEADLINE_HOURS, forecast_hours, full_hour
+from co2_dash.advice.coming_hours import HEADLINE_HOURS, forecast_hours
 from co2_dash.advice.intensity_scale import Scale, measured_last_month, scale_of
 from co2_dash.data import queries
 from co2_dash.data.danish_time import HOUR
@@ -43,7 +44,7 @@ class HomeData:
     @property
     def coming(self) -> tuple[ForecastHour, ...]:
         """The hours of the forecast from the current hour on."""
-        this_hour = full_hour(self.now_utc)
+        this_hour = hour_containing(self.now_utc)
         return tuple(hour for hour in self.forecast if hour.start_utc >= this_hour)
 
     @property
@@ -55,7 +56,7 @@ class HomeData:
     def this_hour(self) -> ForecastHour | None:
         """The forecast of the current hour."""
         first = self.coming[0] if self.coming else None
-        return first if first and first.start_utc == full_hour(self.now_utc) else None
+        return first if first and first.start_utc == hour_containing(self.now_utc) else None
 
     @property
     def forecast_end_utc(self) -> datetime:

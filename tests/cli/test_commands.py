@@ -25,6 +25,7 @@ from co2_assets.pipeline.run import held_source, open_run
 from co2_assets.warehouse.lock import exclusive
 from co2_assets.warehouse.paths import Home
 from co2_assets.warehouse.snapshots import publish
+from tests.support.environment import without_settings
 from tests.support.pipeline_runs import (
     HISTORY_DAYS,
     HOUR,
@@ -44,16 +45,7 @@ DONE, FAILED, USAGE = 0, 1, 2
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No settings of the machine's; those a command puts there are taken out again."""
-    for name in (
-        "CO2_HOME",
-        "CO2_SOURCE",
-        "CO2_AS_OF",
-        "CO2_HISTORY_DAYS",
-        "CO2_SEED",
-        "CO2_LIVE_URL",
-        "DAGSTER_HOME",
-    ):
-        monkeypatch.setenv(name, "")
+    without_settings(monkeypatch)
     monkeypatch.setenv("COLUMNS", "200")
 
 

@@ -22,6 +22,7 @@ from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.paths import Home
 from co2_assets.warehouse.snapshots import publish, query
 from co2_dash.settings import from_environment
+from tests.support.environment import without_settings
 
 REPOSITORY = Path(__file__).parents[2]
 T = datetime(2024, 6, 1)
@@ -44,8 +45,7 @@ DONE, FAILED, USAGE = 0, 1, 2
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No settings of the machine's; those a command puts there are taken out again."""
-    for name in [name for name in os.environ if name.startswith("CO2_")] + ["DAGSTER_HOME"]:
-        monkeypatch.setenv(name, "")
+    without_settings(monkeypatch)
 
 
 def co2(*arguments: str | Path) -> Result:

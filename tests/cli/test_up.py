@@ -15,6 +15,8 @@ import httpx
 import psutil
 import pytest
 
+from co2_assets.cli.processes import runs
+
 DEADLINE_S = 240
 SMALLEST_HISTORY_DAYS = "30"
 NO_PROXY_THERE = "http://127.0.0.1:9"
@@ -90,15 +92,7 @@ class Up:
         family = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(how)
         self.process.communicate(timeout=60)
-        return [process for process in family if lives(process)]
-
-
-def lives(process: psutil.Process) -> bool:
-    """Return whether a process still runs. One whose end nobody has asked for yet does not."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+        return [process for process in family if runs(process)]
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.paths import Home
 from co2_dash.data.snapshot_store import SnapshotStore
 from co2_dash.settings import Settings as PageSettings
+from tests.support.environment import without_settings
 from tests.support.pages_server import serving
 from tests.support.pipeline_runs import HISTORY_DAYS, HOUR, SMALL, T0
 
@@ -166,16 +167,7 @@ def test_the_pages_show_what_the_last_release_published(upgrade: Upgrade) -> Non
 def test_the_commands_read_the_upgraded_home(
     upgrade: Upgrade, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in (
-        "CO2_HOME",
-        "CO2_SOURCE",
-        "CO2_AS_OF",
-        "CO2_HISTORY_DAYS",
-        "CO2_SEED",
-        "CO2_LIVE_URL",
-        "DAGSTER_HOME",
-    ):
-        monkeypatch.setenv(name, "")
+    without_settings(monkeypatch)
     for made_by, home, issued in (("old", upgrade.before, T0), ("new", upgrade.after, NEXT)):
         copy = shutil.copytree(home.root, tmp_path / made_by)
         options = ("--home", copy, "--source", "simulator", "--as-of", f"{issued:%Y-%m-%dT%H:%MZ}", "--json")

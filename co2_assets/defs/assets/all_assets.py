@@ -13,9 +13,9 @@ from co2_assets.defs.assets.metadata import OWNERS
 from co2_assets.defs.assets.published_snapshot import published_snapshot
 from co2_assets.defs.assets.raw_energy_data import energi_data_service, raw_energy_data
 from co2_assets.defs.assets.trained_model import trained_model
+from co2_assets.defs.cadence import SIX_HOURLY_ASSETS
 
 # An asset of the six-hour job alone becomes stale one hour after a mark at which it was not made.
-SIX_HOURLY_ASSETS = ("trained_model", "model_evaluations")
 SIX_HOURLY = dg.FreshnessPolicy.time_window(fail_window=Timetable(hourly=False).longest_pause)
 
 forecast_pages = dg.AssetSpec(

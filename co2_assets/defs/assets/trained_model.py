@@ -11,6 +11,7 @@ from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import AREAS, DENMARK, MEASUREMENTS
 from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.tables import MODEL_TABLE
+from co2_assets.contracts.time import hour_containing
 from co2_assets.defs.assets.features import aggregated_data, engineered_features
 from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, frame_value
 from co2_assets.forecasting.forecaster import Model, TooLittleDataError
@@ -121,7 +122,7 @@ def _train(
     try:
         challenger = train_challenger(
             run,
-            until=run.now.replace(minute=0, second=0),
+            until=hour_containing(run.now),
             since=since,
             sizes=config.sizes(),
             seed=config.seed,

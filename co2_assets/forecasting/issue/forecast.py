@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, MARK_HOURS, QUANTILE_COLUMNS
-from co2_assets.contracts.time import hour_of, second_of, time_of, times_of
+from co2_assets.contracts.time import hour_containing, hour_of, second_of, time_of, times_of
 from co2_assets.forecasting.calibration import (
     RECALIBRATION_WINDOW,
     offsets_as_of,
@@ -122,7 +122,7 @@ def _check(times: list[datetime], as_of: datetime | None) -> None:
     if not times:
         raise ValueError("no issue time was given")
     for time in times:
-        if time.tzinfo is not None or time != time.replace(minute=0, second=0, microsecond=0):
+        if time.tzinfo is not None or time != hour_containing(time):
             raise ValueError(f"an issue time must be a whole hour in naive UTC, not {time!r}")
     if as_of is not None and not (len(times) == 1 and times[0] <= as_of < times[0] + timedelta(hours=1)):
         raise ValueError(

@@ -10,7 +10,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from co2_dash.advice.coming_hours import full_hour
+from co2_assets.contracts.time import hour_containing
 from co2_dash.charts import emissions, forecast, outcomes, scores, tables, training
 from co2_dash.charts.all_charts import CHARTS_AND_TABLES, csv_of, fingerprint, rows_of
 from co2_dash.charts.chart import Chart, DataTable
@@ -117,7 +117,7 @@ def test_the_forecast_stands_after_24_whole_hours_broken_where_nothing_was_measu
     rows, traces = drawn(forecast.FORECAST, gappy, state)
     hours = list(rows["hour_utc"])
     assert hours == list(pd.date_range(hours[0], hours[-1], freq="h"))
-    assert hours[0] == full_hour(now()) - 24 * HOUR
+    assert hours[0] == hour_containing(now()) - 24 * HOUR
     measured = next(trace for trace in traces if trace.get("name") == "Measured")
     values = dict(zip(measured["x"], measured["y"], strict=True))
     assert [values[on_axis(hour)] for hour in MISSING] == [None, None, None]
@@ -126,7 +126,7 @@ def test_the_forecast_stands_after_24_whole_hours_broken_where_nothing_was_measu
 
 
 def test_the_24_hours_stand_though_the_oldest_were_not_measured(view: View, state: DataState) -> None:
-    start = full_hour(now()) - 24 * HOUR
+    start = hour_containing(now()) - 24 * HOUR
     late = cast("View", WithGaps(view, [start + n * HOUR for n in range(5)]))
     assert rows_of(forecast.FORECAST, late, state, {})["hour_utc"][0] == start
 
