@@ -50,9 +50,14 @@ MEDIAN_COLUMN: Final = QUANTILE_COLUMNS[MEDIAN]
 BAND_LEVELS: Final = {50: (0.25, 0.75), 80: (0.1, 0.9), 90: (0.05, 0.95)}
 
 # How many hours are forecast. Lead 1 is the hour that begins at the issue time.
-HORIZON_HOURS: Final = 24
+HORIZON_HOURS: Final = 72
+# The leads of each day ahead, first and last. What the operator and the market say ends within the second.
+DAYS_AHEAD: Final = tuple((first, first + 23) for first in range(1, HORIZON_HOURS + 1, 24))
+NEAR_HOURS: Final = DAYS_AHEAD[0][1]
 # The leads that the pages, the retraining rule and the checks look at, first and last.
 HEADLINE_LEADS: Final = (1, 6)
+# The leads beyond the headline, by day.
+LATER_LEADS: Final = ((HEADLINE_LEADS[1] + 1, NEAR_HOURS), *DAYS_AHEAD[1:])
 # The whole job runs at 00, 06, 12 and 18 UTC.
 MARK_HOURS: Final = 6
 MARK: Final = timedelta(hours=MARK_HOURS)

@@ -6,8 +6,10 @@ from numpy.typing import NDArray
 
 from co2_assets.contracts.forecast_spec import (
     BAND_LEVELS,
+    DAYS_AHEAD,
     HEADLINE_LEADS,
     HORIZON_HOURS,
+    LATER_LEADS,
     MARK_HOURS,
     MEDIAN_COLUMN,
     QUANTILE_COLUMNS,
@@ -20,12 +22,14 @@ Floats = NDArray[np.float64]
 # The next hours as a reader sees them in a forecast that is one hour old, two hours old, and so on until the
 # next six-hour mark.
 AGED_RANGES = tuple((HEADLINE_LEADS[0] + age, HEADLINE_LEADS[1] + age) for age in range(1, MARK_HOURS))
-# Rows of a score: each lead by itself, the headline when issued and at each age, what follows it, and all.
+# Rows of a score: each lead by itself, the headline when issued and at each age, what follows it by day, a
+# day, and all.
 LEAD_RANGES = (
     *((lead, lead) for lead in range(1, HORIZON_HOURS + 1)),
     HEADLINE_LEADS,
     *AGED_RANGES,
-    (HEADLINE_LEADS[1] + 1, HORIZON_HOURS),
+    *LATER_LEADS,
+    DAYS_AHEAD[0],
     (1, HORIZON_HOURS),
 )
 
