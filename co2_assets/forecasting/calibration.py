@@ -76,7 +76,7 @@ def pooled_over_leads(errors: Floats) -> Floats:
 def recalibrated(raw: Floats, offsets: Floats, widening: Floats) -> Floats:
     """Quantiles moved by their offsets, spread by ``widening`` >= 1 around the median, in order.
 
-    ``raw`` (N, H, Q), ``offsets`` (N, H, Q), ``widening`` (N,). Non-negative.
+    ``raw`` (N, H, Q), ``offsets`` (N, H, Q), ``widening`` (N, H). Non-negative.
     """
     moved = raw + offsets * half_band(raw)
     spread = _spread(moved, widening)
@@ -87,17 +87,17 @@ def recalibrated(raw: Floats, offsets: Floats, widening: Floats) -> Floats:
 
 
 def widened(quantiles: Floats, widening: Floats) -> Floats:
-    """Calibrated ``quantiles`` (N, H, Q), spread by ``widening`` (N,) >= 1 around the median. Non-negative.
+    """Calibrated ``quantiles`` (N, H, Q), spread by ``widening`` (N, H) >= 1 around the median. Non-negative.
 
     Where the factor is 1 they stay as they are, to the last bit.
     """
-    spread = np.where(widening[:, None, None] == 1, quantiles, _spread(quantiles, widening))
+    spread = np.where(widening[..., None] == 1, quantiles, _spread(quantiles, widening))
     return np.maximum(spread, 0.0)
 
 
 def _spread(quantiles: Floats, widening: Floats) -> Floats:
     median = quantiles[..., MEDIAN : MEDIAN + 1]
-    spread: Floats = median + (quantiles - median) * widening[:, None, None]
+    spread: Floats = median + (quantiles - median) * widening[..., None]
     return spread
 
 

@@ -78,10 +78,10 @@ class Model(Protocol):
     ``architecture`` is one line for people, ``parameters`` the number of trained weights, ``feature_list``
     the names of its inputs. ``offsets`` (HORIZON_HOURS, len(QUANTILES)) are its own conformal offsets in
     half bands (see `calibration`), which outcomes correct at each issue; None says that its quantiles are
-    calibrated already and stay as they are. ``widening`` is, for each feed that it uses, the factor >= 1
-    on its bands while all of that feed is missing. ``reach_back`` is how far before an issue time it
-    looks at the data. ``standing_causes`` are said with each of its forecasts, first among the causes why
-    a forecast is degraded.
+    calibrated already and stay as they are. ``widening`` are, for each feed that it uses, the factors >= 1
+    on its bands of each of `DAYS_AHEAD` while all of that feed is missing. ``reach_back`` is how far before
+    an issue time it looks at the data. ``standing_causes`` are said with each of its forecasts, first
+    among the causes why a forecast is degraded.
     """
 
     @property
@@ -103,7 +103,7 @@ class Model(Protocol):
     @property
     def offsets(self) -> Floats | None: ...
     @property
-    def widening(self) -> Mapping[str, float]: ...
+    def widening(self) -> Mapping[str, tuple[float, ...]]: ...
     @property
     def reach_back(self) -> timedelta: ...
     @property

@@ -3,12 +3,12 @@
 from datetime import datetime, timedelta
 
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
-from co2_assets.contracts.forecast_spec import POWERS
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, POWERS
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.warehouse.database import Warehouse
 
-# Rows for times up to this much after now are read: day-ahead data reach to the end of tomorrow.
-REACH_AHEAD = timedelta(days=3)
+# Rows for times up to this much after now are read: the last hour forecast, and those around it.
+REACH_AHEAD = timedelta(hours=HORIZON_HOURS + 4)
 # Production is measured for the whole country only; the price areas use its values.
 _MEASURED = f"""
     SELECT a.* REPLACE ({", ".join(f"coalesce(a.{name}, n.{name}) AS {name}" for name in POWERS)})
@@ -64,4 +64,8 @@ def read_known_data(
             [list(zones), *window],
         ),
         area=area,
+        weather=warehouse.read(
+            "SELECT * FROM weather_forecast WHERE hour_utc BETWEEN ? AND ?",
+            window,
+        ),
     ).cut(until)

@@ -5,7 +5,7 @@ EnergiDataService, https://www.energidataservice.dk). The service overwrites its
 fetched long after the fact counts as known from the time its publication rule says, never before.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -17,6 +17,7 @@ from co2_assets.contracts import CO2_MAXIMUM, PRICE_DATASETS_SWITCH
 from co2_assets.contracts.areas import DENMARK, Area
 from co2_assets.contracts.forecast_spec import CO2, MEASURED, WIND_SOLAR
 from co2_assets.contracts.time import day_before_at, hours_since_epoch, second_of, seconds_since_epoch
+from co2_assets.contracts.weather import WEATHER_POINTS, WEATHER_VARIABLES
 from co2_assets.forecasting.inputs.versions import Versions, codes, known_by_rule
 from co2_assets.forecasting.inputs.zeros_for_nulls import believed_zeros, days_of_zeros
 
@@ -45,12 +46,23 @@ _SLOTS = 12
 _LEAST_SLOTS = 9
 
 
+WEATHER_COLUMNS = tuple(column.name for column in WEATHER_VARIABLES)
+
+
+def no_weather() -> pd.DataFrame:
+    """Return `weather_forecast` without a row."""
+    times = dict.fromkeys(("hour_utc", "published_at_utc"), "datetime64[us]")
+    kinds = {"point": "str", **times, **dict.fromkeys(WEATHER_COLUMNS, "float64")}
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
+
+
 @dataclass(frozen=True)
 class KnownData:
-    """The four tables a forecast is made from, each with the columns of its table.
+    """The tables a forecast is made from, each with the columns of its table.
 
     ``aggregated`` is `aggregated_data`, ``wind_solar`` `forecasts_hour`, ``prices``
-    `day_ahead_prices`, ``prognosis`` `co2_emission_prognosis`. Any may be empty. Frames are never
+    `day_ahead_prices`, ``prognosis`` `co2_emission_prognosis`, ``weather`` `weather_forecast`. Any may be
+    empty. Frames are never
     changed; look-ups are built on first use and kept.
     """
 
@@ -59,6 +71,7 @@ class KnownData:
     prices: pd.DataFrame
     prognosis: pd.DataFrame
     area: Area = DENMARK
+    weather: pd.DataFrame = field(default_factory=no_weather)
 
     def cut(self, as_of: datetime) -> "KnownData":
         """Only what was knowable at ``as_of`` (naive UTC): later values and rows are gone."""
@@ -71,6 +84,7 @@ class KnownData:
             wind_solar=_cut_wind_solar(self.wind_solar, second),
             prices=self.prices[prices_known <= second],
             prognosis=self.prognosis[self.prognosis["published_at_utc"] <= pd.Timestamp(as_of)],
+            weather=self.weather[self.weather["published_at_utc"] <= pd.Timestamp(as_of)],
         )
 
     def between(self, start: datetime, end: datetime) -> "KnownData":
@@ -86,6 +100,7 @@ class KnownData:
             # Judged by whole days, which may now be cut.
             prices=rows(self._real_prices, "time_utc"),
             prognosis=rows(self.prognosis, "minute_utc"),
+            weather=rows(self.weather, "hour_utc"),
         )
 
     @cached_property
@@ -117,6 +132,14 @@ class KnownData:
         values = self.measured[np.clip(index, 0, len(self.measured) - 1)]
         return np.where(inside[..., None], values, np.nan)
 
+    def co2_at(self, hours: Integers) -> Floats:
+        """Carbon intensity of ``hours``, as of `measured_at`; the array is the caller's own."""
+        index = hours - self.first_hour
+        inside = (index >= 0) & (index < len(self.measured))
+        values = np.full(np.shape(hours), np.nan)
+        values[inside] = self.measured[index[inside], MEASURED.index(CO2)]
+        return values
+
     def wind_solar_at(self, hours: Integers, as_of: Integers) -> Floats:
         """Freshest forecasts of ``hours`` knowable at ``as_of``, MW: shape (..., len(WIND_SOLAR)).
 
@@ -147,6 +170,18 @@ class KnownData:
         ]
         total: Floats = np.sum(parts, axis=0)
         return total
+
+    def weather_at(self, hours: Integers, as_of: Integers) -> Floats:
+        """Weather forecast of ``hours`` in its newest version at ``as_of``, in the units of the table.
+
+        Shape (..., len(WEATHER_POINTS), len(WEATHER_VARIABLES)).
+        """
+        return np.stack([self._weather_versions[p.name].at(hours, as_of) for p in WEATHER_POINTS], axis=-2)
+
+    @cached_property
+    def weather_points(self) -> frozenset[str]:
+        """The points of which there is any weather forecast."""
+        return frozenset(self.weather["point"].unique())
 
     @cached_property
     def _measured_hours(self) -> Integers:
@@ -204,6 +239,15 @@ class KnownData:
             zone: _hourly_prognosis(self.prognosis[self.prognosis["price_area"] == zone])
             for zone in self.area.prognosis
         }
+
+    @cached_property
+    def _weather_versions(self) -> dict[str, Versions]:
+        points = self.weather["point"].to_numpy()
+        hours = hours_since_epoch(self.weather["hour_utc"])
+        known = seconds_since_epoch(self.weather["published_at_utc"])
+        values = self.weather[list(WEATHER_COLUMNS)].to_numpy(np.float64)
+        rows = {point.name: np.flatnonzero(points == point.name) for point in WEATHER_POINTS}
+        return {name: Versions(hours[own], known[own], values[own]) for name, own in rows.items()}
 
 
 def hourly_prices(prices: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,8 @@ class Versions:
     """Every version of one hourly series, each with the instant from which it was knowable.
 
     ``hours`` are hours since 1970, ``known`` seconds since 1970, ``values`` the values; one entry
-    per version, any order. Of versions of one hour knowable from the same instant, the later entry
+    per version, any order. ``values`` may have a second axis, of series that are published together: then
+    a version is null if all of it is. Of versions of one hour knowable from the same instant, the later entry
     counts. Nulls are no versions, except where ``withdrawn`` is true: from then on nothing is known of
     the hour.
     """
@@ -28,7 +29,7 @@ class Versions:
         values: Floats,
         withdrawn: NDArray[np.bool_] | None = None,
     ) -> None:
-        real = ~np.isnan(values)
+        real = ~np.isnan(values).reshape(len(values), -1).all(axis=1) if len(values) else np.zeros(0, bool)
         if withdrawn is not None:
             real |= withdrawn
         order = np.lexsort((known[real], hours[real]))
@@ -39,14 +40,16 @@ class Versions:
     def at(self, hours: Integers, as_of: Integers) -> Floats:
         """The newest version knowable at ``as_of`` (seconds since 1970) for each of ``hours``.
 
-        The two broadcast against each other; NaN where nothing was knowable.
+        The two broadcast against each other; NaN where nothing was knowable. A second axis of the values
+        comes last.
         """
+        series = self._values.shape[1:]
         if not len(self._keys):
-            return np.full(np.broadcast_shapes(np.shape(hours), np.shape(as_of)), np.nan)
+            return np.full((*np.broadcast_shapes(np.shape(hours), np.shape(as_of)), *series), np.nan)
         hours, as_of = np.broadcast_arrays(hours, as_of)
         index = np.searchsorted(self._keys, hours * _SPAN + as_of, side="right") - 1
         found = (index >= 0) & (self._hours[index] == hours)
-        return np.where(found, self._values[index], np.nan)
+        return np.where(found.reshape(*found.shape, *(1 for _ in series)), self._values[index], np.nan)
 
 
 def known_by_rule(key: Integers, published: Integers, rule: Integers) -> Integers:

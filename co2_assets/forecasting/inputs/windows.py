@@ -4,8 +4,8 @@ Training, backtest and production all come through `build_windows`. Missing valu
 the network's own input layer turns them into neutral values and marks.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final
 
@@ -13,21 +13,37 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import (
     CO2,
     HORIZON_HOURS,
     MEASURED,
+    NEAR_HOURS,
     POWERS,
     PROGNOSIS,
     WIND_SOLAR_FORECAST,
     WIND_SOLAR_MEASURED,
-    price_column,
 )
 from co2_assets.contracts.time import hours_since_epoch, second_of
+from co2_assets.contracts.weather import WEATHER_POINTS
 from co2_assets.forecasting.inputs.calendar import CALENDAR_COLUMNS, calendar
 from co2_assets.forecasting.inputs.features import ROLLING_COLUMNS, features_of
-from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.inputs.input_lists import (
+    CALENDAR_INPUTS,
+    CHANGE_HOURS,
+    ERRORS,
+    FAR_WEATHER,
+    LEVEL_HOURS,
+    PROGNOSIS_FEED,
+    WIND,
+    Input,
+    far_inputs,
+    future_inputs,
+    past_inputs,
+    price_columns,
+    weather_input,
+    wind_around,
+)
+from co2_assets.forecasting.inputs.known_data import WEATHER_COLUMNS, KnownData
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -38,91 +54,24 @@ Values = dict[str, Singles | Floats]
 PAST_HOURS: Final = 24
 # How far back a measured value may lie and still serve as the last one.
 LAST_VALUE_WITHIN_HOURS: Final = 24
-# Hours before an issue time of which anything may enter a window: the past, before it the longest
-# rolling window, and the day before the last known value.
-REACH_BACK_HOURS: Final = 48
+# Hours before an issue time of which anything may enter a window: the longest mean of levels, from the last
+# known value back.
+REACH_BACK_HOURS: Final = max(LEVEL_HOURS) + LAST_VALUE_WITHIN_HOURS
+# The first window to learn from comes this long after the first measured hour. Only its levels are means of
+# shorter spans.
+FIRST_WINDOW_HOURS: Final = 48
 # Hours over which a forecast's error so far is averaged, and between the two of its trend.
 ERROR_HOURS: Final = 3
 TREND_HOURS: Final = 2
-# Hours before the newest one, from which the change of the carbon intensity so far is given.
-CHANGE_HOURS: Final = (1, 2, 3)
-
-# Feeds, by the name of their table: what can be missing as a whole.
-POWER_FEED: Final = "power_system_right_now"
-WIND_SOLAR_FEED: Final = "forecasts_hour"
-PRICES_FEED: Final = "day_ahead_prices"
-PROGNOSIS_FEED: Final = "co2_emission_prognosis"
-# Known whatever is down.
-CALENDAR: Final = "calendar"
-MASKABLE_FEEDS: Final = (WIND_SOLAR_FEED, PRICES_FEED, PROGNOSIS_FEED)
+# The hours on either side over which the wind is averaged: the errors of its forecasts change from hour to
+# hour, and one hour more or less of wind moves little.
+WIND_AROUND_HOURS: Final = 3
+FAR_HOURS: Final = HORIZON_HOURS - NEAR_HOURS
+# A mean level over a span of which less was measured says nothing.
+LEAST_LEVEL_SHARE: Final = 1 / 3
 # Windows that are put in order at a time.
 _ROWS_AT_A_TIME: Final = 64
-
-# The day of the year is not shown: with one or two years to learn from, it mostly tells a network
-# which weeks it is looking at, which is learning by heart. The sun's elevation tells the season.
-_CALENDAR_INPUTS: Final = tuple(name for name in CALENDAR_COLUMNS if not name.startswith("yearday"))
-_CALENDAR_POSITIONS: Final = [CALENDAR_COLUMNS.index(name) for name in _CALENDAR_INPUTS]
-_ERRORS: Final = {
-    WIND_SOLAR_FEED: tuple(f"{name}_error" for name in WIND_SOLAR_FORECAST),
-    PROGNOSIS_FEED: (f"{PROGNOSIS}_error",),
-}
-
-
-@dataclass(frozen=True)
-class Input:
-    """One input of the network and the feed that it comes from."""
-
-    name: str
-    feed: str
-
-
-def past_inputs(area: Area) -> tuple[Input, ...]:
-    """Inputs of each past hour, in the order of `Windows.past`."""
-    names = {
-        POWER_FEED: (*MEASURED, *ROLLING_COLUMNS),
-        CALENDAR: _CALENDAR_INPUTS,
-        WIND_SOLAR_FEED: (*WIND_SOLAR_FORECAST, *_ERRORS[WIND_SOLAR_FEED]),
-        PRICES_FEED: tuple(price_column(zone) for zone in area.prices),
-        PROGNOSIS_FEED: (PROGNOSIS, *_ERRORS[PROGNOSIS_FEED]),
-    }
-    return tuple(Input(name, feed) for feed, columns in names.items() for name in columns)
-
-
-def future_inputs(area: Area) -> tuple[Input, ...]:
-    """Inputs of each coming hour, in the order of `Windows.future`."""
-    prices = [price_column(zone) for zone in area.prices]
-    names = {
-        CALENDAR: (*_CALENDAR_INPUTS, "lead", "age_of_last_value"),
-        POWER_FEED: (
-            "last_value",
-            "day_before_change",
-            *(f"change_over_{hours}h" for hours in CHANGE_HOURS),
-            *(f"{name}_now" for name in POWERS),
-            *(f"{name}_change_over_1h" for name in POWERS),
-        ),
-        WIND_SOLAR_FEED: (
-            *WIND_SOLAR_FORECAST,
-            *(f"{name}_change" for name in WIND_SOLAR_FORECAST),
-            *_slopes(WIND_SOLAR_FORECAST),
-            *_error_summaries(WIND_SOLAR_FEED),
-        ),
-        PRICES_FEED: (*prices, *(f"{name}_change" for name in prices), *_slopes(prices)),
-        PROGNOSIS_FEED: (
-            PROGNOSIS,
-            f"{PROGNOSIS}_change",
-            *_slopes((PROGNOSIS,)),
-            *_error_summaries(PROGNOSIS_FEED),
-        ),
-    }
-    return tuple(Input(name, feed) for feed, columns in names.items() for name in columns)
-
-
-def _slopes(names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(f"{name}_{kind}" for kind in ("from_hour_before", "to_hour_after") for name in names)
-
-
-def _error_summaries(feed: str) -> tuple[str, ...]:
-    return tuple(f"{name}_{kind}" for kind in ("mean", "now", "trend") for name in _ERRORS[feed])
+_CALENDAR_POSITIONS: Final = [CALENDAR_COLUMNS.index(name) for name in CALENDAR_INPUTS]
 
 
 @dataclass(frozen=True)
@@ -130,15 +79,18 @@ class Windows:
     """Windows of N issue times.
 
     ``issue_hours``: hours since 1970, (N,). ``past``: (N, PAST_HOURS, len(past_inputs)), oldest
-    first, the last row being the hour that ended at the issue time. ``future``: (N, HORIZON_HOURS,
-    len(future_inputs)), row 0 being the hour that begins at the issue time. ``last_value``: the
-    newest measured carbon intensity, and ``age_hours`` how long before the newest possible it was
-    measured, (N,). ``target``: what came true, (N, HORIZON_HOURS). NaN wherever nothing was known.
+    first, the last row being the hour that ended at the issue time. ``future``: (N, NEAR_HOURS,
+    len(future_inputs)), row 0 being the hour that begins at the issue time. ``far``: (N, FAR_HOURS,
+    len(far_inputs)), row 0 being the first hour after those; windows that were built without it have no
+    hour there. ``last_value``: the newest measured carbon intensity, and ``age_hours`` how long before
+    the newest possible it was measured, (N,). ``target``: what came true, (N, HORIZON_HOURS). NaN wherever
+    nothing was known.
     """
 
     issue_hours: Integers
     past: Singles
     future: Singles
+    far: Singles
     last_value: Singles
     age_hours: Singles
     target: Singles
@@ -146,26 +98,15 @@ class Windows:
     def __len__(self) -> int:
         return len(self.issue_hours)
 
-    def take(self, chosen: Integers) -> "Windows":
-        """The windows at the positions ``chosen``."""
-        return Windows(
-            self.issue_hours[chosen],
-            self.past[chosen],
-            self.future[chosen],
-            self.last_value[chosen],
-            self.age_hours[chosen],
-            self.target[chosen],
-        )
+    def take(self, chosen: Integers | slice) -> "Windows":
+        """The windows at the positions ``chosen``; those of a slice stay where they are."""
+        return Windows(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
     @staticmethod
     def joined(parts: "Sequence[Windows]") -> "Windows":
         """One after the other."""
-        return Windows(
-            *(
-                np.concatenate([getattr(part, name) for part in parts])
-                for name in ("issue_hours", "past", "future", "last_value", "age_hours", "target")
-            )
-        )
+        names = [field.name for field in fields(Windows)]
+        return Windows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def build_windows(
@@ -174,13 +115,15 @@ def build_windows(
     *,
     as_of: datetime | None = None,
     measurements_late_hours: int = 0,
+    with_far: bool = True,
 ) -> Windows:
     """Windows for those of ``issue_hours`` (hours since 1970) that can be forecast at all.
 
     An issue time is left out when nothing was measured in the 24 hours before it. Nothing knowable
     after the issue time enters but ``target`` — or after ``as_of``, one instant for all, for issuing
     somewhat after the hour. ``measurements_late_hours`` hides that many of the newest measured
-    hours, as when that feed is behind.
+    hours, as when that feed is behind. Without ``with_far`` the far hours are left out, which are most of
+    the memory.
     """
     instants = issue_hours * 3600 if as_of is None else np.full(len(issue_hours), second_of(as_of), np.int64)
     newest = issue_hours - 1 - measurements_late_hours
@@ -192,22 +135,72 @@ def build_windows(
     age = is_known[usable].argmax(axis=1) + measurements_late_hours
     last_value = recent[usable][np.arange(len(age)), age - measurements_late_hours]
 
-    past_hours = issue_hours[:, None] + np.arange(-PAST_HOURS, 0)
     coming_hours = issue_hours[:, None] + np.arange(HORIZON_HOURS)
+    past_hours = issue_hours[:, None] + np.arange(-PAST_HOURS, 0)
+    near_hours = coming_hours[:, :NEAR_HOURS]
+    far_hours = coming_hours[:, NEAR_HOURS:] if with_far else coming_hours[:, :0]
     past: Values = {}
     future: Values = {}
+    far: Values = {}
     if len(issue_hours):
         past = _past(data, past_hours, newest)
-        future = _future(data, coming_hours, instants, newest, past, last_value, age)
+        now = _Now(data, issue_hours, instants, newest, age, last_value, past)
+        future = _future(now, near_hours)
+        far = _far(now, far_hours) if with_far else {}
     target = data.measured_at(coming_hours)[..., MEASURED.index(CO2)]
     return Windows(
         issue_hours,
         _in_order(past_inputs(data.area), past, past_hours.shape),
-        _in_order(future_inputs(data.area), future, coming_hours.shape),
+        _in_order(future_inputs(data.area), future, near_hours.shape),
+        _in_order(far_inputs(data.area), far, far_hours.shape),
         last_value.astype(np.float32),
         age.astype(np.float32),
         target.astype(np.float32),
     )
+
+
+@dataclass(frozen=True)
+class _Now:
+    """What is known at N issue times: the data, when, the newest hour allowed, and the last hours."""
+
+    data: KnownData
+    issue_hours: Integers
+    instants: Integers
+    newest: Integers
+    age: Integers
+    last_value: Floats
+    past: Values
+
+    @property
+    def last(self) -> Floats:
+        """The newest measured carbon intensity, (N, 1)."""
+        return self.last_value[:, None]
+
+    def newest_hours(self, name: str) -> Floats:
+        """One of the past inputs in the last measured hour and those before it: (N, 1 + 3)."""
+        return _newest_hours(self.past[name], self.age)
+
+    def powers(self) -> Values:
+        """Production and exchange in the last measured hour."""
+        return {f"{name}_now": self.newest_hours(name)[:, :1] for name in POWERS}
+
+    def ahead(self, hours: Integers) -> Iterator[tuple[str, Floats, Floats]]:
+        """Yield what operator and market say of ``hours``: name, values (N, hours), value now (N, 1)."""
+        data, known_at = self.data, self.instants[:, None]
+        last_hour = self.issue_hours - 1 - self.age
+        measured = [MEASURED.index(name) for name in WIND_SOLAR_MEASURED]
+        prices_now = data.prices_at(last_hour[:, None], known_at)[:, 0]
+        for names, values, now in (
+            (
+                WIND_SOLAR_FORECAST,
+                data.wind_solar_at(hours, known_at),
+                data.measured_at(last_hour)[:, measured],
+            ),
+            (price_columns(data.area), data.prices_at(hours, known_at), prices_now),
+            ((PROGNOSIS,), data.prognosis_at(hours, known_at)[..., None], self.last),
+        ):
+            for number, name in enumerate(names):
+                yield name, values[..., number], now[:, number, None]
 
 
 def _in_order(inputs: Sequence[Input], values: Values, shape: tuple[int, ...]) -> Singles:
@@ -239,8 +232,7 @@ def _in_order(inputs: Sequence[Input], values: Values, shape: tuple[int, ...]) -
 def _past(data: KnownData, hours: Integers, newest: Integers) -> Values:
     """Values of `past_inputs` for ``hours``, by name; nothing measured after ``newest``."""
     features = features_of(data)
-    prices = (price_column(zone) for zone in data.area.prices)
-    names = (*MEASURED, *ROLLING_COLUMNS, *WIND_SOLAR_FORECAST, *prices, PROGNOSIS)
+    names = (*MEASURED, *ROLLING_COLUMNS, *WIND_SOLAR_FORECAST, *price_columns(data.area), PROGNOSIS)
     series = {name: features[name] for name in names}
     for measured, forecast in zip(WIND_SOLAR_MEASURED, WIND_SOLAR_FORECAST, strict=True):
         series[f"{forecast}_error"] = features[measured] - features[forecast]
@@ -255,73 +247,97 @@ def _past(data: KnownData, hours: Integers, newest: Integers) -> Values:
     row_of[at[inside]] = np.flatnonzero(inside)
     rows = np.where(hours <= newest[:, None], row_of[hours - first], len(features))
     # The calendar of an hour that was not measured is known all the same.
-    return {**_named(series, table[rows]), **_named(_CALENDAR_INPUTS, _calendar(hours))}
+    return {**_named(series, table[rows]), **_named(CALENDAR_INPUTS, _calendar(hours))}
 
 
-def _future(
-    data: KnownData,
-    hours: Integers,
-    instants: Integers,
-    newest: Integers,
-    past: Values,
-    last_value: Floats,
-    age: Integers,
-) -> Values:
-    """Values of `future_inputs` by name: what is known of the coming ``hours`` at ``instants``, and how it
-    differs from now."""
-    last = last_value[:, None]
+def _future(now: _Now, hours: Integers) -> Values:
+    """Values of `future_inputs` by name: what is known of the coming ``hours``, and how it differs from
+    now."""
+    data, last = now.data, now.last
     day_before = data.measured_at(hours - 24)[..., MEASURED.index(CO2)]
-    day_before = np.where(hours - 24 <= newest[:, None], day_before, np.nan)
-    co2 = _newest_hours(past[CO2], age)
+    day_before = np.where(hours - 24 <= now.newest[:, None], day_before, np.nan)
+    co2 = now.newest_hours(CO2)
     values: Values = {
-        **_named(_CALENDAR_INPUTS, _calendar(hours)),
-        "lead": np.arange(1.0, HORIZON_HOURS + 1)[None],
-        "age_of_last_value": age[:, None].astype(np.float64),
+        **_named(CALENDAR_INPUTS, _calendar(hours)),
+        "lead": np.arange(1.0, NEAR_HOURS + 1)[None],
+        "age_of_last_value": now.age[:, None].astype(np.float64),
         "last_value": last,
         "day_before_change": day_before - last,
+        **now.powers(),
     }
     values |= {f"change_over_{ago}h": co2[:, :1] - co2[:, ago, None] for ago in CHANGE_HOURS}
     for name in POWERS:
-        power = _newest_hours(past[name], age)
-        values[f"{name}_now"] = power[:, :1]
+        power = now.newest_hours(name)
         values[f"{name}_change_over_1h"] = power[:, :1] - power[:, 1:2]
-    for name in (error for errors in _ERRORS.values() for error in errors):
-        values |= _summaries(name, _newest_hours(past[name], age))
-
-    last_hour = hours[:, 0] - 1 - age
-    known_at = instants[:, None]
+    for name in ERRORS[PROGNOSIS_FEED]:
+        values |= _summaries(name, now.newest_hours(name))
     # One hour more on either side, for the slopes.
     around = np.concatenate([hours[:, :1] - 1, hours, hours[:, -1:] + 1], axis=1)
-    prices = [price_column(zone) for zone in data.area.prices]
-    measured_now = data.measured_at(last_hour)[:, [MEASURED.index(name) for name in WIND_SOLAR_MEASURED]]
-    prices_now = data.prices_at(last_hour[:, None], known_at)[:, 0]
-    for names, forecasts, now in (
-        (WIND_SOLAR_FORECAST, data.wind_solar_at(around, known_at), measured_now),
-        (prices, data.prices_at(around, known_at), prices_now),
-        ((PROGNOSIS,), data.prognosis_at(around, known_at)[..., None], last),
-    ):
-        for number, name in enumerate(names):
-            values |= _ahead(name, forecasts[..., number], now[:, number, None])
+    for name, forecast, value_now in now.ahead(around):
+        steps = np.diff(forecast, axis=1)
+        values[name] = forecast[:, 1:-1]
+        values[f"{name}_from_hour_before"] = steps[:, :-1]
+        values[f"{name}_to_hour_after"] = steps[:, 1:]
+        # A price says the same whatever it is now.
+        if name not in price_columns(data.area):
+            values[f"{name}_change"] = forecast[:, 1:-1] - value_now
+    return values | _wind_around(now, hours)
+
+
+def _wind_around(now: _Now, hours: Integers) -> Values:
+    """Mean wind speed of each hour and WIND_AROUND_HOURS on either side, where it is known."""
+    reach = np.arange(-WIND_AROUND_HOURS, WIND_AROUND_HOURS + 1)
+    wider = hours[:, :1] + np.arange(reach[0], hours.shape[1] + reach[-1])
+    wind = now.data.weather_at(wider, now.instants[:, None])[..., WEATHER_COLUMNS.index(WIND[0])]
+    known = ~np.isnan(wind)
+    shown = [slice(first, first + hours.shape[1]) for first in range(len(reach))]
+    total = sum(np.where(known, wind, 0.0)[:, rows] for rows in shown)
+    count = sum(known[:, rows].astype(np.int64) for rows in shown)
+    mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return {wind_around(point.name): mean[..., number] for number, point in enumerate(WEATHER_POINTS)}
+
+
+def _far(now: _Now, hours: Integers) -> Values:
+    """Values of `far_inputs` by name: what is known of the ``hours`` beyond the first day."""
+    values: Values = {
+        **_named(CALENDAR_INPUTS, _calendar(hours)),
+        "lead": np.arange(NEAR_HOURS + 1.0, HORIZON_HOURS + 1)[None],
+        "last_value": now.last,
+        **_levels(now),
+        **now.powers(),
+    }
+    for name, forecast, value_now in now.ahead(hours):
+        values[name] = forecast
+        values[f"{name}_change"] = forecast - value_now
+    weather = now.data.weather_at(hours, now.instants[:, None])
+    places = {point.name: number for number, point in enumerate(WEATHER_POINTS)}
+    return values | {
+        weather_input(point, variable): weather[..., places[point], WEATHER_COLUMNS.index(variable)]
+        for point, variable in FAR_WEATHER
+    }
+
+
+def _levels(now: _Now) -> Values:
+    """Mean carbon intensity of the spans before the issue time, as the difference from the last value.
+
+    A span counts where at least a third of it was measured.
+    """
+    hours = now.issue_hours[:, None] - np.arange(1, max(LEVEL_HOURS) + 1)
+    co2 = now.data.co2_at(hours)
+    co2[hours > now.newest[:, None]] = np.nan
+    known = ~np.isnan(co2)
+    values: Values = {}
+    for length in LEVEL_HOURS:
+        count = known[:, :length].sum(axis=1)
+        mean = np.nansum(co2[:, :length], axis=1) / np.maximum(count, 1)
+        level = np.where(count >= length * LEAST_LEVEL_SHARE, mean, np.nan)
+        values[f"level_over_{length}h_change"] = level[:, None] - now.last
     return values
 
 
 def _named(names: Iterable[str], values: Singles) -> Values:
     """The columns of ``values`` (..., len(names)) by name."""
     return dict(zip(names, np.moveaxis(values, -1, 0), strict=True))
-
-
-def _ahead(name: str, around: Floats, now: Floats) -> Values:
-    """A forecast of the coming hours, its difference from ``now`` (N, 1), and its slopes.
-
-    ``around`` (N, 1 + hours + 1) has an hour more on either side; the values are (N, hours).
-    """
-    steps = np.diff(around, axis=1)
-    return {
-        name: around[:, 1:-1],
-        f"{name}_change": around[:, 1:-1] - now,
-        f"{name}_from_hour_before": steps[:, :-1],
-        f"{name}_to_hour_after": steps[:, 1:],
-    }
 
 
 def _calendar(hours: Integers) -> Singles:

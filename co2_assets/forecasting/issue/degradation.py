@@ -1,6 +1,6 @@
 """The named causes why a forecast is degraded, and how much wider its bands are because of them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,20 +8,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from co2_assets.contracts.areas import Area
-from co2_assets.contracts.forecast_spec import CO2, HORIZON_HOURS, POWERS, PROGNOSIS, WIND_SOLAR, price_column
+from co2_assets.contracts.forecast_spec import (
+    CO2,
+    DAYS_AHEAD,
+    HORIZON_HOURS,
+    POWERS,
+    PROGNOSIS,
+    WIND_SOLAR,
+    price_column,
+)
 from co2_assets.contracts.time import day_before_at
-from co2_assets.forecasting.inputs.windows import (
-    PAST_HOURS,
+from co2_assets.contracts.weather import WEATHER_POINTS
+from co2_assets.forecasting.inputs.input_lists import (
     POWER_FEED,
     PRICES_FEED,
     PROGNOSIS_FEED,
+    WEATHER_FEED,
+    WIND,
     WIND_SOLAR_FEED,
-    Windows,
+    far_inputs,
     future_inputs,
     past_inputs,
+    weather_input,
+    wind_around,
 )
+from co2_assets.forecasting.inputs.windows import PAST_HOURS, Windows
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Flags = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
 # What a cause that concerns the model, not a feed, begins with.
@@ -40,27 +55,28 @@ FULLY_LATE_HOURS = 3
 
 @dataclass(frozen=True)
 class Degradation:
-    """For N issue times: plain causes of each, and the factor (N,) >= 1 on its bands."""
+    """For N issue times: plain causes of each, and the factor (N, HORIZON_HOURS) >= 1 on its bands."""
 
     causes: tuple[tuple[str, ...], ...]
     widening: Floats
 
 
-def assess(area: Area, windows: Windows, as_of: Integers, widening: Mapping[str, float]) -> Degradation:
+def assess(
+    area: Area,
+    windows: Windows,
+    as_of: Integers,
+    widening: Mapping[str, Sequence[float]],
+    weather_points: Collection[str] = (),
+) -> Degradation:
     """Look for what is missing in ``windows`` though it was due at ``as_of`` (seconds since 1970, (N,)).
 
-    ``widening`` is the model's factor for each feed that it uses, for when all of it is missing; it
-    counts in proportion.
+    ``widening`` is the model's factors for each feed that it uses, one for each day ahead, for when all of
+    the feed is missing; they count in proportion to what is missing of that day. ``weather_points`` are the
+    places whose weather was ever known: of the others none is due.
     """
     due = _due(windows, as_of)
-    names = [i.name for i in future_inputs(area)]
-    series = {
-        WIND_SOLAR_FEED: {f"{kind.lower()} forecast": names.index(n) for kind, (_, n) in WIND_SOLAR.items()},
-        PRICES_FEED: {f"{zone} price": names.index(price_column(zone)) for zone in area.prices},
-        PROGNOSIS_FEED: {"prognosis": names.index(PROGNOSIS)},
-    }
     causes: list[list[str]] = [[] for _ in range(len(windows))]
-    factor = np.ones(len(windows))
+    factor = np.ones((len(windows), HORIZON_HOURS))
     co2 = [i.name for i in past_inputs(area)].index(CO2)
     unknown = np.isnan(windows.past)
     lost = unknown[..., co2].sum(axis=1)
@@ -74,24 +90,53 @@ def assess(area: Area, windows: Windows, as_of: Integers, widening: Mapping[str,
     if POWER_FEED in widening:
         share = np.clip(np.maximum(late / FULLY_LATE_HOURS, (lost + unproduced) / PAST_HOURS), 0, 1)
         share = np.where((late > 0) | (lost + unproduced > FORGIVEN_HOURS), share, 0.0)
-        factor *= 1 + share * (widening[POWER_FEED] - 1)
+        for day, span in enumerate(_DAYS):
+            factor[:, span] *= 1 + share[:, None] * (widening[POWER_FEED][day] - 1)
         for row in np.flatnonzero(lost - late > FORGIVEN_HOURS):
             causes[row].append(f"{area.measured_in}: {lost[row]} of the last {PAST_HOURS} hours are missing")
         for row in np.flatnonzero(unproduced > FORGIVEN_HOURS):
             causes[row].append(
                 f"{POWER_FEED}: production of {unproduced[row]} of the last {PAST_HOURS} hours is missing"
             )
-    for feed, positions in series.items():
+    for feed, series in _series(area, weather_points).items():
         if feed not in widening:
             continue
-        missing = np.isnan(windows.future[..., list(positions.values())]) & due[feed][..., None]
-        count = missing.any(axis=-1).sum(axis=1)
-        due_hours = due[feed].sum(axis=1)
-        factor *= 1 + count / np.maximum(due_hours, 1) * (widening[feed] - 1)
-        for row in np.flatnonzero(count):
-            hours = dict(zip(positions, missing[row].sum(axis=0).tolist(), strict=True))
-            causes[row].append(f"{feed}: {_missing(hours, int(due_hours[row]))}")
+        missing = np.stack(
+            [np.isnan(_values(area, windows, *names)) & due[feed] for names in series.values()], axis=-1
+        )
+        gone: Flags = missing.max(axis=-1)
+        for day, span in enumerate(_DAYS):
+            share = gone[:, span].sum(axis=1) / np.maximum(due[feed][:, span].sum(axis=1), 1)
+            factor[:, span] *= 1 + share[:, None] * (widening[feed][day] - 1)
+        for row in np.flatnonzero(gone.any(axis=1)):
+            hours = dict(zip(series, missing[row].sum(axis=0).tolist(), strict=True))
+            causes[row].append(f"{feed}: {_missing(hours, int(due[feed][row].sum()))}")
     return Degradation(tuple(tuple(named) for named in causes), factor)
+
+
+_DAYS: Final = tuple(slice(first - 1, last) for first, last in DAYS_AHEAD)
+
+
+def _series(area: Area, weather_points: Collection[str]) -> dict[str, dict[str, tuple[str, str]]]:
+    """By feed: what a cause calls each series, with its input of the first day and of the days beyond."""
+    known = [p for p in WEATHER_POINTS if p.name in weather_points] or WEATHER_POINTS
+    prices = {f"{zone} price": price_column(zone) for zone in area.prices}
+    return {
+        WIND_SOLAR_FEED: {f"{kind.lower()} forecast": (n, n) for kind, (_, n) in WIND_SOLAR.items()},
+        PRICES_FEED: {title: (name, name) for title, name in prices.items()},
+        PROGNOSIS_FEED: {"prognosis": (PROGNOSIS, PROGNOSIS)},
+        WEATHER_FEED: {
+            f"weather of {point.title}": (wind_around(point.name), weather_input(point.name, WIND[0]))
+            for point in known
+        },
+    }
+
+
+def _values(area: Area, windows: Windows, near: str, far: str) -> Singles:
+    """One input over the whole horizon: (N, HORIZON_HOURS)."""
+    first = [i.name for i in future_inputs(area)].index(near)
+    second = [i.name for i in far_inputs(area)].index(far)
+    return np.concatenate([windows.future[..., first], windows.far[..., second]], axis=1)
 
 
 def _missing(hours: Mapping[str, int], due: int) -> str:
@@ -115,6 +160,7 @@ def _due(windows: Windows, as_of: Integers) -> dict[str, NDArray[np.bool_]]:
     hours = windows.issue_hours[:, None] + np.arange(HORIZON_HOURS)
     now = as_of[:, None]
     return {
+        WEATHER_FEED: np.ones(hours.shape, dtype=bool),
         WIND_SOLAR_FEED: day_before_at(hours, DAY_AHEAD_DUE_CLOCK) <= now,
         PRICES_FEED: day_before_at(hours, PRICES_DUE_CLOCK) <= now,
         PROGNOSIS_FEED: hours * 3600 < now + PROGNOSIS_DUE_HOURS * 3600,

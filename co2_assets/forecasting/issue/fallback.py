@@ -69,7 +69,7 @@ class StatisticalFallback:
         return [f"past.{CO2}"]
 
     @property
-    def widening(self) -> Mapping[str, float]:
+    def widening(self) -> Mapping[str, tuple[float, ...]]:
         """It needs no feed but the measurements, whose age its bands know."""
         return {}
 

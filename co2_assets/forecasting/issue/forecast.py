@@ -26,6 +26,9 @@ from co2_assets.forecasting.issue.degradation import assess
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+# How far after an issue time data may matter: the last hour, and those around it.
+AHEAD = timedelta(hours=HORIZON_HOURS + 1)
+
 # Forecasts are given to a thousandth of a gram, which also hides in which order sums were rounded.
 DECIMALS = 3
 
@@ -65,7 +68,8 @@ def issue_forecasts(
     times = sorted(set(issue_times))
     _check(times, as_of)
     issue_hours = np.array([hour_of(time) for time in times], np.int64)
-    data = data.between(_from(issue_hours, model), times[-1] + timedelta(hours=HORIZON_HOURS + 1))
+    points = data.weather_points
+    data = data.between(_from(issue_hours, model), times[-1] + AHEAD)
     windows = build_windows(data, issue_hours, as_of=as_of)
     if not len(windows):
         raise NoForecastError(
@@ -74,7 +78,7 @@ def issue_forecasts(
         )
     issue_hours = windows.issue_hours
     instants = issue_hours * 3600 if as_of is None else np.full(len(issue_hours), second_of(as_of), np.int64)
-    degradation = assess(model.area, windows, instants, model.widening)
+    degradation = assess(model.area, windows, instants, model.widening, points)
     quantiles = _calibrated(model, data, windows, degradation.widening).round(DECIMALS)
 
     targets = issue_hours[:, None] + np.arange(HORIZON_HOURS)

@@ -34,8 +34,8 @@ class NetworkForecaster:
 
         def report(epoch: "EpochReport") -> None:
             progress(
-                f"network {epoch.network}, epoch {epoch.epoch} of {config.epochs}: training loss "
-                f"{epoch.train_loss:.4f}, validation loss {epoch.validation_loss:.4f}"
+                f"{epoch.reach} network {epoch.network}, epoch {epoch.epoch} of {epoch.epochs}: "
+                f"training loss {epoch.train_loss:.4f}, validation loss {epoch.validation_loss:.4f}"
             )
 
         return train_together(data, until=until, seed=seed, config=config, progress=report)

@@ -14,19 +14,22 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
-from co2_assets.contracts.forecast_spec import HORIZON_HOURS, QUANTILES
+from co2_assets.contracts.forecast_spec import DAYS_AHEAD, HORIZON_HOURS, QUANTILES
 from co2_assets.forecasting.forecaster import ModelFileError, TrainingRecord, TrainingSplit
-from co2_assets.forecasting.inputs.windows import PAST_HOURS, future_inputs, past_inputs
+from co2_assets.forecasting.inputs.input_lists import past_inputs
+from co2_assets.forecasting.inputs.windows import PAST_HOURS
 from co2_assets.forecasting.network.network import AttentionLstm
-from co2_assets.forecasting.network.scaling import InputLayer, Scaler
+from co2_assets.forecasting.network.scaling import FAR, NEAR, REACHES, InputLayer, Reach, Scaler
 from co2_assets.forecasting.network.trained_model import (
+    Ensemble,
     TrainedModel,
     TrainingConfig,
+    feature_list,
     sha256,
     weights_bytes,
 )
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 WEIGHTS_SUFFIX: Final = ".safetensors"
 SIDECAR_SUFFIX: Final = ".json"
 # Within the sidecar, so that one rename puts both in place.
@@ -45,10 +48,14 @@ def save_model(model: TrainedModel, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / f"{model.version}{WEIGHTS_SUFFIX}"
-    _write(weights, weights_bytes(model.networks))
+    _write(weights, weights_bytes(_networks(model)))
     sidecar = json.dumps(_sidecar(model), indent=1, ensure_ascii=False, allow_nan=False)
     _write(_sidecar_path(folder, model.version, model.area.name), sidecar.encode())
     return weights
+
+
+def _networks(model: TrainedModel) -> dict[str, tuple[AttentionLstm, ...]]:
+    return {ensemble.layer.reach.name: ensemble.networks for ensemble in model.ensembles}
 
 
 def _sidecar_path(folder: Path, version: str, area_name: str) -> Path:
@@ -138,9 +145,9 @@ def _sidecar(model: TrainedModel) -> dict[str, Any]:
         "config": asdict(model.config),
         "windows": {"past_hours": PAST_HOURS, "horizon_hours": HORIZON_HOURS, "quantiles": list(QUANTILES)},
         "features": model.feature_list,
-        "scaler": model.scaler.to_json(),
+        "scalers": {ensemble.layer.reach.name: ensemble.scaler.to_json() for ensemble in model.ensembles},
         "offsets": model.offsets.tolist(),
-        "widening": dict(model.widening),
+        "widening": {feed: list(factors) for feed, factors in model.widening.items()},
         "data_from_utc": record.data_from.isoformat(),
         "data_to_utc": record.data_to.isoformat(),
         "parts": [
@@ -159,45 +166,53 @@ def _sidecar(model: TrainedModel) -> dict[str, Any]:
 def _model(sidecar: Mapping[str, Any], weights: bytes) -> TrainedModel:
     """Put the model together; LookupError, TypeError, ValueError or RuntimeError when it does not fit."""
     area = AREAS[sidecar["area"]]
-    expected = [
-        *(f"past.{i.name}" for i in past_inputs(area)),
-        *(f"future.{i.name}" for i in future_inputs(area)),
-    ]
-    if sidecar["features"] != expected:
+    if sidecar["features"] != feature_list(area):
         raise ValueError("the feature list is not that of this program")
     windows = {"past_hours": PAST_HOURS, "horizon_hours": HORIZON_HOURS, "quantiles": list(QUANTILES)}
     if sidecar["windows"] != windows:
         raise ValueError("the windows are not those of this program")
     config = _config(sidecar["config"])
-    scaler = _scaler(sidecar["scaler"], area)
-    layer = InputLayer(area, scaler)
     together = tuple(
         _a(str, name, "trained_together") for name in _a(list, sidecar["trained_together"], "it")
     )
     tensors = load(weights)
-    if {name.partition(".")[0] for name in tensors} != {str(number) for number in range(config.ensemble)}:
-        raise ValueError(f"the weights are not those of {config.ensemble} networks")
-    networks = []
-    for number in range(config.ensemble):
-        network = AttentionLstm(
-            layer.past_width, layer.future_width, config.hidden, config.dropout, len(together)
-        )
-        own = f"{number}."
-        network.load_state_dict({n.removeprefix(own): t for n, t in tensors.items() if n.startswith(own)})
-        networks.append(network.double().eval())
+    expected = {f"{reach.name}.{n}" for reach in REACHES for n in range(config.networks_of(reach))}
+    if {".".join(name.split(".")[:2]) for name in tensors} != expected:
+        raise ValueError(f"the weights are not those of the networks {', '.join(sorted(expected))}")
+    ensembles = {}
+    for reach in REACHES:
+        scaler = _scaler(sidecar["scalers"][reach.name], area, reach)
+        layer = InputLayer(area, scaler, reach, together.index(area.name))
+        networks = []
+        for number in range(config.networks_of(reach)):
+            network = config.network(layer, len(together))
+            own = f"{reach.name}.{number}."
+            network.load_state_dict({n.removeprefix(own): t for n, t in tensors.items() if n.startswith(own)})
+            networks.append(network.double().eval())
+        ensembles[reach.name] = Ensemble(layer, tuple(networks))
     return TrainedModel(
         version=_a(str, sidecar["version"], "version"),
         area=area,
         config=config,
         seed=_a(int, sidecar["seed"], "seed"),
-        scaler=scaler,
-        networks=tuple(networks),
+        near=ensembles[NEAR.name],
+        far=ensembles[FAR.name],
         offsets=_array(sidecar["offsets"], (HORIZON_HOURS, len(QUANTILES)), "offsets"),
-        widening=_numbers(sidecar["widening"], "widening"),
+        widening=_widening(sidecar["widening"]),
         record=_record(sidecar),
         weights_sha256=sidecar["weights_sha256"],
         trained_together=together,
     )
+
+
+def _widening(said: Any) -> dict[str, tuple[float, ...]]:
+    factors = {
+        feed: tuple(_array(days, (len(DAYS_AHEAD),), f"widening {feed}").tolist())
+        for feed, days in _a(dict, said, "widening").items()
+    }
+    if any(factor < 1 for days in factors.values() for factor in days):
+        raise ValueError("a widening below 1 would narrow the bands")
+    return factors
 
 
 def _config(said: Any) -> TrainingConfig:
@@ -207,14 +222,15 @@ def _config(said: Any) -> TrainingConfig:
     return config
 
 
-def _scaler(said: Any, area: Area) -> Scaler:
+def _scaler(said: Any, area: Area, reach: Reach) -> Scaler:
     widths = {
         "past": (len(past_inputs(area)),),
-        "future": (len(future_inputs(area)),),
-        "change": (HORIZON_HOURS,),
+        "future": (len(reach.inputs(area)),),
+        "change": (reach.hours,),
     }
     for name, values in _a(dict, said, "scaler").items():
-        array = _array(values, widths[name.partition("_")[0]], name)
+        width = (1,) if name == "past_change_scale" else widths[name.partition("_")[0]]
+        array = _array(values, width, name)
         if name.endswith("_scale") and not (array > 0).all():
             raise ValueError(f"{name} holds what nothing can be divided by")
     return Scaler.from_json(said)

@@ -19,18 +19,27 @@ class AttentionLstm(nn.Module):
 
     The output is the scaled change from the last value. Quantiles never cross: the outer ones are the
     median plus or minus sums of positive steps. ``areas`` are told apart by an embedding, the first
-    area's being zero: alone it is forecast as if there were no other.
+    area's being zero: alone it is forecast as if there were no other. With ``two_way`` the coming hours are
+    read in both directions.
     """
 
     def __init__(
-        self, past_width: int, future_width: int, hidden: int, dropout: float, areas: int = 1
+        self,
+        past_width: int,
+        future_width: int,
+        hidden: int,
+        dropout: float,
+        areas: int = 1,
+        *,
+        two_way: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = nn.LSTM(past_width, hidden, batch_first=True)
-        self.decoder = nn.LSTM(future_width, hidden, batch_first=True)
-        self.query = nn.Linear(hidden, hidden, bias=False)
+        self.decoder = nn.LSTM(future_width, hidden, batch_first=True, bidirectional=two_way)
+        decoded = hidden * (2 if two_way else 1)
+        self.query = nn.Linear(decoded, hidden, bias=False)
         self.key = nn.Linear(hidden, hidden, bias=False)
-        self.mix = nn.Linear(2 * hidden + future_width, hidden)
+        self.mix = nn.Linear(decoded + hidden + future_width, hidden)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(hidden, len(QUANTILES))
         self.skip = nn.Linear(future_width, 1, bias=False)
@@ -40,6 +49,9 @@ class AttentionLstm(nn.Module):
 
     def forward(self, past: torch.Tensor, future: torch.Tensor, area: torch.Tensor) -> torch.Tensor:
         encoded, state = self.encoder(past)
+        if self.decoder.bidirectional:
+            # The way back begins where nothing is known yet.
+            state = tuple(torch.cat([part, torch.zeros_like(part)]) for part in state)
         decoded, _ = self.decoder(future, state)
         scores = self.query(decoded) @ self.key(encoded).transpose(1, 2)
         attended = torch.softmax(scores / math.sqrt(encoded.shape[-1]), dim=-1) @ encoded

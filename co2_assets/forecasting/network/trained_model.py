@@ -1,9 +1,9 @@
 """A trained model: the networks with all that is needed to use them and to say what they are."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,29 +15,31 @@ from safetensors.torch import save
 from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, QUANTILES
 from co2_assets.forecasting.forecaster import TrainingRecord
+from co2_assets.forecasting.inputs.input_lists import WEATHER_FEED, past_inputs
 from co2_assets.forecasting.inputs.known_data import KnownData
-from co2_assets.forecasting.inputs.windows import (
-    PAST_HOURS,
-    REACH_BACK_HOURS,
-    Windows,
-    future_inputs,
-    past_inputs,
-)
+from co2_assets.forecasting.inputs.windows import PAST_HOURS, REACH_BACK_HOURS, Windows
+from co2_assets.forecasting.issue.degradation import MODEL_CAUSE
 from co2_assets.forecasting.network.network import AttentionLstm
-from co2_assets.forecasting.network.scaling import InputLayer, Scaler
+from co2_assets.forecasting.network.scaling import NEAR, REACHES, InputLayer, Reach, Scaler
 
 Floats = NDArray[np.float64]
 
 # Windows forecast at once: bounds the memory of long backtests.
 _CHUNK: Final = 512
 
+NO_WEATHER_CAUSE: Final = (
+    f"{MODEL_CAUSE}it was trained without weather forecasts; beyond tomorrow it is rough"
+)
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """How a model is trained; the defaults are the ones measured in docs/accuracy.md.
 
-    ``ensemble`` networks of ``hidden`` units differ by their seed and by the block of hours held out
-    for validation; their quantiles are averaged. ``test_share`` and ``validation_share`` are shares of
+    ``ensemble`` networks of ``hidden`` units forecast the first day, ``far_ensemble`` of ``far_hidden`` units
+    the days beyond. They differ by their seed and by the block of hours held out for validation; their
+    quantiles are averaged. A far network is shown every ``far_every``-th issue hour, since neighbours have
+    nearly all their hours in common. ``test_share`` and ``validation_share`` are shares of
     the issue times, taken from the end (see `splits`); a ``test_share`` of 0 leaves the test part out.
     ``feed_dropout`` is the share of training windows in which each optional feed is hidden;
     ``input_noise`` is the standard deviation, in scales of the input, of an error that is added to an
@@ -47,8 +49,12 @@ class TrainingConfig:
 
     ensemble: int = 4
     hidden: int = 64
-    dropout: float = 0.15
     epochs: int = 5
+    far_ensemble: int = 2
+    far_hidden: int = 48
+    far_epochs: int = 6
+    far_every: int = 4
+    dropout: float = 0.15
     batch_size: int = 256
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
@@ -59,15 +65,61 @@ class TrainingConfig:
     test_share: float = 0.1
     threads: int = 1
 
+    def networks_of(self, reach: Reach) -> int:
+        """How many networks forecast ``reach``."""
+        return self.ensemble if reach is NEAR else self.far_ensemble
+
+    def network(self, layer: InputLayer, areas: int) -> AttentionLstm:
+        """Return a new network for the inputs of ``layer``."""
+        near = layer.reach is NEAR
+        hidden = self.hidden if near else self.far_hidden
+        return AttentionLstm(
+            layer.past_width, layer.future_width, hidden, self.dropout, areas, two_way=not near
+        )
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The networks of one reach, with the scaler of one area."""
+
+    layer: InputLayer
+    networks: tuple[AttentionLstm, ...]
+
+    @property
+    def scaler(self) -> Scaler:
+        return self.layer.scaler
+
+    def quantiles(
+        self, windows: Windows, networks: slice = slice(None), hidden_feed: str | None = None
+    ) -> Floats:
+        """Mean quantiles of the ``networks`` of the slice, g/kWh: (N, leads of the reach, len(QUANTILES))."""
+        with torch.inference_mode():
+            return self._quantiles(windows, networks, hidden_feed)
+
+    def _quantiles(self, windows: Windows, networks: slice, hidden_feed: str | None) -> Floats:
+        layer = self.layer
+        result = np.empty((len(windows), layer.reach.hours, len(QUANTILES)))
+        for start in range(0, len(windows), _CHUNK):
+            rows = slice(start, min(start + _CHUNK, len(windows)))
+            batch = layer.batch(windows.take(rows), torch.float64)
+            if hidden_feed is not None:
+                layer.hide(batch, hidden_feed, torch.ones(len(batch), dtype=torch.bool))
+            outputs = [network(batch.past, batch.future, batch.area) for network in self.networks[networks]]
+            result[rows] = torch.stack(outputs).mean(0).numpy()
+        change = result * self.scaler.change_scale[:, None]
+        return change + windows.last_value.astype(np.float64)[:, None, None]
+
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """Networks, scaler and calibration of one area.
+    """Networks, scalers and calibration of one area.
 
-    ``trained_together`` are the names of all areas that the networks were trained on; each has a
+    ``near`` and ``far`` have the networks of the first day and of the days beyond. ``trained_together`` are
+    the names of all areas that the networks were trained on; each has a
     TrainedModel of its own, of the same version. ``offsets`` (HORIZON_HOURS, len(QUANTILES)) are the
     validation part's conformal offsets in half bands (see `calibration`), each block forecast by the
-    network that did not learn it; ``widening`` is the factor on the bands when a feed is missing. The
+    network that did not learn it; ``widening`` are for each feed the factors on the bands of each day ahead
+    when that feed is missing. The
     networks compute in double precision, so that a forecast does not depend on what else is in its
     batch.
     """
@@ -76,17 +128,13 @@ class TrainedModel:
     area: Area
     config: TrainingConfig
     seed: int
-    scaler: Scaler
-    networks: tuple[AttentionLstm, ...]
+    near: Ensemble
+    far: Ensemble
     offsets: Floats
-    widening: Mapping[str, float]
+    widening: Mapping[str, tuple[float, ...]]
     record: TrainingRecord
     weights_sha256: str
     trained_together: tuple[str, ...]
-    input_layer: InputLayer = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "input_layer", InputLayer(self.area, self.scaler, self.number))
 
     @property
     def reach_back(self) -> timedelta:
@@ -95,39 +143,46 @@ class TrainedModel:
 
     @property
     def standing_causes(self) -> tuple[str, ...]:
-        """A trained network is not degraded by itself."""
-        return ()
+        """Without weather forecasts the days beyond the first are degraded, whatever comes in later."""
+        return () if self.far.layer.uses(WEATHER_FEED) else (NO_WEATHER_CAUSE,)
 
     def quantiles(self, windows: Windows, data: KnownData) -> Floats:  # noqa: ARG002
         """`raw_quantiles`; all that the networks look at is in ``windows``."""
         return raw_quantiles(self, windows)
 
     @property
-    def number(self) -> int:
-        """The area's number in the networks' embedding."""
-        return self.trained_together.index(self.area.name)
+    def ensembles(self) -> tuple[Ensemble, Ensemble]:
+        """The networks of each reach, in the order of `REACHES`."""
+        return self.near, self.far
 
     @property
     def architecture(self) -> str:
         """The architecture in one line."""
         areas = f", areas {' '.join(self.trained_together)}" if len(self.trained_together) > 1 else ""
         return (
-            f"{len(self.networks)} x attention LSTM({self.config.hidden}), {PAST_HOURS} h past, "
-            f"{HORIZON_HOURS} h ahead, {len(QUANTILES)} quantiles{areas}"
+            f"{self.config.ensemble} x attention LSTM({self.config.hidden}) to {NEAR.hours} h and "
+            f"{self.config.far_ensemble} x two-way attention LSTM({self.config.far_hidden}) beyond, "
+            f"{PAST_HOURS} h past, {HORIZON_HOURS} h ahead, {len(QUANTILES)} quantiles{areas}"
         )
 
     @property
     def parameters(self) -> int:
         """Number of trained weights."""
-        return sum(weight.numel() for network in self.networks for weight in network.parameters())
+        networks = [network for ensemble in self.ensembles for network in ensemble.networks]
+        return sum(weight.numel() for network in networks for weight in network.parameters())
 
     @property
     def feature_list(self) -> list[str]:
         """Names of the inputs, past ones first."""
-        return [
-            *(f"past.{i.name}" for i in past_inputs(self.area)),
-            *(f"future.{i.name}" for i in future_inputs(self.area)),
-        ]
+        return feature_list(self.area)
+
+
+def feature_list(area: Area) -> list[str]:
+    """Names of the inputs of this program's networks for ``area``."""
+    return [
+        *(f"past.{i.name}" for i in past_inputs(area)),
+        *(f"{reach.name}.{i.name}" for reach in REACHES for i in reach.inputs(area)),
+    ]
 
 
 def model_version(area: Area, until: datetime, seed: int, weights_sha256: str) -> str:
@@ -135,12 +190,13 @@ def model_version(area: Area, until: datetime, seed: int, weights_sha256: str) -
     return f"{area.name}-{until:%Y%m%dT%H%MZ}-s{seed}-{weights_sha256[:8]}"
 
 
-def weights_bytes(networks: tuple[AttentionLstm, ...]) -> bytes:
-    """The weights of all networks as the content of a safetensors file, single precision."""
+def weights_bytes(networks: Mapping[str, Sequence[AttentionLstm]]) -> bytes:
+    """The weights of the networks of each reach as the content of a safetensors file, single precision."""
     return save(
         {
-            f"{number}.{name}": tensor.to(torch.float32).contiguous()
-            for number, network in enumerate(networks)
+            f"{reach}.{number}.{name}": tensor.to(torch.float32).contiguous()
+            for reach, own in networks.items()
+            for number, network in enumerate(own)
             for name, tensor in network.state_dict().items()
         }
     )
@@ -151,35 +207,36 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def raw_quantiles(model: TrainedModel, windows: Windows, hidden_feed: str | None = None) -> Floats:
+def raw_quantiles(model: TrainedModel, windows: Windows) -> Floats:
     """The networks' mean quantiles before calibration, g/kWh: (N, HORIZON_HOURS, len(QUANTILES)).
 
-    ``hidden_feed`` is treated as missing. Values may be negative: calibration comes first.
+    Values may be negative: calibration comes first.
     """
-    return _raw_quantiles(model, model.networks, windows, hidden_feed)
+    with deterministic(model.config.threads):
+        return np.concatenate([ensemble.quantiles(windows) for ensemble in model.ensembles], axis=1)
 
 
-def raw_quantiles_of_one(
-    model: TrainedModel, network: int, windows: Windows, hidden_feed: str | None = None
-) -> Floats:
-    """`raw_quantiles` of network number ``network`` alone."""
-    return _raw_quantiles(model, model.networks[network : network + 1], windows, hidden_feed)
+def raw_quantiles_held_out(model: TrainedModel, windows: Windows, hidden_feed: str | None = None) -> Floats:
+    """`raw_quantiles` of the held out ``windows``, each by the network that did not learn it.
 
-
-def _raw_quantiles(
-    model: TrainedModel, networks: tuple[AttentionLstm, ...], windows: Windows, hidden_feed: str | None
-) -> Floats:
-    result = np.empty((len(windows), HORIZON_HOURS, len(QUANTILES)))
-    with deterministic(model.config.threads), torch.inference_mode():
-        for start in range(0, len(windows), _CHUNK):
-            rows = np.arange(start, min(start + _CHUNK, len(windows)))
-            batch = model.input_layer.batch(windows.take(rows), torch.float64)
-            if hidden_feed is not None:
-                model.input_layer.hide(batch, hidden_feed, torch.ones(len(rows), dtype=torch.bool))
-            outputs = [network(batch.past, batch.future, batch.area) for network in networks]
-            result[rows] = torch.stack(outputs).mean(0).numpy()
-    change = result * model.scaler.change_scale[:, None]
-    return change + windows.last_value.astype(np.float64)[:, None, None]
+    The windows are all that were held out, in time order: each ensemble has them as equal blocks, one for
+    each of its networks. ``hidden_feed`` is treated as missing.
+    """
+    with deterministic(model.config.threads):
+        return np.concatenate(
+            [
+                np.concatenate(
+                    [
+                        ensemble.quantiles(windows.take(block), slice(number, number + 1), hidden_feed)
+                        for number, block in enumerate(
+                            np.array_split(np.arange(len(windows)), len(ensemble.networks))
+                        )
+                    ]
+                )
+                for ensemble in model.ensembles
+            ],
+            axis=1,
+        )
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Training: the same data, seed and machine give the same model, bit by bit."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -8,25 +9,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, HORIZON_HOURS, MEDIAN
+from co2_assets.contracts.forecast_spec import (
+    DAYS_AHEAD,
+    HEADLINE_LEADS,
+    HORIZON_HOURS,
+    MEDIAN,
+    NEAR_HOURS,
+)
 from co2_assets.forecasting import metrics
 from co2_assets.forecasting.calibration import conformal_offsets, scaled_errors
+from co2_assets.forecasting.inputs.input_lists import MASKABLE_FEEDS, POWER_FEED
 from co2_assets.forecasting.inputs.known_data import KnownData
-from co2_assets.forecasting.inputs.windows import (
-    MASKABLE_FEEDS,
-    POWER_FEED,
-    Windows,
-    build_windows,
-)
+from co2_assets.forecasting.inputs.windows import build_windows
 from co2_assets.forecasting.network.network import AttentionLstm, pinball_loss
-from co2_assets.forecasting.network.scaling import Batch, InputLayer
+from co2_assets.forecasting.network.scaling import FAR, NEAR, REACHES, Batch, Batches, Reach
 from co2_assets.forecasting.network.trained_model import (
+    Ensemble,
     TrainedModel,
     TrainingConfig,
     deterministic,
     model_version,
-    raw_quantiles,
-    raw_quantiles_of_one,
+    raw_quantiles_held_out,
     sha256,
     weights_bytes,
 )
@@ -44,10 +47,10 @@ WIDENING_LATE_HOURS = 3
 # An epoch has at least this many batches, smaller ones where the history is short.
 LEAST_BATCHES = 32
 
-# However many areas there are, an epoch shows as many windows as two of them have. Of three simulated areas,
-# leads 1-6 of the whole country erred by 9.15 g/kWh with one area's windows and by 8.91 with two's, and
-# by 9.00 where it learnt alone (`co2 backtest`, March to May 2024).
-AREAS_SHOWN = 2
+# However many areas there are, an epoch shows as many windows as this many of them have. Of three simulated
+# areas, leads 1-6 of the whole country erred by 9.15 g/kWh with one area's windows, by 8.91 with two's, and
+# by 9.00 where it learnt alone (`co2 backtest`, March to May 2024). Two take more time than a training may.
+AREAS_SHOWN = 1.25
 
 _WARM_UP_SHARE = 0.1
 _LARGEST_GRADIENT = 1.0
@@ -55,10 +58,15 @@ _LARGEST_GRADIENT = 1.0
 
 @dataclass(frozen=True)
 class EpochReport:
-    """How far a training is: network and epoch count from 1, losses are scaled pinball losses."""
+    """How far a training is: network and epoch count from 1, losses are scaled pinball losses.
 
+    ``reach`` says which of the two kinds of networks, ``epochs`` how many it is trained for.
+    """
+
+    reach: str
     network: int
     epoch: int
+    epochs: int
     train_loss: float
     validation_loss: float
 
@@ -87,31 +95,25 @@ def train_together(
     """Train one ensemble on what was knowable of some areas at ``until`` (naive UTC, a whole hour).
 
     Each network learns from every area's training part but a block of its own, which validates it
-    and calibrates; the test parts are scored once, at the end. An epoch shows as many windows as
-    AREAS_SHOWN areas have, drawn anew from all. Scaling and calibration are each area's
-    own. Returns a model for each area that has enough history, all of one version, in the order
-    given; TooLittleDataError when the history is too short for all of them.
+    and calibrates; the test parts are scored once, at the end. The first day ahead and the days beyond have
+    networks of their own. An epoch shows as many windows as AREAS_SHOWN areas have, drawn anew from all.
+    Scaling and calibration are each area's own. Returns a model for each area that has enough history, all
+    of one version, in the order given; TooLittleDataError when the history is too short for all of them.
     """
     config = config or TrainingConfig()
-    prepared, shown = prepare(data, until, config)
+    prepared = prepare(data, until, config)
     together = tuple(own.area.name for own in prepared)
-    networks, curves = [], []
+    networks: dict[str, tuple[AttentionLstm, ...]] = {}
+    curves: list[tuple[tuple[float, float], ...]] = []
     with deterministic(config.threads):
-        for number in range(config.ensemble):
-            learnt = torch.as_tensor(np.concatenate([own.learns(number) for own in prepared]))
-            validation = Batch.joined([own.validation(number) for own in prepared])
-            network, curve = _fit(
-                prepared[0].layer,
-                shown,
-                torch.as_tensor(np.flatnonzero(learnt)),
-                validation,
-                (seed, number),
-                config,
-                progress,
-            )
-            networks.append(network.double().eval())
-            curves.append(curve)
-        weights_sha256 = sha256(weights_bytes(tuple(networks)))
+        for reach in REACHES:
+            fitted = [
+                _fit(prepared, reach, number, (seed, len(curves) + number), config, progress)
+                for number in range(config.networks_of(reach))
+            ]
+            networks[reach.name] = tuple(network for network, _ in fitted)
+            curves += [curve for _, curve in fitted]
+        weights_sha256 = sha256(weights_bytes(networks))
         return tuple(
             _finished(
                 TrainedModel(
@@ -119,8 +121,8 @@ def train_together(
                     area=own.area,
                     config=config,
                     seed=seed,
-                    scaler=own.layer.scaler,
-                    networks=tuple(networks),
+                    near=Ensemble(own.shown[NEAR.name].layer, networks[NEAR.name]),
+                    far=Ensemble(own.shown[FAR.name].layer, networks[FAR.name]),
                     offsets=np.zeros(0),
                     widening={},
                     record=own.record(until, tuple(curves)),
@@ -134,34 +136,39 @@ def train_together(
 
 
 def _fit(
-    layer: InputLayer,
-    shown: Batch,
-    learnt: torch.Tensor,
-    validation: Batch,
+    prepared: Sequence[AreaTrainingData],
+    reach: Reach,
+    number: int,
     seed: tuple[int, int],
     config: TrainingConfig,
     progress: Callable[[EpochReport], None] | None,
 ) -> tuple[AttentionLstm, tuple[tuple[float, float], ...]]:
-    """Fit one network to the rows ``learnt`` of ``shown``, its learning rate falling to nothing."""
+    """Fit network ``number`` of a reach to what it learns, its learning rate falling to nothing."""
+    shown = [own.shown[reach.name] for own in prepared]
+    layer = shown[0].layer
+    windows = Batches([part for own in shown for part in own.parts])
+    learnt = torch.as_tensor(np.flatnonzero(np.concatenate([own.learns(number) for own in shown])))
+    validation = Batch.joined([own.validation(reach, number) for own in prepared])
     torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0]))
-    areas = int(shown.area.max()) + 1
-    shown_each_epoch = -(-len(learnt) * min(areas, AREAS_SHOWN) // areas)
-    network = AttentionLstm(layer.past_width, layer.future_width, config.hidden, config.dropout, areas)
+    areas = len(prepared)
+    shown_each_epoch = math.ceil(len(learnt) * min(1.0, AREAS_SHOWN / areas))
+    network = config.network(layer, areas)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
+    epochs = config.epochs if reach is NEAR else config.far_epochs
     batch_size = max(1, min(config.batch_size, shown_each_epoch // LEAST_BATCHES))
-    steps = config.epochs * -(-shown_each_epoch // batch_size)
+    steps = epochs * -(-shown_each_epoch // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.learning_rate, total_steps=steps, pct_start=_WARM_UP_SHARE, cycle_momentum=False
     )
-    weight = _lead_weights(config)
+    weight = _lead_weights(config, reach)
     curve: list[tuple[float, float]] = []
-    for epoch in range(1, config.epochs + 1):
+    for epoch in range(1, epochs + 1):
         network.train()
         losses = []
         for index in torch.split(learnt[torch.randperm(len(learnt))[:shown_each_epoch]], batch_size):
-            batch = shown.rows(index)
+            batch = windows.rows(index)
             for feed in MASKABLE_FEEDS:
                 layer.hide(batch, feed, torch.rand(len(index)) < config.feed_dropout)
             past, future = (_disturbed(values, config.input_noise) for values in (batch.past, batch.future))
@@ -174,15 +181,16 @@ def _fit(
             losses.append(loss.item())
         curve.append((float(np.mean(losses)), _loss(network, validation, weight)))
         if progress is not None:
-            progress(EpochReport(seed[1] + 1, epoch, *curve[-1]))
-    return network, tuple(curve)
+            progress(EpochReport(reach.name, number + 1, epoch, epochs, *curve[-1]))
+    return network.double().eval(), tuple(curve)
 
 
-def _lead_weights(config: TrainingConfig) -> torch.Tensor:
+def _lead_weights(config: TrainingConfig, reach: Reach) -> torch.Tensor:
     weight = torch.ones(HORIZON_HOURS)
     first, last = HEADLINE_LEADS
     weight[first - 1 : last] = config.headline_weight
-    return weight / weight.mean()
+    own = weight[reach.leads]
+    return own / own.mean()
 
 
 def _disturbed(values: torch.Tensor, noise: float) -> torch.Tensor:
@@ -208,46 +216,39 @@ def _loss(network: AttentionLstm, batch: Batch, weight: torch.Tensor) -> float:
 def _finished(model: TrainedModel, own: AreaTrainingData) -> TrainedModel:
     """The model with its calibration and its scores; the one place that looks at the test part."""
     known, held_out, test = own.known, own.held_out, own.test
-
-    def blocks(windows: Sequence[Windows], hidden_feed: str | None = None) -> Floats:
-        """What was held out, forecast by the networks that did not learn it."""
-        parts = (raw_quantiles_of_one(model, n, part, hidden_feed) for n, part in enumerate(windows))
-        return np.concatenate(list(parts))
-
-    actual = _targets(held_out)
-    raw = blocks(held_out)
+    actual = held_out.target.astype(np.float64)
+    raw = raw_quantiles_held_out(model, held_out)
     offsets, _ = conformal_offsets(scaled_errors(raw, actual))
-    usual = _typical_error(raw, actual)
+    late = build_windows(known, held_out.issue_hours, measurements_late_hours=WIDENING_LATE_HOURS)
+    without = {feed: (raw_quantiles_held_out(model, held_out, feed), actual) for feed in MASKABLE_FEEDS}
+    without[POWER_FEED] = raw_quantiles_held_out(model, late), late.target.astype(np.float64)
+    usual = _typical_errors(raw, actual)
     widening = {
-        feed: _typical_error(blocks(held_out, hidden_feed=feed), actual) / usual for feed in MASKABLE_FEEDS
+        feed: tuple(
+            max(error / least, LEAST_WIDENING)
+            for error, least in zip(_typical_errors(*forecast), usual, strict=True)
+        )
+        for feed, forecast in without.items()
     }
-    late = [
-        build_windows(known, part.issue_hours, measurements_late_hours=WIDENING_LATE_HOURS)
-        for part in held_out
-    ]
-    widening[POWER_FEED] = _typical_error(blocks(late), _targets(late)) / usual
     scores = {"validation_mae_g_per_kwh": _headline_mae(raw[..., MEDIAN], actual)}
     if len(test):
-        median = raw_quantiles(model, test)[..., MEDIAN]
-        scores["test_mae_g_per_kwh"] = _headline_mae(median, _targets([test]))
-        last = np.repeat(test.last_value[:, None], HORIZON_HOURS, axis=1).astype(np.float64)
-        scores["test_persistence_mae_g_per_kwh"] = _headline_mae(last, _targets([test]))
+        median = model.near.quantiles(test)[..., MEDIAN]
+        target = test.target.astype(np.float64)
+        scores["test_mae_g_per_kwh"] = _headline_mae(median, target)
+        last = np.repeat(test.last_value[:, None], NEAR_HOURS, axis=1).astype(np.float64)
+        scores["test_persistence_mae_g_per_kwh"] = _headline_mae(last, target)
     return replace(
         model,
         offsets=offsets,
-        widening={feed: max(factor, LEAST_WIDENING) for feed, factor in widening.items()},
+        widening=widening,
         record=replace(model.record, metrics=scores),
     )
 
 
-def _targets(parts: Sequence[Windows]) -> Floats:
-    return np.concatenate([part.target for part in parts]).astype(np.float64)
-
-
-def _typical_error(raw: Floats, actual: Floats) -> float:
-    """80 % of errors of the median are within this many half bands."""
+def _typical_errors(raw: Floats, actual: Floats) -> list[float]:
+    """By day ahead, within how many half bands 80 % of errors of the median are."""
     errors = np.abs(scaled_errors(raw, actual)[..., MEDIAN])
-    return float(np.nanquantile(errors, 0.8))
+    return [float(np.nanquantile(errors[:, first - 1 : last], 0.8)) for first, last in DAYS_AHEAD]
 
 
 def _headline_mae(forecast: Floats, target: Floats) -> float:
