@@ -131,9 +131,11 @@ def test_the_lineage_is_the_one_that_is_promised(first_home: Path) -> None:
         for key in graph.get_all_asset_keys()
     }
     measured = {"power_system_right_now", "co2_emission"}
-    raw = {*measured, "forecasts_hour", "day_ahead_prices", "co2_emission_prognosis"}
-    assert {name for name, above in parents.items() if not above} == {"energi_data_service"}
-    assert {name for name, above in parents.items() if above == {"energi_data_service"}} == raw
+    energinet = {*measured, "forecasts_hour", "day_ahead_prices", "co2_emission_prognosis"}
+    raw = {*energinet, "weather_forecast"}
+    assert {name for name, above in parents.items() if not above} == {"energi_data_service", "open_meteo"}
+    assert {name for name, above in parents.items() if above == {"energi_data_service"}} == energinet
+    assert {name for name, above in parents.items() if above == {"open_meteo"}} == {"weather_forecast"}
     assert parents["aggregated_data"] == measured
     assert parents["engineered_features"] == {"aggregated_data", *raw - measured}
     assert parents["predictions"] >= {"trained_model", "engineered_features"}
