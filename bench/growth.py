@@ -33,8 +33,8 @@ from co2_assets.contracts.areas import AREAS, MEASUREMENTS, Area
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.defs.automation import DEEPEN_JOB, RETRAIN_JOB, TICK_JOB, UPDATE_JOB
-from co2_assets.energidataservice import sources
 from co2_assets.energidataservice.emulator.simulator import SimulatedGrid
+from co2_assets.pipeline import sources
 from co2_assets.pipeline.housekeeping import tidy
 from co2_assets.pipeline.quiet_exit import silence_library_reports
 from co2_assets.pipeline.run import open_run

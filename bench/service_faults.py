@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx
 
-from co2_assets.energidataservice.client import LARGEST_RESPONSE_BYTES
 from co2_assets.energidataservice.emulator.catalog import SERVED
 from co2_assets.energidataservice.emulator.service import Fault
+from co2_assets.http_service.client import LARGEST_RESPONSE_BYTES
 
 Record = dict[str, Any]
 Records = list[Record]
@@ -65,8 +65,8 @@ def edited(change: Callable[[httpx.Request, Records], Records]) -> Fault:
     """Change the records of a good response; other responses are sent as they are."""
 
     def fault(request: httpx.Request, response: httpx.Response) -> httpx.Response:
-        if response.status_code != httpx.codes.OK:
-            return response
+        if response.status_code != httpx.codes.OK or requested_dataset(request) not in SERVED:
+            return response  # Open-Meteo sends no records
         envelope = json.loads(response.content)
         records = change(request, envelope["records"])
         content = json.dumps({**envelope, "total": len(records), "records": records})

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from dateutil import parser as dateutil_parser
 
-from co2_assets.contracts.sources import LIVE_URL, SourceKind
+from co2_assets.contracts.sources import LIVE_URL, SourceKind, WeatherAccess
 from co2_assets.contracts.time import bounded_utc, utc_now
 from co2_assets.contracts.timetable import Timetable
 from co2_assets.warehouse.errors import UnusableHome
@@ -21,6 +21,8 @@ DEFAULT_BACKFILL_DAYS = 90
 # A model needs some weeks to learn from. The service has less than ten years of history.
 MINIMUM_HISTORY_DAYS = 30
 MAXIMUM_HISTORY_DAYS = 3650
+# A shorter text would be found by chance in an answer, and taken out of it as a secret.
+SHORTEST_KEY = 8
 # The seed is stored in a 32-bit column.
 MAXIMUM_SEED = 2**31 - 1
 
@@ -53,9 +55,26 @@ def hourly_update_in(environment: Mapping[str, str]) -> bool:
     Raises SettingsError if it is neither ``on`` nor ``off``.
     """
     text = environment.get("CO2_HOURLY_UPDATE") or "on"
+    return _is_on("CO2_HOURLY_UPDATE", text)
+
+
+def _is_on(name: str, text: str) -> bool:
     if text not in ("on", "off"):
-        raise SettingsError(f"CO2_HOURLY_UPDATE {text!r} is neither on nor off")
+        raise SettingsError(f"{name} {text!r} is neither on nor off")
     return text == "on"
+
+
+def weather_in(environment: Mapping[str, str]) -> WeatherAccess:
+    """Return how the weather forecast is had, from CO2_WEATHER and the variables that begin so.
+
+    Raises SettingsError for a value that cannot be used.
+    """
+    return WeatherAccess(
+        wanted=_is_on("CO2_WEATHER", environment.get("CO2_WEATHER") or "on"),
+        url=environment.get("CO2_WEATHER_URL", ""),
+        history_url=environment.get("CO2_WEATHER_HISTORY_URL", ""),
+        key=environment.get("CO2_WEATHER_KEY", "").strip(),
+    )
 
 
 def _is_address(text: str) -> bool:
@@ -82,7 +101,7 @@ class Settings:
 
     ``as_of`` (naive UTC) replaces the clock; with None the clock is used. ``live_url`` is the address of the
     live service: the part before ``/dataset``. ``hourly_update``: forecasts are made each hour, not only at
-    the six-hour marks.
+    the six-hour marks. ``weather``: whether the weather forecast is fetched, from where, and with which key.
     """
 
     home: Path = Path("data")
@@ -92,6 +111,7 @@ class Settings:
     seed: int = 1
     live_url: str = LIVE_URL
     hourly_update: bool = True
+    weather: WeatherAccess = WeatherAccess()  # noqa: RUF009 -- it cannot be changed
 
     @property
     def timetable(self) -> Timetable:
@@ -106,11 +126,21 @@ class Settings:
             )
         if not 0 <= self.seed <= MAXIMUM_SEED:
             raise SettingsError(f"the seed must be 0..{MAXIMUM_SEED}, not {self.seed}")
-        if not _is_address(self.live_url):
-            raise SettingsError(
-                f"CO2_LIVE_URL {self.live_url!r} is not the address of a service; "
-                "write it as https://HOST or http://HOST:PORT/PATH"
-            )
+        addresses = {
+            "CO2_LIVE_URL": self.live_url,
+            "CO2_WEATHER_URL": self.weather.forecast_address,
+            "CO2_WEATHER_HISTORY_URL": self.weather.history_address,
+        }
+        for name, address in addresses.items():
+            if not _is_address(address):
+                raise SettingsError(
+                    f"{name} {address!r} is not the address of a service; "
+                    "write it as https://HOST or http://HOST:PORT/PATH"
+                )
+        if not (self.weather.key.isascii() and self.weather.key.isprintable()):
+            raise SettingsError("CO2_WEATHER_KEY is not a key: copy it again, without line breaks")
+        if 0 < len(self.weather.key) < SHORTEST_KEY:
+            raise SettingsError(f"CO2_WEATHER_KEY has under {SHORTEST_KEY} characters: copy it again, whole")
         if self.as_of is not None and self.as_of > utc_now() and self.source != SourceKind.SIMULATOR:
             raise SettingsError(f"as-of {self.as_of:%Y-%m-%dT%H:%MZ} is in the future")
         if self.as_of is not None and self.source == SourceKind.LIVE:
@@ -138,7 +168,7 @@ class Settings:
             settings = replace(settings, as_of=parse_instant(env["CO2_AS_OF"], "CO2_AS_OF"))
         if env.get("CO2_LIVE_URL"):
             settings = replace(settings, live_url=env["CO2_LIVE_URL"])
-        settings = replace(settings, hourly_update=hourly_update_in(env))
+        settings = replace(settings, hourly_update=hourly_update_in(env), weather=weather_in(env))
         for name, field in (("CO2_HISTORY_DAYS", "history_days"), ("CO2_SEED", "seed")):
             if env.get(name):
                 try:
@@ -158,6 +188,10 @@ class Settings:
             "CO2_SEED": str(self.seed),
             "CO2_LIVE_URL": self.live_url,
             "CO2_HOURLY_UPDATE": "on" if self.hourly_update else "off",
+            "CO2_WEATHER": "on" if self.weather.wanted else "off",
+            "CO2_WEATHER_URL": self.weather.url,
+            "CO2_WEATHER_HISTORY_URL": self.weather.history_url,
+            "CO2_WEATHER_KEY": self.weather.key,
         }
         if self.as_of is not None:
             variables["CO2_AS_OF"] = f"{self.as_of:%Y-%m-%dT%H:%M:%SZ}"

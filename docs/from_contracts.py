@@ -2,14 +2,15 @@
 
 from datetime import timedelta
 
-from co2_assets.contracts import DATASETS, Column, Dataset, Table
+from co2_assets.contracts import DATASETS, Column, Dataset, ServiceName, Table
 from co2_assets.contracts.tables import DERIVED_TABLES
+from co2_assets.contracts.weather import WEATHER_POINTS
 from co2_assets.warehouse.views import VIEWS
 
 
 def contracts() -> str:
     """Return every declared table with its columns, and for raw tables what is agreed with the service."""
-    parts = ["## Raw tables, one for each dataset of the service"]
+    parts = ["## Raw tables, one for each dataset of the services"]
     parts += [
         f"{_head(dataset.table)}\n\n{_agreed(dataset)}\n\n{_columns(dataset.table)}" for dataset in DATASETS
     ]
@@ -31,17 +32,29 @@ def _agreed(dataset: Dataset) -> str:
             for word, instant in (("from", endpoint.first), ("until", endpoint.end))
             if instant
         ]
-        areas = f"areas {', '.join(endpoint.areas)}" if endpoint.areas else "no area filter"
+        if dataset.service is ServiceName.OPEN_METEO:
+            areas = f"points {', '.join(point.name for point in WEATHER_POINTS)}"
+        else:
+            areas = f"areas {', '.join(endpoint.areas)}" if endpoint.areas else "no area filter"
         steps = [f"a row every {_span(endpoint.step).removeprefix('1 ')}"] if endpoint.step else []
         lines.append(
-            f"- Dataset `{endpoint.dataset}`, by `{endpoint.time_field}`, "
+            f"- Dataset `{endpoint.dataset}` of {dataset.service}, by `{endpoint.time_field}`, "
             f"{', '.join([areas, *bounds, *steps])}."
         )
     again = f"reads the last {_span(dataset.overlap)} again" if dataset.overlap else "reads nothing twice"
     revised = (
         f" Once a day it reads the last {_span(dataset.revised_for)} again." if dataset.revised_for else ""
     )
-    late = f"more than {_span(dataset.late_after)} before now" if dataset.late_after else "before now"
+    late = "before now"
+    if dataset.late_after > timedelta(0):
+        late = f"more than {_span(dataset.late_after)} before now"
+    elif dataset.late_after < timedelta(0):
+        late = f"less than {_span(-dataset.late_after)} after now"
+    if dataset.live_from:
+        lines.append(f"- The live service has it from {dataset.live_from:%Y-%m-%d} on.")
+    if dataset.versions_every:
+        least = _span(dataset.versions_every)
+        lines.append(f"- A changed version is stored if it came {least} or more after the one before.")
     lines += [
         f"- A row of each series every {_span(dataset.step).removeprefix('1 ')}; others are quarantined.",
         f"- Each fetch {again} and asks for what lies up to {_span(dataset.reach)} ahead, at most "

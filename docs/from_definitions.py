@@ -4,36 +4,37 @@ from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
-from co2_assets.contracts import DATASETS
+from co2_assets.contracts import DATASETS, ServiceName
 from co2_assets.definitions import build_definitions
-from co2_assets.defs.assets.raw_energy_data import energi_data_service
+from co2_assets.defs.assets.raw_energy_data import SERVICES
 from co2_assets.settings import Settings
 
-SERVICE = "EnergiDataService"
+# How the graph calls the services: a name in it has no hyphen.
+NODES = {service: service.replace("-", "") for service in ServiceName}
 
 
 def graph() -> str:
     """Return the assets as a Mermaid graph: groups as boxes, an arrow from each asset to its users.
 
-    An arrow that a longer path implies is left out. The arrows of the service carry the names of its
-    datasets, from the contracts.
+    An arrow that a longer path implies is left out. The arrows of a service carry the names of its datasets,
+    from the contracts.
     """
     assets = build_definitions(Settings()).resolve_asset_graph()
-    service = energi_data_service.key
+    services = {asset.key for asset in SERVICES.values()}
     parents = {
-        key.to_user_string(): {parent.to_user_string() for parent in assets.get(key).parent_keys - {service}}
-        for key in assets.get_all_asset_keys() - {service}
+        key.to_user_string(): {parent.to_user_string() for parent in assets.get(key).parent_keys - services}
+        for key in assets.get_all_asset_keys() - services
     }
     order = in_order(parents)
     groups: dict[str, list[str]] = {}
     for name in order:
         groups.setdefault(str(assets.get(dg.AssetKey(name)).group_name), []).append(name)
-    lines = ["```mermaid", "flowchart LR", f"  {SERVICE}[({SERVICE})]"]
+    lines = ["```mermaid", "flowchart LR", *(f"  {node}[({service})]" for service, node in NODES.items())]
     for group, names in groups.items():
         lines += [f"  subgraph {group}_group [{group}]", *(f"    {name}" for name in names), "  end"]
     for dataset in DATASETS:
         named = ", ".join(endpoint.dataset for endpoint in dataset.endpoints)
-        lines.append(f'  {SERVICE} -- "{named}" --> {dataset.name}')
+        lines.append(f'  {NODES[dataset.service]} -- "{named}" --> {dataset.name}')
     for name in order:
         lines += [f"  {parent} --> {name}" for parent in order if parent in direct(parents, name)]
     return "\n".join([*lines, "```"])

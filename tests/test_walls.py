@@ -58,6 +58,8 @@ def test_every_module_stands_in_a_ring() -> None:
     assert rings == {
         "contracts",
         "energidataservice",
+        "openmeteo",
+        "http_service",
         "warehouse",
         "forecasting",
         "pipeline",

@@ -241,8 +241,9 @@ def status_table(state: Status) -> RenderableType:
     for heading in ("dataset", "newest row, UTC", "rows", "last good fetch, UTC"):
         table.add_column(heading)
     for row in state.datasets.to_dict("records"):
+        note = state.notes.get(row["dataset"])
         table.add_row(
-            row["dataset"],
+            f"{row['dataset']} ({note})" if note else row["dataset"],
             _time(row["newest_utc"]),
             f"{row['row_count']:,}",
             _time(row["last_ok_fetch_utc"]),

@@ -6,8 +6,8 @@ creates its tables from them, the checks compare the rows with them, and `docs/d
 printed from them.
 
 Times are UTC throughout. The service's ``*DK`` columns repeat an hour each autumn and are never
-read. Facts about the service: Energinet, EnergiDataService (https://www.energidataservice.dk,
-CC BY 4.0).
+read. Facts about the services: Energinet, EnergiDataService (https://www.energidataservice.dk,
+CC BY 4.0), and Open-Meteo (https://open-meteo.com/en/docs, CC BY 4.0).
 """
 
 from co2_assets.contracts.columns import CO2_MAXIMUM, FETCHED_AT, POWER_COLUMNS, PRICE_AREA
@@ -22,9 +22,11 @@ from co2_assets.contracts.datasets import (
     PRICE_AREAS,
     PRICE_DATASETS_SWITCH,
     dataset_named,
+    datasets_of,
 )
-from co2_assets.contracts.schema import VINTAGE, Column, Dataset, Endpoint, Kind, Table
+from co2_assets.contracts.schema import VINTAGE, Column, Dataset, Endpoint, Kind, ServiceName, Table
 from co2_assets.contracts.validation import UNREADABLE, BadRow, UnreadableCell, split_rows
+from co2_assets.contracts.weather import WEATHER_FORECAST
 
 __all__ = [
     "CO2_EMISSION",
@@ -42,13 +44,16 @@ __all__ = [
     "PRICE_DATASETS_SWITCH",
     "UNREADABLE",
     "VINTAGE",
+    "WEATHER_FORECAST",
     "BadRow",
     "Column",
     "Dataset",
     "Endpoint",
     "Kind",
+    "ServiceName",
     "Table",
     "UnreadableCell",
     "dataset_named",
+    "datasets_of",
     "split_rows",
 ]

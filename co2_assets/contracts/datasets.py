@@ -1,4 +1,4 @@
-"""The service's datasets: their tables, their endpoints and how they are fetched.
+"""The datasets: their tables, their endpoints and how they are fetched. That of the weather: `weather`.
 
 Facts about the service: Energinet, EnergiDataService (https://www.energidataservice.dk, CC BY 4.0).
 """
@@ -17,7 +17,8 @@ from co2_assets.contracts.columns import (
     power_column,
 )
 from co2_assets.contracts.forecast_spec import WIND_SOLAR
-from co2_assets.contracts.schema import VINTAGE, Column, Dataset, Endpoint, Kind, Table
+from co2_assets.contracts.schema import VINTAGE, Column, Dataset, Endpoint, Kind, ServiceName, Table
+from co2_assets.contracts.weather import WEATHER_FORECAST
 
 # The Danish price areas, and all those whose day-ahead prices are read.
 DANISH_PRICE_AREAS = ("DK1", "DK2")
@@ -314,7 +315,13 @@ DATASETS: tuple[Dataset, ...] = (
     FORECASTS_HOUR,
     DAY_AHEAD_PRICES,
     CO2_EMISSION_PROGNOSIS,
+    WEATHER_FORECAST,
 )
+
+
+def datasets_of(service: ServiceName) -> tuple[Dataset, ...]:
+    """Return the datasets that come from ``service``."""
+    return tuple(dataset for dataset in DATASETS if dataset.service is service)
 
 
 def dataset_named(name: str) -> Dataset:

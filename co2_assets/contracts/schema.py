@@ -21,6 +21,13 @@ class Kind(StrEnum):
     BOOLEAN = "BOOLEAN"
 
 
+class ServiceName(StrEnum):
+    """A service that datasets come from, by the name it calls itself."""
+
+    ENERGI_DATA_SERVICE = "EnergiDataService"
+    OPEN_METEO = "Open-Meteo"
+
+
 @dataclass(frozen=True)
 class StuckTogether:
     """All areas of a column that stand still at once for ``after`` are stuck, sooner than one alone.
@@ -111,8 +118,10 @@ class Dataset:
     series; rows lie at whole steps from midnight. Each fetch reads ``overlap`` again before the newest
     row, for values that come late or are revised. Rows go up to ``reach`` after now (exclusive).
     ``live_chunk`` is the longest window of one request. ``time_column`` is the table's time column. The
-    dataset counts as late when its newest row is more than ``late_after`` before now. Values may be
-    revised for ``revised_for``: that much is read again once a day.
+    dataset counts as late when its newest row is more than ``late_after`` before now; a negative one says
+    how far ahead that row must be. Values may be revised for ``revised_for``: that much is read again once a
+    day. Of a row, a version is stored only if it came ``versions_every`` or more after the one before. The
+    live service has nothing of before ``live_from``, naive UTC; a recording may.
     """
 
     table: Table
@@ -125,6 +134,9 @@ class Dataset:
     late_after: timedelta
     description: str = ""
     revised_for: timedelta = timedelta(0)
+    service: ServiceName = ServiceName.ENERGI_DATA_SERVICE
+    versions_every: timedelta = timedelta(0)
+    live_from: datetime | None = None
 
     @property
     def name(self) -> str:

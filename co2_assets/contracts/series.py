@@ -1,7 +1,7 @@
 """The series that a dataset may have, and the times of its rows: all else was not asked for."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from datetime import datetime
 
 import pandas as pd
@@ -9,6 +9,7 @@ import pandas as pd
 from co2_assets.contracts.areas import AREAS
 from co2_assets.contracts.columns import PRICE_AREA
 from co2_assets.contracts.schema import Dataset, Kind
+from co2_assets.contracts.weather import POINT
 
 
 def price_areas_of(dataset: Dataset) -> tuple[str, ...]:
@@ -28,9 +29,15 @@ def series_values(dataset: Dataset) -> Mapping[str, tuple[str, ...]]:
     }
 
 
-def series_of(dataset: Dataset) -> list[tuple[str, ...]]:
-    """Return every series: one value for each of the columns of `series_values`."""
-    return list(itertools.product(*series_values(dataset).values()))
+def series_of(dataset: Dataset, held: Container[str] | None = None) -> list[tuple[str, ...]]:
+    """Return every series: one value for each of the columns of `series_values`.
+
+    ``held`` has the points that the source has, where it lacks some; it concerns datasets by point only.
+    """
+    values = dict(series_values(dataset))
+    if held is not None and POINT.name in values:
+        values[POINT.name] = tuple(name for name in values[POINT.name] if name in held)
+    return list(itertools.product(*values.values()))
 
 
 def not_asked_for(

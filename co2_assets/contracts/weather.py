@@ -1,13 +1,15 @@
-"""Where the weather forecast is read, and which of its variables.
+"""The weather forecast: where it is read, which of its variables, and the dataset.
 
 Variables and their names: Open-Meteo (https://open-meteo.com/en/docs). The first five points are those
 of which recordings exist; the others are the Danish offshore wind areas and the coasts around.
 """
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
-from co2_assets.contracts.schema import Column, Kind
+from co2_assets.contracts.columns import FETCHED_AT
+from co2_assets.contracts.schema import VINTAGE, Column, Dataset, Endpoint, Kind, ServiceName, Table
 
 
 @dataclass(frozen=True)
@@ -63,3 +65,70 @@ WEATHER_VARIABLES: Final = (
 # Said wherever a value rests on it: the licence asks for it.
 WEATHER_ATTRIBUTION: Final = "Weather data by Open-Meteo.com, CC BY 4.0"
 WEATHER_ATTRIBUTION_URL: Final = "https://open-meteo.com/"
+
+# The forecasts of one, two and three days before are kept by the service, as long as they reach.
+DAYS_BEFORE: Final = (1, 2, 3)
+
+POINT: Final = Column(
+    "point",
+    Kind.TEXT,
+    "The place of the forecast.",
+    nullable=False,
+    values=tuple(point.name for point in WEATHER_POINTS),
+)
+_COLUMNS = (
+    POINT,
+    Column(
+        "hour_utc",
+        Kind.TIMESTAMP,
+        "The time that the service names: the values are of this instant, radiation is the mean of the hour "
+        "that ends then.",
+        "UTC",
+        nullable=False,
+        service_name="time",
+    ),
+    Column(
+        VINTAGE,
+        Kind.TIMESTAMP,
+        "When this version was first known: when we fetched it, or one, two or three days before its hour "
+        "where the service kept it from then.",
+        "UTC",
+        nullable=False,
+    ),
+    *WEATHER_VARIABLES,
+    FETCHED_AT,
+)
+
+WEATHER_FORECAST: Final = Dataset(
+    table=Table(
+        "weather_forecast",
+        "Wind, sun, temperature and cloud as forecast by the hour, every vintage seen.",
+        _COLUMNS,
+        (POINT.name, "hour_utc", VINTAGE),
+    ),
+    # The name is the last part of the service's address, for the coming hours as for the past ones.
+    endpoints=(
+        Endpoint(
+            "forecast",
+            "time",
+            {column.service_name: column.name for column in _COLUMNS if column.service_name},
+        ),
+    ),
+    time_column="hour_utc",
+    step=timedelta(hours=1),
+    overlap=timedelta(0),
+    # The forecast's 72 hours, the hour in progress, and the radiation of the last one.
+    reach=timedelta(days=3, hours=2),
+    # Some 120 to 240 calls by the service's count, which allows 600 a minute and 5,000 an hour.
+    live_chunk=timedelta(days=90),
+    # A day of it is left to forecast from when half a day of fetches has failed.
+    late_after=-timedelta(hours=60),
+    description="The weather forecast that the wind and sun of the coming three days are forecast from. "
+    f"{WEATHER_ATTRIBUTION}; the free service is for non-commercial use. The values of a recording are "
+    "recorded, and the errors of its forecasts are made. A recording has some of the points only.",
+    service=ServiceName.OPEN_METEO,
+    # The models behind it run each third hour at most; runs begin some minutes late or early.
+    versions_every=timedelta(hours=2, minutes=45),
+    # What it keeps of past forecasts begins between January and March 2024, model by model.
+    live_from=datetime(2024, 1, 1),
+)

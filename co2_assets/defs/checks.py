@@ -78,6 +78,8 @@ def _on_time_description(dataset: Dataset) -> str:
     if not dataset.late_after:
         return "The newest row of each series is for a time that has not passed yet, and not too far ahead."
     hours = dataset.late_after / timedelta(hours=1)
+    if hours < 0:
+        return f"The newest row of each series is for {-hours:g} h from now or later, and not too far ahead."
     return f"The newest row of each series is at most {hours:g} h old, and not ahead of the clock."
 
 
@@ -88,9 +90,10 @@ def _freshness_check(dataset: Dataset) -> dg.AssetChecksDefinition:
         description=_on_time_description(dataset),
     )
     def on_time(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
-        if not pipeline.service.has(dataset):
-            return _warning(True, "The source does not have this dataset.")
-        newest = newest_by_series(pipeline.warehouse, dataset)
+        if reason := pipeline.service.why_not(dataset):
+            return _warning(True, f"{reason[0].upper()}{reason[1:]}.")
+        series = pipeline.service.series_of(dataset, pipeline.now)
+        newest = newest_by_series(pipeline.warehouse, dataset, series)
         if newest.isna().all():
             return _warning(False, "The table has no rows.")
         behind = pipeline.now - newest

@@ -58,6 +58,19 @@ class PipelineResource(dg.ConfigurableResource[Run]):
     seed: int | None = Field(None, description="Random seed of training; left out: CO2_SEED.")
 
     live_url: str | None = Field(None, description="Address of the live service; left out: CO2_LIVE_URL.")
+    # The key has no field: a run's configuration is shown to everybody and kept.
+    weather: bool | None = Field(
+        None, description="Whether the weather forecast is fetched; left out: CO2_WEATHER."
+    )
+    weather_url: str | None = Field(
+        None,
+        description="Address of the weather forecast; empty: that of Open-Meteo; left out: CO2_WEATHER_URL.",
+    )
+    weather_history_url: str | None = Field(
+        None,
+        description="Address of what was forecast of past hours; empty: that of Open-Meteo; left out: "
+        "CO2_WEATHER_HISTORY_URL.",
+    )
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "PipelineResource":
@@ -69,6 +82,9 @@ class PipelineResource(dg.ConfigurableResource[Run]):
             history_days=settings.history_days,
             seed=settings.seed,
             live_url=settings.live_url,
+            weather=settings.weather.wanted,
+            weather_url=settings.weather.url,
+            weather_history_url=settings.weather.history_url,
         )
 
     def settings(self) -> Settings:
@@ -86,7 +102,14 @@ class PipelineResource(dg.ConfigurableResource[Run]):
         given = {name: value for name, value in given.items() if value is not None}
         if self.as_of is not None:
             given["as_of"] = parse_instant(self.as_of, "as_of") if self.as_of else None
-        return replace(Settings.from_environment(), **given)
+        settings = Settings.from_environment()
+        weather: dict[str, Any] = {
+            "wanted": self.weather,
+            "url": self.weather_url,
+            "history_url": self.weather_history_url,
+        }
+        weather = {name: value for name, value in weather.items() if value is not None}
+        return replace(settings, **given, weather=replace(settings.weather, **weather))
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Run]:

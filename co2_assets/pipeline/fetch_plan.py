@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from co2_assets.contracts import DATASETS, Dataset
+from co2_assets.contracts import DATASETS, Dataset, ServiceName
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.tables import FETCH_OK
-from co2_assets.energidataservice.sources import FIRST_DAYS, earliest_of
+from co2_assets.pipeline.sources import FIRST_DAYS, earliest_of
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.snapshots import Snapshot
@@ -61,6 +61,8 @@ def history_left(
         return 0  # the first run reads a recording completely
     left = 0
     for dataset in datasets:
+        if dataset.service is ServiceName.OPEN_METEO and not settings.weather.wanted:
+            continue
         log = snapshots.query(snapshot, "SELECT * FROM new_data_log WHERE dataset = ?", [dataset.name])
         longest = longest_window(dataset, log, now)
         windows = plan(
@@ -69,7 +71,7 @@ def history_left(
             now=now,
             history_days=settings.history_days,
             first_days=FIRST_DAYS,
-            earliest=earliest_of(snapshot.source),
+            earliest=earliest_of(snapshot.source, dataset),
             longest=longest,
         )
         is_limited = snapshot.source == SourceKind.LIVE

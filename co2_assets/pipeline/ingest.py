@@ -16,7 +16,7 @@ import pandas as pd
 from co2_assets.contracts import VINTAGE, Dataset, split_rows
 from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.contracts.tables import FETCH_OK, NEW_DATA_LOG
-from co2_assets.energidataservice.errors import ServiceError, storable
+from co2_assets.http_service.errors import ServiceError, storable
 from co2_assets.pipeline.fetch_plan import (
     TOO_MUCH,
     FetchWindow,
@@ -49,7 +49,8 @@ class FetchReport:
 
     ``error`` is the first failure, if there was one; the windows of other endpoints were fetched still.
     ``requarantined`` counts the rows that were stored before and do not belong into the table.
-    ``is_served`` is false if the source does not have the dataset, so that nothing was requested.
+    ``not_served`` says why nothing was requested, if the source does not have the dataset or it is switched
+    off.
     """
 
     windows: list[FetchWindow] = field(default_factory=list)
@@ -60,14 +61,19 @@ class FetchReport:
     remaining: int = 0
     requarantined: int = 0
     error: ServiceError | IngestError | None = None
-    is_served: bool = True
+    not_served: str = ""
+
+    @property
+    def is_served(self) -> bool:
+        """Whether the dataset is requested of this source."""
+        return not self.not_served
 
     def sentence(self) -> str:
         """Return the report as one line for a person."""
         if self.error is not None:
             return storable(str(self.error))
         if not self.is_served:
-            return "the source does not have this dataset; nothing was requested"
+            return f"{self.not_served}; nothing was requested"
         if not self.windows:
             return "up to date; nothing was requested"
         text = f"{self.received:,} rows received, {self.new:,} new, {self.changed:,} revised"
@@ -87,7 +93,7 @@ def update(
     raised, because the forecast is made without this dataset then. Only errors of the warehouse itself,
     such as a full disk, are raised.
     """
-    report = FetchReport(is_served=run.service.has(dataset))
+    report = FetchReport(not_served=run.service.why_not(dataset))
     try:
         report.requarantined = requarantine_stored(run.warehouse, dataset, now=run.now)
     except Exception as error:  # noqa: BLE001 -- it is named in the report
@@ -130,7 +136,7 @@ def _windows(run: Run, dataset: Dataset, *, deepen: bool) -> list[FetchWindow]:
         now=run.now,
         history_days=run.history_days,
         first_days=run.service.first_days,
-        earliest=run.service.earliest,
+        earliest=run.service.earliest_of(dataset),
         held_until=held.to_pydatetime() if pd.notna(held) else None,
         again_from=again_from,
         longest=longest,
@@ -142,8 +148,9 @@ def _again_from(run: Run, dataset: Dataset, log: pd.DataFrame, longest: timedelt
     # As much as fits into the one request for the newest rows.
     first = run.now + dataset.reach - longest
     span = min(dataset.revised_for, run.now - first)
-    earliest = run.service.earliest
-    times = [oldest_hole(run.warehouse, dataset, run.now, earliest)]
+    earliest = run.service.earliest_of(dataset)
+    series = run.service.series_of(dataset, run.now)
+    times = [oldest_hole(run.warehouse, dataset, run.now, earliest, series)]
     if revisions_due(dataset, log, run.now, span, earliest):
         times.append(run.now - span)
     return max(first, min(known)) if (known := [time for time in times if time is not None]) else None
@@ -182,7 +189,7 @@ def _fetch_window(
     report.windows.append(window)
     error: ServiceError | IngestError
     try:
-        _store_window(run, dataset, window, started, report)
+        return _store_window(run, dataset, window, started, report)
     except ServiceError as service_error:
         error, outcome = service_error, service_error.outcome
     except Exception as other_error:  # noqa: BLE001 -- it is logged and returned
@@ -190,8 +197,6 @@ def _fetch_window(
         # The error may hold half a character, which no log file can.
         trace = storable("".join(traceback.format_exception(other_error)))
         logger.error("%s, %s: %s", dataset.name, window, trace)  # noqa: TRY400
-    else:
-        return None
     with run.warehouse.open_transaction() as transaction:
         _log(run, dataset, window, started, transaction, outcome=outcome, message=storable(str(error)))
     return error
@@ -214,14 +219,21 @@ def _ingest_error(error: Exception) -> IngestError:
 
 def _store_window(
     run: Run, dataset: Dataset, window: FetchWindow, started: float, report: FetchReport
-) -> None:
-    rows = run.service.client.fetch(dataset, window.start, window.end)
+) -> ServiceError | None:
+    """Fetch, store and log one window; return the failure, also logged, if only a part of it came."""
+    try:
+        rows, error = run.service.client.fetch(dataset, window.start, window.end), None
+    except ServiceError as part_of_it:
+        if part_of_it.rows is None:
+            raise
+        rows, error = part_of_it.rows, part_of_it
     good, bad = split_rows(dataset, rows, now=run.now, window=(window.start, window.end))
     if VINTAGE in good:
         # The clock of the service may be ahead of ours: what we received was known when we received it.
         good[VINTAGE] = good[VINTAGE].where(good[VINTAGE] <= run.now, run.now)
         good = good.drop_duplicates(subset=list(dataset.table.key), keep="last")
     with run.warehouse.open_transaction() as transaction:
+        good = _far_enough_apart(dataset, good, run.now, transaction)
         count = store_rows(dataset, good.assign(fetched_at_utc=run.now), transaction)
         quarantined = quarantine_rows(bad, run.now, transaction)
         if dataset in MEASUREMENTS:
@@ -232,7 +244,8 @@ def _store_window(
             window,
             started,
             transaction,
-            outcome=FETCH_OK,
+            outcome=FETCH_OK if error is None else error.outcome,
+            message=None if error is None else storable(str(error)),
             rows_received=len(rows),
             rows_new=count.new,
             rows_changed=count.changed,
@@ -242,6 +255,23 @@ def _store_window(
     report.new += count.new
     report.changed += count.changed
     report.quarantined += quarantined
+    return error
+
+
+def _far_enough_apart(
+    dataset: Dataset, rows: pd.DataFrame, now: datetime, transaction: Transaction
+) -> pd.DataFrame:
+    """Return ``rows`` without the versions that came too soon after the stored one of their row."""
+    if not dataset.versions_every or rows.empty:
+        return rows
+    same = [name for name in dataset.table.key if name != VINTAGE]
+    newest = transaction.read(
+        f"SELECT {', '.join(same)}, max({VINTAGE}) AS newest FROM {dataset.name} "
+        f"WHERE {VINTAGE} > ? GROUP BY ALL",
+        [now - dataset.versions_every],
+    )
+    after = rows[VINTAGE] - rows[same].merge(newest, how="left", on=same)["newest"]
+    return rows[~((after > timedelta(0)) & (after < dataset.versions_every))]
 
 
 def _log(

@@ -11,7 +11,7 @@ from co2_assets.contracts import BadRow, Dataset, Kind, Table, dataset_named, sp
 from co2_assets.contracts.areas import MEASUREMENTS
 from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES, QUARANTINED_VALUES
 from co2_assets.contracts.time import hour_containing, utc_now
-from co2_assets.energidataservice.errors import storable
+from co2_assets.http_service.errors import storable
 from co2_assets.pipeline.run import refuse_older_clock
 from co2_assets.pipeline.status import clock
 from co2_assets.pipeline.stored_series import is_asked_for

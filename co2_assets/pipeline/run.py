@@ -10,15 +10,15 @@ from pathlib import Path
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.time import utc_now
 from co2_assets.contracts.timetable import DEFAULT_TIMETABLE, Timetable
-from co2_assets.energidataservice.sources import (
+from co2_assets.forecasting.forecaster import Forecaster
+from co2_assets.forecasting.network.forecaster import NetworkForecaster
+from co2_assets.pipeline.sources import (
     Connection,
     SourceError,
     connect,
     obstacle_to_live,
     parse_source,
 )
-from co2_assets.forecasting.forecaster import Forecaster
-from co2_assets.forecasting.network.forecaster import NetworkForecaster
 from co2_assets.settings import Settings, SettingsError
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
@@ -170,6 +170,7 @@ def open_run(settings: Settings, *, forecaster: Forecaster = DEFAULT_FORECASTER)
             lambda: clock[0],
             live_url=settings.live_url,
             rate_limit_file=home.source(SourceKind.LIVE).requests,
+            weather=settings.weather,
         )
     except SourceError as error:
         raise SettingsError(str(error)) from error

@@ -1,14 +1,16 @@
 """The state of the pipeline, read from the published tables."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
 
+from co2_assets.contracts import WEATHER_FORECAST
 from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE, HEADLINE_LEADS, ForecastKind
-from co2_assets.contracts.sources import SourceKind
+from co2_assets.contracts.sources import WEATHER_OFF, SourceKind
 from co2_assets.contracts.tables import FETCH_OK
 from co2_assets.contracts.time import hour_containing, utc_now
 from co2_assets.contracts.timetable import Timetable
@@ -19,6 +21,9 @@ from co2_assets.warehouse.issue_archive import issue_files
 from co2_assets.warehouse.paths import Home
 from co2_assets.warehouse.snapshots import Snapshot
 from co2_assets.warehouse.views import newest_forecast_where
+
+# Said of the weather of a recording: it is recorded, but what forecasts said of it is not.
+MADE_ERRORS = "recorded weather; the errors of its forecasts are made"
 
 
 def instant(value: datetime | None) -> str | None:
@@ -35,7 +40,10 @@ def clock(snapshot: Snapshot, settings: Settings) -> datetime:
 
 @dataclass(frozen=True)
 class Status:
-    """The state of one source's pipeline at ``now``, naive UTC; forecast and scores are those of one area."""
+    """The state of one source's pipeline at ``now``, naive UTC; forecast and scores are those of one area.
+
+    ``notes`` say, by dataset, that it is switched off or that something of it is made up.
+    """
 
     snapshot: Snapshot
     price_area: str
@@ -49,6 +57,7 @@ class Status:
     failed_fetches: pd.DataFrame
     quarantined: int
     set_aside: tuple[str, ...]
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def forecast_age(self) -> timedelta | None:
@@ -93,7 +102,10 @@ class Status:
             },
             "champion": self.champion,
             "live_score_leads_1_6": self.score,
-            "datasets": self.datasets.map(_plain).to_dict("records"),
+            "datasets": [
+                {**row, "note": self.notes.get(row["dataset"])}
+                for row in self.datasets.map(_plain).to_dict("records")
+            ],
             "failed_fetches": self.failed_fetches.map(_plain).to_dict("records"),
             "quarantined_values": self.quarantined,
             "set_aside": list(self.set_aside),
@@ -124,6 +136,15 @@ def _set_aside(settings: Settings, source: str) -> tuple[str, ...]:
     return tuple(sentences)
 
 
+def _notes(settings: Settings, source: str) -> dict[str, str]:
+    """Return what is to be said of a dataset beside its rows."""
+    if not settings.weather.wanted:
+        return {WEATHER_FORECAST.name: WEATHER_OFF}
+    if source == SourceKind.ARCHIVE:
+        return {WEATHER_FORECAST.name: MADE_ERRORS}
+    return {}
+
+
 def newest_forecast(snapshot: Snapshot, area_name: str, by: datetime | None) -> pd.DataFrame:
     """Return the rows of `predictions` of the newest forecast, ordered by lead.
 
@@ -144,6 +165,9 @@ def newest_forecast(snapshot: Snapshot, area_name: str, by: datetime | None) -> 
 def read_status(snapshot: Snapshot, settings: Settings, area_name: str = DENMARK.name) -> Status:
     """Read the state of the pipeline for one area from ``snapshot``."""
     forecast = newest_forecast(snapshot, area_name, settings.as_of)
+    notes = _notes(settings, snapshot.source)
+    # What is switched off has no failures any more.
+    switched_off = [name for name, note in notes.items() if note == WEATHER_OFF]
     return Status(
         snapshot=snapshot,
         price_area=area_name,
@@ -179,10 +203,11 @@ def read_status(snapshot: Snapshot, settings: Settings, area_name: str = DENMARK
             snapshot,
             """
             SELECT dataset, fetched_at_utc, outcome, message FROM new_data_log
+            WHERE NOT list_contains(?::VARCHAR[], dataset)
             QUALIFY row_number() OVER (PARTITION BY dataset ORDER BY fetched_at_utc DESC) = 1
                 AND outcome <> ?
             """,
-            [FETCH_OK],
+            [switched_off, FETCH_OK],
         ),
         quarantined=int(
             snapshots.query(
@@ -190,4 +215,5 @@ def read_status(snapshot: Snapshot, settings: Settings, area_name: str = DENMARK
             )["n"].iloc[0]
         ),
         set_aside=_set_aside(settings, snapshot.source),
+        notes=notes,
     )

@@ -34,6 +34,15 @@ MIGRATIONS: Mapping[int, str] = {
         ALTER TABLE IF EXISTS model_evaluations ALTER cadence SET NOT NULL;
         ALTER TABLE IF EXISTS model_evaluations ALTER cadence DROP DEFAULT;
     """,
+    # Until version 3 there was no weather forecast.
+    4: """
+        CREATE TABLE IF NOT EXISTS weather_forecast (
+            point VARCHAR NOT NULL, hour_utc TIMESTAMP NOT NULL, published_at_utc TIMESTAMP NOT NULL,
+            wind_speed_10m_m_per_s DOUBLE, wind_speed_100m_m_per_s DOUBLE,
+            shortwave_radiation_w_per_m2 DOUBLE, temperature_2m_degc DOUBLE, cloud_cover_percent DOUBLE,
+            fetched_at_utc TIMESTAMP NOT NULL
+        );
+    """,
 }
 
 # For a version, how a reader sees those tables of an older file that are different now: until the first run
@@ -45,6 +54,15 @@ READ_AS: Mapping[int, Mapping[str, str]] = {
             FROM snapshot.main.predictions
         """,
         "model_evaluations": "SELECT *, 'six_hour' AS cadence FROM snapshot.main.model_evaluations",
+    },
+    4: {
+        "weather_forecast": """
+            SELECT NULL::VARCHAR AS point, NULL::TIMESTAMP AS hour_utc, NULL::TIMESTAMP AS published_at_utc,
+                NULL::DOUBLE AS wind_speed_10m_m_per_s, NULL::DOUBLE AS wind_speed_100m_m_per_s,
+                NULL::DOUBLE AS shortwave_radiation_w_per_m2, NULL::DOUBLE AS temperature_2m_degc,
+                NULL::DOUBLE AS cloud_cover_percent, NULL::TIMESTAMP AS fetched_at_utc
+            WHERE false
+        """,
     },
 }
 

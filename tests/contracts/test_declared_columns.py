@@ -10,12 +10,12 @@ import pytest
 from co2_assets.contracts import DATASETS, POWER_COLUMNS, PRICE_AREAS, areas, forecast_spec, tables
 from co2_assets.definitions import build_definitions
 from co2_assets.defs.assets import trained_model
-from co2_assets.energidataservice.errors import ServiceError
 from co2_assets.forecasting.inputs.features import aggregate_hours, engineer_features
 from co2_assets.forecasting.issue import forecast
 from co2_assets.forecasting.network.trained_model import TrainingConfig
 from co2_assets.forecasting.score import evaluation
 from co2_assets.forecasting.score.comparison import Verdict
+from co2_assets.http_service.errors import ServiceError
 from co2_assets.settings import Settings
 from co2_assets.warehouse.views import VIEWS
 
@@ -122,5 +122,6 @@ def test_every_table_but_the_bookkeeping_is_an_asset_by_its_name(tmp_path: Path)
         "trained_model",
         "published_snapshot",
         "energi_data_service",
+        "open_meteo",
         "forecast_pages",
     }

@@ -131,9 +131,11 @@ def test_the_lineage_is_the_one_that_is_promised(first_home: Path) -> None:
         for key in graph.get_all_asset_keys()
     }
     measured = {"power_system_right_now", "co2_emission"}
-    raw = {*measured, "forecasts_hour", "day_ahead_prices", "co2_emission_prognosis"}
-    assert {name for name, above in parents.items() if not above} == {"energi_data_service"}
-    assert {name for name, above in parents.items() if above == {"energi_data_service"}} == raw
+    energinet = {*measured, "forecasts_hour", "day_ahead_prices", "co2_emission_prognosis"}
+    raw = {*energinet, "weather_forecast"}
+    assert {name for name, above in parents.items() if not above} == {"energi_data_service", "open_meteo"}
+    assert {name for name, above in parents.items() if above == {"energi_data_service"}} == energinet
+    assert {name for name, above in parents.items() if above == {"open_meteo"}} == {"weather_forecast"}
     assert parents["aggregated_data"] == measured
     assert parents["engineered_features"] == {"aggregated_data", *raw - measured}
     assert parents["predictions"] >= {"trained_model", "engineered_features"}
@@ -302,7 +304,7 @@ def test_deepening_is_asked_for_until_all_is_held(
         deeper = point_to(simulated(settings.home, NOON, history_days=75), monkeypatch)
         assert isinstance(deepen_history_schedule(context), dg.RunRequest)
         other = create_run_for_test(instance, job_name=TICK_JOB, status=dg.DagsterRunStatus.STARTED)
-        assert "Another run is active; 5 windows" in deepen_history_schedule(context).skip_message
+        assert "Another run is active; 6 windows" in deepen_history_schedule(context).skip_message
         instance.delete_run(other.run_id)
 
         for deepen in (False, True):

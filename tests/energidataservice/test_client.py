@@ -9,17 +9,18 @@ import pytest
 
 from co2_assets.contracts import (
     CO2_EMISSION_PROGNOSIS,
-    DATASETS,
     DAY_AHEAD_PRICES,
     POWER_SYSTEM_RIGHT_NOW,
     PRICE_AREAS,
     PRICE_DATASETS_SWITCH,
     Dataset,
+    ServiceName,
+    datasets_of,
     split_rows,
 )
-from co2_assets.energidataservice import client as client_module
 from co2_assets.energidataservice.client import EnergiDataService
-from co2_assets.energidataservice.errors import (
+from co2_assets.http_service import client as client_module
+from co2_assets.http_service.errors import (
     BadRequest,
     BadResponse,
     EmptyResponse,
@@ -140,7 +141,9 @@ def test_an_empty_window_is_a_mistake_of_the_caller(make_client: Maker) -> None:
 # Good answers
 
 
-@pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
+@pytest.mark.parametrize(
+    "dataset", datasets_of(ServiceName.ENERGI_DATA_SERVICE), ids=lambda dataset: dataset.name
+)
 def test_a_frame_has_the_tables_columns_and_types(make_client: Maker, dataset: Dataset) -> None:
     row = good_row(dataset, dataset.endpoints[-1].fields)
     frame = fetch(make_client(Service(envelope([row]))), dataset)

@@ -12,7 +12,8 @@ import pytest
 from co2_assets.contracts import POWER_SYSTEM_RIGHT_NOW
 from co2_assets.energidataservice import client as client_module
 from co2_assets.energidataservice.client import EnergiDataService
-from co2_assets.energidataservice.errors import TimedOut
+from co2_assets.http_service import client as base_module
+from co2_assets.http_service.errors import TimedOut
 from tests.support.scripted_service import END, NOON, START
 
 LIMIT = timedelta(seconds=0.3)
@@ -93,8 +94,9 @@ def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr(client_module, "MOST_ATTEMPTS", 1)
-    for name in ("LONGEST_RESPONSE", "LONGEST_LOOK", "LONGEST_LOOKS"):
+    monkeypatch.setattr(base_module, "MOST_ATTEMPTS", 1)
+    monkeypatch.setattr(base_module, "LONGEST_RESPONSE", LIMIT)
+    for name in ("LONGEST_LOOK", "LONGEST_LOOKS"):
         monkeypatch.setattr(client_module, name, LIMIT)
 
 
@@ -139,7 +141,7 @@ def test_the_deadline_holds_for_a_proxy(scheme: str, monkeypatch: pytest.MonkeyP
 
 def test_a_fetch_is_ended_by_ctrl_c_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread that waits is interrupted, and the connection is closed."""
-    monkeypatch.setattr(client_module, "LONGEST_RESPONSE", timedelta(minutes=5))
+    monkeypatch.setattr(base_module, "LONGEST_RESPONSE", timedelta(minutes=5))
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt

@@ -11,7 +11,7 @@ import pytest
 
 from co2_assets.contracts import FORECASTS_HOUR, POWER_SYSTEM_RIGHT_NOW
 from co2_assets.energidataservice.client import EnergiDataService
-from co2_assets.energidataservice.errors import RateLimited, ServerFault
+from co2_assets.http_service.errors import RateLimited, ServerFault
 from tests.support.scripted_service import (
     END,
     NOON,

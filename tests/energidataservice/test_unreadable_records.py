@@ -10,15 +10,16 @@ import pytest
 
 from co2_assets.contracts import (
     CO2_EMISSION,
-    DATASETS,
     POWER_SYSTEM_RIGHT_NOW,
     UNREADABLE,
     BadRow,
     Dataset,
+    ServiceName,
+    datasets_of,
     split_rows,
 )
 from co2_assets.energidataservice.client import EnergiDataService
-from co2_assets.energidataservice.errors import SchemaChanged, TruncatedResponse
+from co2_assets.http_service.errors import SchemaChanged, TruncatedResponse
 from tests.support.scripted_service import Service, envelope, fetch, good_row, power_row, raw
 
 Maker = Callable[..., EnergiDataService]
@@ -92,7 +93,7 @@ def test_a_time_that_is_none_costs_its_row(make_client: Maker, time: Any) -> Non
 
 @pytest.mark.parametrize("end", ["Z", "+00:00", "+0000", "-00:00", ".000Z", ".123456+00:00"])
 def test_times_that_name_utc_are_read(make_client: Maker, end: str) -> None:
-    for dataset in DATASETS:
+    for dataset in datasets_of(ServiceName.ENERGI_DATA_SERVICE):
         named = good_row(dataset, dataset.endpoints[-1].fields)
         times = {name: value for name, value in named.items() if name.endswith("UTC")}
         named |= {name: value + end for name, value in times.items()}

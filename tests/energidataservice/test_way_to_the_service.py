@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW
+from co2_assets.contracts import POWER_SYSTEM_RIGHT_NOW, ServiceName, datasets_of
 from co2_assets.energidataservice.client import LONGEST_LOOKS, EnergiDataService
-from co2_assets.energidataservice.errors import (
+from co2_assets.http_service.errors import (
     NotFound,
     RateLimited,
     Refused,
@@ -23,6 +23,7 @@ from tests.support.scripted_service import END, NOON, START, Machine, Service, e
 
 Maker = Callable[..., EnergiDataService]
 ONE_ROW = envelope([{"CO2Emission": 57.0}], total=1000)
+DATASETS = datasets_of(ServiceName.ENERGI_DATA_SERVICE)
 USED = {endpoint.dataset for dataset in DATASETS for endpoint in dataset.endpoints}
 
 

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from co2_assets.cli.commands import app
 from co2_assets.contracts import CO2_EMISSION
 from co2_assets.contracts.areas import AREAS, Area
-from co2_assets.energidataservice import sources
 from co2_assets.energidataservice.emulator.simulator import SimulatedGrid
+from co2_assets.pipeline import sources
 from co2_assets.pipeline.ingest import update
 from co2_assets.pipeline.run import open_run
 from co2_assets.pipeline.status import read_status

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from co2_assets.energidataservice.sources import Connection, connect
 from co2_assets.pipeline import run as pipeline
+from co2_assets.pipeline.sources import Connection, connect
 from co2_assets.settings import Settings
 from tests.support.made_once import made_once
 from tests.support.pipeline_runs import HOUR, T0, Fault, failures, run, simulated

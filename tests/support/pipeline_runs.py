@@ -141,6 +141,8 @@ def editing(change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> F
 
     def fault(request: httpx.Request, response: httpx.Response) -> httpx.Response:
         body = response.json()
+        if "records" not in body:
+            return response  # Open-Meteo sends none
         records = change(body["records"])
         content = json.dumps({**body, "total": len(records), "records": records})
         return httpx.Response(200, content=content, request=request)

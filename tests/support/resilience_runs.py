@@ -23,10 +23,10 @@ from co2_assets.contracts.tables import TABLES
 from co2_assets.definitions import build_definitions
 from co2_assets.defs.automation import TICK_JOB
 from co2_assets.energidataservice.emulator.service import Fault
-from co2_assets.energidataservice.sources import connect
 from co2_assets.pipeline import run as pipeline
 from co2_assets.pipeline.ingest import FetchReport, update
 from co2_assets.pipeline.run import open_run
+from co2_assets.pipeline.sources import connect
 from co2_assets.settings import Settings
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.paths import Home, SourceFolder

@@ -75,6 +75,7 @@ def test_a_snapshot_holds_everything_but_the_raw_minutes(warehouse: Warehouse, f
         "forecasts_hour": 0,
         "day_ahead_prices": 1,
         "co2_emission_prognosis": 0,
+        "weather_forecast": 0,
     }
 
 

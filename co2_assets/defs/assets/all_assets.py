@@ -11,7 +11,7 @@ from co2_assets.defs.assets.features import aggregated_data, engineered_features
 from co2_assets.defs.assets.forecasts import predictions
 from co2_assets.defs.assets.metadata import OWNERS
 from co2_assets.defs.assets.published_snapshot import published_snapshot
-from co2_assets.defs.assets.raw_energy_data import energi_data_service, raw_energy_data
+from co2_assets.defs.assets.raw_energy_data import energi_data_service, open_meteo, raw_energy_data
 from co2_assets.defs.assets.trained_model import trained_model
 from co2_assets.defs.cadence import SIX_HOURLY_ASSETS
 
@@ -59,4 +59,4 @@ def all_assets(timetable: Timetable = DEFAULT_TIMETABLE) -> list[dg.AssetsDefini
         model_evaluations,
         published_snapshot,
     ]
-    return [energi_data_service, *shared_by_all(made, timetable), forecast_pages]
+    return [energi_data_service, open_meteo, *shared_by_all(made, timetable), forecast_pages]

@@ -1,10 +1,11 @@
-"""The raw assets: one for each dataset of the service, built from the dataset's declaration."""
+"""The raw assets: one for each dataset of the services, built from the dataset's declaration."""
 
 import dagster as dg
 from pydantic import Field
 
-from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW, Dataset
+from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW, Dataset, ServiceName
 from co2_assets.contracts.tables import AGGREGATED_DATA
+from co2_assets.contracts.weather import WEATHER_ATTRIBUTION, WEATHER_ATTRIBUTION_URL
 from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, table_metadata
 from co2_assets.pipeline.ingest import update
 from co2_assets.pipeline.run import Run
@@ -20,6 +21,16 @@ energi_data_service = dg.AssetSpec(
     kinds={"api"},
     owners=OWNERS,
 )
+
+open_meteo = dg.AssetSpec(
+    "open_meteo",
+    group_name="service",
+    description=f"Open-Meteo's weather forecast, {WEATHER_ATTRIBUTION_URL}, or the recording or the "
+    f"simulator that replaces it. {WEATHER_ATTRIBUTION}; the free service is for non-commercial use.",
+    kinds={"api"},
+    owners=OWNERS,
+)
+SERVICES = {ServiceName.ENERGI_DATA_SERVICE: energi_data_service, ServiceName.OPEN_METEO: open_meteo}
 
 
 class FetchConfig(dg.Config):
@@ -53,7 +64,7 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
     @dg.asset(
         name=dataset.name,
         group_name=GROUP,
-        deps=[energi_data_service],
+        deps=[SERVICES[dataset.service]],
         description=dataset.description,
         kinds={"api", "duckdb"},
         owners=OWNERS,

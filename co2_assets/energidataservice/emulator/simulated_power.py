@@ -49,12 +49,16 @@ class HourlyState:
     """The grid at each full hour since EPOCH; MW, EUR/MWh and g/kWh.
 
     ``production`` is by area and kind, ``prices`` by area; ``errors`` are the parts of the forecasts'
-    errors (see ERROR_PARTS). Production and net exchange (positive is import) add up to demand. The carbon
-    intensity of DK1 is 1 + ``lean`` times the national one.
+    errors (see ERROR_PARTS). ``speeds`` are those of the wind that the turbines of an area and kind stand
+    in, m/s, and ``clouds`` is how much cloudier it is than usual, in standard deviations. Production and net
+    exchange (positive is import) add up to demand. The carbon intensity of DK1 is 1 + ``lean`` times the
+    national one.
     """
 
     production: dict[tuple[str, str], Floats]
     errors: dict[tuple[str, str], dict[str, Floats]]
+    speeds: dict[tuple[str, str], Floats]
+    clouds: Floats
     prices: dict[str, Floats]
     central_mw: Floats
     decentral_mw: Floats
@@ -79,11 +83,12 @@ def simulate(seed: int, count: int) -> HourlyState:
     wind, sea_wind = _wind(seed, cold)
     clouds = persistent_noise(seed, "clouds", count, 14.0)
     height = sun_height(times)
-    clear = np.clip(0.62 - 0.24 * clouds, 0.12, 1.0)
+    clear = clear_share(clouds)
 
     production: dict[tuple[str, str], Floats] = {}
     expected_green = np.zeros(count)
     errors: dict[tuple[str, str], dict[str, Floats]] = {}
+    speeds: dict[tuple[str, str], Floats] = {}
     for (area, kind), capacity in CAPACITY.items():
         local = smooth_noise(seed, f"{area} {kind}", count, 9.0, 1.5)
         if kind == "Solar":
@@ -92,6 +97,7 @@ def simulate(seed: int, count: int) -> HourlyState:
         else:
             speed = (sea_wind if kind == "Offshore Wind" else wind) + 0.9 * local
             share = _turbine(speed)
+            speeds[area, kind] = speed
             room = 0.12 + 0.9 * share * (1 - share)
         production[area, kind] = capacity * share
         errors[area, kind] = {
@@ -127,7 +133,19 @@ def simulate(seed: int, count: int) -> HourlyState:
     net_exchange = demand - green - central - decentral
     co2 = _intensity(seed, german_residual, prices, central, decentral, green, net_exchange)
     lean = _lean(seed, co2)
-    return HourlyState(production, errors, prices, central, decentral, net_exchange, demand, co2, lean)
+    return HourlyState(
+        production,
+        errors,
+        speeds,
+        clouds,
+        prices,
+        central,
+        decentral,
+        net_exchange,
+        demand,
+        co2,
+        lean,
+    )
 
 
 def _wind(seed: int, cold: Floats) -> tuple[Floats, Floats]:
@@ -143,6 +161,12 @@ def _wind(seed: int, cold: Floats) -> tuple[Floats, Floats]:
 def _turbine(speed: Floats) -> Floats:
     """Return the production of a region's turbines, as a share of capacity, at a wind speed in m/s."""
     return 0.97 / (1.0 + np.exp(-(speed - 9.9) / 1.75))
+
+
+def clear_share(clouds: Floats) -> Floats:
+    """Return the share of the sun's power that comes through the clouds."""
+    clear: Floats = np.clip(0.62 - 0.24 * clouds, 0.12, 1.0)
+    return clear
 
 
 def _prices(seed: int, count: int, cold: Floats, german: Floats, danish: Floats) -> dict[str, Floats]:

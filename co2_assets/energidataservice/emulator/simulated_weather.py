@@ -15,6 +15,8 @@ from dateutil.easter import easter
 from co2_assets.contracts.time import danish_from_utc
 
 EPOCH = datetime(2020, 1, 1)
+# Any number would do: a request for a month draws few blocks of this size.
+_KNOTS_DRAWN_AT_ONCE = 256
 LATITUDE_DEGREES, LONGITUDE_DEGREES = 56.0, 10.5
 
 Floats = npt.NDArray[np.float64]
@@ -48,6 +50,32 @@ def smooth_noise(seed: int, name: str, count: int, memory_hours: float, smoothin
     variance = (1 - keep) / (1 + keep) * (1 + keep * forget) / (1 - keep * forget)
     series: Floats = np.array(list(eased)) / np.sqrt(variance)
     return series
+
+
+def knotted_noise(seed: int, name: str, times_utc: npt.NDArray[np.datetime64], knot_hours: int) -> Floats:
+    """Return smooth noise of unit variance at any times; its memory is about ``knot_hours``.
+
+    It goes from one random value to the next on an arc, which keeps the variance. Only the values around
+    the given times are drawn.
+    """
+    knots = (times_utc - np.datetime64(0, "us")) / np.timedelta64(knot_hours, "h")
+    before = np.floor(knots).astype(np.int64)
+    blocks, position = np.unique(
+        np.concatenate([before, before + 1]) // _KNOTS_DRAWN_AT_ONCE, return_inverse=True
+    )
+    drawn = np.array(
+        [
+            np.random.default_rng([seed, *name.encode(), block]).standard_normal(_KNOTS_DRAWN_AT_ONCE)
+            for block in blocks.tolist()
+        ]
+    ).reshape(len(blocks), _KNOTS_DRAWN_AT_ONCE)
+    here, there = np.split(position, 2)
+    angle = 0.5 * np.pi * (knots - before)
+    noise: Floats = (
+        np.cos(angle) * drawn[here, before % _KNOTS_DRAWN_AT_ONCE]
+        + np.sin(angle) * drawn[there, (before + 1) % _KNOTS_DRAWN_AT_ONCE]
+    )
+    return noise
 
 
 def sun_height(times_utc: npt.NDArray[np.datetime64]) -> Floats:

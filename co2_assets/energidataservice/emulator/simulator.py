@@ -15,7 +15,9 @@ import pandas as pd
 
 from co2_assets.contracts import PRICE_AREAS, PRICE_DATASETS_SWITCH
 from co2_assets.contracts.time import daily_publication
+from co2_assets.contracts.weather import WEATHER_POINTS, WeatherPoint
 from co2_assets.energidataservice.emulator.catalog import KNOWN_AT, PRICES_PUBLISHED_HOUR, SERVED
+from co2_assets.energidataservice.emulator.simulated_points import forecast_weather
 from co2_assets.energidataservice.emulator.simulated_power import CAPACITY, HourlyState, simulate
 from co2_assets.energidataservice.emulator.simulated_weather import EPOCH, Floats, persistent_noise
 
@@ -83,6 +85,15 @@ class SimulatedGrid:
             times = _grid_times(max(start, PRICE_DATASETS_SWITCH), end, 15 * _MINUTE)
             return _price_rows(state, times, "TimeUTC", "DayAheadPriceEUR")
         raise KeyError(dataset)
+
+    def points(self, now: datetime) -> tuple[WeatherPoint, ...]:  # noqa: ARG002 -- those of a recording change
+        """Return the points of which there is weather: all."""
+        return WEATHER_POINTS
+
+    def weather(self, point: str, times: Times, days_before: int, now: datetime) -> dict[str, Floats]:
+        """Return the weather at a point as it was forecast; see `forecast_weather`."""
+        state = _state(self.seed, max(min(now.year, LAST_YEAR) - EPOCH.year, 0) + 2)
+        return forecast_weather(state, self.seed, point, times, days_before)
 
     def _minutes(self, state: HourlyState, times: Times) -> pd.DataFrame:
         """Return the measured minutes: interpolated between the hours, with noise and gaps."""

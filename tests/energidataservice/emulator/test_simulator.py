@@ -19,7 +19,7 @@ from co2_assets.energidataservice.emulator.simulated_power import (
 )
 from co2_assets.energidataservice.emulator.simulated_weather import hours_from_epoch, sun_height
 from co2_assets.energidataservice.emulator.simulator import SimulatedGrid
-from co2_assets.energidataservice.sources import Source, connect
+from co2_assets.pipeline.sources import Source, connect
 
 YEARS = 3
 HOURS = 24 * 365 * YEARS

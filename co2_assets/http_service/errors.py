@@ -1,18 +1,25 @@
 """What can go wrong between us and the service. Each error has a name and a remedy."""
 # ruff: noqa: N818 - the names say what is wrong; they are read in logs and reports
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar
+
+import pandas as pd
 
 
 @dataclass(frozen=True)
 class RequestedWindow:
-    """A requested window: the service's dataset, start and end (naive UTC, end exclusive)."""
+    """A requested window: the service's dataset, start and end (naive UTC, end exclusive).
+
+    ``remedies`` has, by `ServiceError.outcome`, those of the service that are not the default.
+    """
 
     dataset: str
     start: datetime
     end: datetime
+    remedies: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.dataset} {self.start:%Y-%m-%dT%H:%MZ} to {self.end:%Y-%m-%dT%H:%MZ}"
@@ -28,7 +35,8 @@ class ServiceError(Exception):
 
     ``outcome`` is the short name in `new_data_log` and in logs. ``retryable``: the same request may
     succeed a little later. ``status`` is the HTTP status where there was a response. ``retry_after``
-    is the time that the service asked us to wait.
+    is the time that the service asked us to wait. ``rows`` is what came before the failure and can be
+    stored, where one fetch is several requests.
     """
 
     outcome: ClassVar[str] = "failed"
@@ -48,8 +56,9 @@ class ServiceError(Exception):
         # What the service sent may hold text that no file or database can store (half a surrogate pair).
         self.problem = storable(problem)
         self.status = status
-        self.remedy = remedy or self.default_remedy
+        self.remedy = remedy or window.remedies.get(self.outcome, self.default_remedy)
         self.retry_after = retry_after
+        self.rows: pd.DataFrame | None = None
         answer = f" (HTTP {status})" if status is not None else ""
         super().__init__(f"{window}: {self.problem}{answer}. {self.remedy}")
 

@@ -11,8 +11,8 @@ import pytest
 from co2_assets.contracts import CO2_EMISSION_PROGNOSIS, DATASETS, FORECASTS_HOUR, POWER_SYSTEM_RIGHT_NOW
 from co2_assets.contracts.sources import SOURCE_LABELS
 from co2_assets.energidataservice.emulator.recording import FILES
-from co2_assets.energidataservice.errors import EmptyResponse, Refused
-from co2_assets.energidataservice.sources import (
+from co2_assets.http_service.errors import EmptyResponse, Refused
+from co2_assets.pipeline.sources import (
     Source,
     SourceError,
     connect,
