@@ -201,8 +201,12 @@
         return leading(links, address || "");
       },
 
-      chooseHours: function (hours, duration, before) {
-        return { hours: hours, duration: duration, before: before };
+      // Each answer writes the deadline anew, also the same one: that is no other choice.
+      chooseHours: function (hours, duration, before, old) {
+        const same = old.hours === hours && old.duration === duration && old.before === before;
+        return same
+          ? window.dash_clientside.no_update
+          : { hours: hours, duration: duration, before: before };
       },
 
       // The page stays as it is: the address is for a link, and for when the page is loaded again.

@@ -160,6 +160,7 @@ def register(app: Dash, reader: Reader) -> None:
         Input(choice_id("hours"), "value"),
         Input("window-duration", "value"),
         Input("window-before", "value"),
+        State(component_id("options", FORECAST.key), "data"),
         prevent_initial_call=True,
     )
     in_browser(
