@@ -25,7 +25,7 @@ WRITTEN = (0, 6, 12, 18)
 def hours_card(data: HomeData, span: int) -> Part:
     """Return the card with the choice of hours and a cell for each of them."""
     return card(
-        heading("Hour by hour", "When power is clean in the coming hours, in Danish time."),
+        heading("Hour by hour", f"Each hour by its level, in Danish time. The limits are in {UNIT}."),
         dmc.SegmentedControl(
             id=choice_id("hours"),
             data=[{"value": str(hours), "label": f"{hours} h"} for hours in SPANS],
