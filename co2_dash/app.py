@@ -17,8 +17,8 @@ from starlette.responses import Response
 from co2_assets.contracts.time import utc_now
 from co2_dash.api.problems import problem
 from co2_dash.api.routes import install
-from co2_dash.data.snapshot_store import SnapshotStore, View
-from co2_dash.data.state import DataState, Reader, area_named
+from co2_dash.data.snapshot_store import SnapshotStore
+from co2_dash.data.state import Reader, area_named
 from co2_dash.http import BodyLimit, Compression, HeadAsGet, SecurityHeaders, TruePageStatus, Unchanged
 from co2_dash.page_requests import refuse_unknown
 from co2_dash.pages import chart_card, emissions, home, models, predictions, shell
@@ -26,12 +26,14 @@ from co2_dash.pages.components import Part
 from co2_dash.settings import Settings
 from co2_dash.workers import Worker
 
-LAYOUTS: dict[str, Callable[[View | None, DataState], Part]] = {
+LAYOUTS: dict[str, Callable[..., Part]] = {
     "/": home.layout,
     "/emissions": emissions.layout,
     "/predictions": predictions.layout,
     "/models": models.layout,
 }
+# What a page takes from the query of its address, besides the area.
+CHOICES = {"/": ("hours",)}
 DESCRIPTIONS = {
     "/": "How clean Danish power is now, how clean it will be, and when best to use it.",
     "/emissions": "Measured carbon intensity of Danish power, and the production behind it.",
@@ -142,9 +144,13 @@ async def _no_such_file(_request: Request, _error: Exception) -> Response:
 
 
 def _register_pages() -> None:
-    def bound(layout: Callable[[View | None, DataState], Part]) -> Callable[..., Part]:
+    def bound(layout: Callable[..., Part], choices: tuple[str, ...]) -> Callable[..., Part]:
         # A page is given the address's query as keywords.
-        return lambda area=None, **_query: layout(*_reader.get().look(area_named(area)))
+        def shown(area: object = None, **query: object) -> Part:
+            own = {name: query.get(name) for name in choices}
+            return layout(*_reader.get().look(area_named(area)), **own)
+
+        return shown
 
     for order, (path, name) in enumerate(shell.NAVIGATION):
         register_page(
@@ -154,7 +160,7 @@ def _register_pages() -> None:
             title=_title(name),
             description=DESCRIPTIONS[path],
             order=order,
-            layout=bound(LAYOUTS[path]),
+            layout=bound(LAYOUTS[path], CHOICES.get(path, ())),
         )
     register_page(
         "co2_dash.page.not_found_404", path="/404", title=_title("No such page"), layout=shell.not_found

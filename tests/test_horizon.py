@@ -68,5 +68,5 @@ def test_the_predictions_page_knows_every_lead(facts: dict[str, Any]) -> None:
     assert errors["x"] == LEADS
     assert shown["lead_chart"]["layout"]["xaxis"]["tickvals"][-1] == HORIZON
     bars = [trace["name"] for trace in shown["calibration_chart"]["data"]]
-    assert bars == ["1–6 h ahead", "7–12 h ahead", f"13–{HORIZON} h ahead"]
+    assert bars == ["1–6 h ahead", "7–12 h ahead", "13–24 h ahead", f"25–{HORIZON} h ahead"]
     assert shown["outcomes_chart"]["data"]

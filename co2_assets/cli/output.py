@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from co2_assets.contracts.areas import AREAS, DENMARK
-from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, QUANTILE_COLUMNS, QUANTILES
+from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, NEAR_HOURS, QUANTILE_COLUMNS, QUANTILES
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.time import COPENHAGEN
 from co2_assets.pipeline.status import Status, instant, newest_forecast
@@ -44,14 +44,23 @@ def _time(value: pd.Timestamp) -> str:
     return "–" if pd.isna(value) else f"{value:%Y-%m-%d %H:%M}"
 
 
+def _first_hours(snapshot: Snapshot, area_name: str, by: datetime | None, hours: int) -> pd.DataFrame:
+    forecast = newest_forecast(snapshot, area_name, by)
+    return forecast[forecast["lead_hours"] <= hours]
+
+
 def forecast_table(
-    snapshot: Snapshot, area_name: str = DENMARK.name, *, by: datetime | None = None
+    snapshot: Snapshot,
+    area_name: str = DENMARK.name,
+    *,
+    by: datetime | None = None,
+    hours: int = NEAR_HOURS,
 ) -> RenderableType:
-    """Return the newest forecast of an area: median, bands and a bar for each hour.
+    """Return the newest forecast of an area: median, bands and a bar for each of its first ``hours``.
 
     ``by`` is the latest issue time to consider, naive UTC; None considers all.
     """
-    forecast = newest_forecast(snapshot, area_name, by)
+    forecast = _first_hours(snapshot, area_name, by, hours)
     if forecast.empty:
         return Text("No forecast has been issued yet.")
     issued = forecast["issued_at_utc"].iloc[0]
@@ -90,10 +99,14 @@ def forecast_table(
 
 
 def forecast_json(
-    snapshot: Snapshot, area_name: str = DENMARK.name, *, by: datetime | None = None
+    snapshot: Snapshot,
+    area_name: str = DENMARK.name,
+    *,
+    by: datetime | None = None,
+    hours: int = NEAR_HOURS,
 ) -> dict[str, Any]:
     """Return the forecast of `forecast_table` as plain JSON values; ``hours`` is empty if there is none."""
-    forecast = newest_forecast(snapshot, area_name, by)
+    forecast = _first_hours(snapshot, area_name, by, hours)
     head = {
         "source": snapshot.source,
         "as_of_utc": instant(snapshot.as_of_utc),

@@ -9,6 +9,7 @@ from co2_assets.cli.app import FAILED, clear_errors, command, err, out, require_
 from co2_assets.cli.options import AreaOption, AsOfOption, HomeOption, JsonFlag, SourceOption
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import DENMARK
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, NEAR_HOURS
 from co2_assets.settings import SettingsError, parse_instant
 
 
@@ -18,25 +19,32 @@ def forecast(
     source: SourceOption = None,
     as_of: AsOfOption = None,
     home: HomeOption = None,
+    hours: Annotated[
+        int, typer.Option(min=1, max=HORIZON_HOURS, help="How many hours of the forecast are printed.")
+    ] = NEAR_HOURS,
     as_json: JsonFlag = False,
 ) -> None:
-    """Print the newest forecast."""
+    """Print the newest forecast, and the cleanest and the dirtiest hours of each coming day."""
+    from co2_assets.cli.daily import daily_json, daily_table, days_of, scale_at
     from co2_assets.cli.output import forecast_json, forecast_table
 
     with clear_errors():
         settings = settings_from(source, as_of, home)
         snapshot = require_snapshot(settings)
-        newest = forecast_json(snapshot, area_name, by=settings.as_of)
+        newest = forecast_json(snapshot, area_name, by=settings.as_of, hours=hours)
         if not newest["hours"]:
             err.print(
                 f"co2: no forecast of {area_name} has been issued yet; `co2 status` says why, "
                 "`co2 tick` tries again"
             )
             raise typer.Exit(FAILED)
+        days, now = days_of(snapshot, settings, area_name)
+        scale = scale_at(snapshot, now, area_name)
         if as_json:
-            out.print_json(json.dumps(newest))
+            out.print_json(json.dumps({**newest, "days": daily_json(days, scale)}))
         else:
-            out.print(forecast_table(snapshot, area_name, by=settings.as_of))
+            out.print(forecast_table(snapshot, area_name, by=settings.as_of, hours=hours))
+            out.print(daily_table(days, now, scale))
 
 
 @command

@@ -71,7 +71,7 @@ def advise(
     covered_until = _covered_until(hours, now_utc)
     latest_start = min(before_utc, covered_until) - duration
     if latest_start < now_utc:
-        limit = "the deadline" if before_utc <= covered_until else "the end of the forecast"
+        limit = "the deadline" if before_utc < covered_until else "the end of the forecast"
         raise NoWindow(f"{hours_phrase(duration)} do not fit between now and {limit}")
     edges = [hour.start_utc for hour in hours] + [covered_until]
     starts = {now_utc, latest_start, *edges, *(edge - duration for edge in edges)}
@@ -81,7 +81,7 @@ def advise(
     best = min(candidates, key=lambda stretch: (round(stretch.median, 6), stretch.start_utc))
     now = candidates[0]
     saving = 100 * (now.median - best.median) / now.median if now.median > 0 else 0.0
-    return Advice(best, now, saving, None if best == now else _chance(best, now))
+    return Advice(best, now, saving, None if best == now else chance_cleaner(best, now))
 
 
 def mean_over(hours: Sequence[ForecastHour], start_utc: datetime, duration: timedelta) -> Stretch:
@@ -107,9 +107,10 @@ def _covered_until(hours: Sequence[ForecastHour], now_utc: datetime) -> datetime
     return end
 
 
-def _chance(best: Stretch, now: Stretch) -> float:
-    spread = math.hypot(best.high - best.low, now.high - now.low) / (2 * _Z80)
-    gap = now.median - best.median
+def chance_cleaner(one: Stretch, other: Stretch) -> float:
+    """Return the probability that ``one`` is cleaner, if both errors are normal and independent."""
+    spread = math.hypot(one.high - one.low, other.high - other.low) / (2 * _Z80)
+    gap = other.median - one.median
     if spread == 0:
         return 1.0 if gap > 0 else 0.5
     return 0.5 * (1 + math.erf(gap / spread / math.sqrt(2)))

@@ -2,21 +2,31 @@
 
 import pandas as pd
 
-from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, MEDIAN_COLUMN
+from co2_assets.contracts.forecast_spec import DAYS_AHEAD, HEADLINE_LEADS, HORIZON_HOURS, MEDIAN_COLUMN
 from co2_assets.contracts.time import hour_containing
 from co2_dash.advice.cleanest_window import ForecastHour
 from co2_dash.data import queries
+from co2_dash.data.danish_time import HOUR
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 
 # How many of the coming hours are shown first: as many as there are headline leads.
 HEADLINE_HOURS = HEADLINE_LEADS[1]
+# How many hours a reader can choose to see: one day, two, three, as far as the forecast reaches.
+SPANS = tuple(dict.fromkeys(min(last, HORIZON_HOURS) for _, last in DAYS_AHEAD))
 
 
-def coming_hours(view: View, state: DataState) -> pd.DataFrame:
-    """Return the rows of the current forecast from the current hour on."""
+def chosen_span(value: object) -> int:
+    """Return the number of hours that was chosen; the first of `SPANS` for anything unknown."""
+    return next((hours for hours in SPANS if str(hours) == value), SPANS[0])
+
+
+def coming_hours(view: View, state: DataState, hours: int = HORIZON_HOURS) -> pd.DataFrame:
+    """Return the rows of the current forecast for the next ``hours``, the current one included."""
     forecast = queries.current_forecast(view, state.area.name)
-    return forecast[forecast["target_hour_utc"] >= hour_containing(state.now_utc)].reset_index(drop=True)
+    first = hour_containing(state.now_utc)
+    within = forecast["target_hour_utc"].between(first, first + hours * HOUR, inclusive="left")
+    return forecast[within].reset_index(drop=True)
 
 
 def forecast_hours(rows: pd.DataFrame) -> list[ForecastHour]:

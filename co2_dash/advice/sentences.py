@@ -3,6 +3,9 @@
 from co2_dash.advice.cleanest_window import Advice
 from co2_dash.data.notices import UNIT
 
+# A greater chance is not told in tenths.
+NEARLY_SURE = 0.95
+
 
 def advice_sentence(advice: Advice, start: str, hours: str, deadline: str) -> str:
     """Return when to start; ``start``, ``hours`` and ``deadline`` are texts that go into the sentence."""
@@ -17,12 +20,17 @@ def certainty_sentence(advice: Advice) -> str:
     band = f"80 % sure to be between {best.low:.0f} and {best.high:.0f} {UNIT} on average"
     if advice.chance_cleaner is None:
         return f"Expected {best.median:.0f} {UNIT}, {band}."
-    tenths = min(9, max(5, round(advice.chance_cleaner * 10)))
-    chance = "more than 19 in 20" if advice.chance_cleaner > 0.95 else f"about {tenths} in 10"
+    chance = chance_phrase(advice.chance_cleaner)
     return (
         f"Expected {best.median:.0f} {UNIT} instead of {now.median:.0f} when starting now, {band}. "
         f"The chance that it really is cleaner than starting now is {chance}."
     )
+
+
+def chance_phrase(chance: float) -> str:
+    """Return a probability of at least a half in words, as ``about 8 in 10``."""
+    tenths = min(9, max(5, round(chance * 10)))
+    return "more than 19 in 20" if chance > NEARLY_SURE else f"about {tenths} in 10"
 
 
 def saving_phrase(advice: Advice) -> str:

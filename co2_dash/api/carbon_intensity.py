@@ -6,17 +6,20 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from co2_assets.contracts.areas import AREAS, DENMARK
-from co2_assets.contracts.forecast_spec import Cadence, ForecastKind
+from co2_assets.contracts.forecast_spec import NEAR_HOURS, Cadence, ForecastKind
 from co2_assets.contracts.time import hour_containing
-from co2_dash.advice.cleanest_window import NoWindow, advise
+from co2_dash.advice.cleanest_window import ForecastHour, NoWindow, advise
 from co2_dash.advice.coming_hours import coming_hours, forecast_hours
+from co2_dash.advice.days import days_ahead
 from co2_dash.advice.intensity_scale import last_month
+from co2_dash.advice.window_choice import day_end
 from co2_dash.api.cached_response import Refusal, answer, reader_of
 from co2_dash.api.parameters import (
     LONGEST_HISTORY,
     BeforeParameter,
     DurationParameter,
     EndParameter,
+    HoursParameter,
     OptionalCadenceParameter,
     PriceAreaParameter,
     StartParameter,
@@ -28,6 +31,7 @@ from co2_dash.api.schemas import (
     Areas,
     AreaState,
     CleanestWindow,
+    DailySummary,
     Forecast,
     History,
     Latest,
@@ -37,6 +41,7 @@ from co2_dash.api.schemas import (
 )
 from co2_dash.api.serialize import (
     all_shaped,
+    day_of,
     forecast_head,
     forecast_values,
     measured_until,
@@ -126,21 +131,27 @@ async def history(
         return History(
             price_area=state.area.name,
             hours=all_shaped(PowerMeasurement, rows, hour="hour_utc"),
-            origin=origin_of(state),
+            origin=origin_of(state, measured_only=True),
         )
 
     return await answer(request, price_area, ("history", start, end), build, takes_long=True)
 
 
 @router.get("/carbon-intensity/forecast", response_model=Forecast)
-async def forecast(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
-    """The current forecast: seven quantiles for each of its hours, those already past included."""
+async def forecast(
+    request: Request, hours: HoursParameter = None, price_area: PriceAreaParameter = DENMARK.name
+) -> Response:
+    """The current forecast: seven quantiles for each hour, of the first day or of the next `hours`."""
 
     def build(view: View, state: DataState) -> Forecast:
-        rows = queries.current_forecast(view, state.area.name)
+        if hours is None:
+            rows = queries.current_forecast(view, state.area.name)
+            rows = rows[rows["lead_hours"] <= NEAR_HOURS]
+        else:
+            rows = coming_hours(view, state, hours)
         return Forecast(**forecast_head(state), hours=forecast_values(rows))
 
-    return await answer(request, price_area, "forecast", build)
+    return await answer(request, price_area, ("forecast", hours), build)
 
 
 @router.get("/carbon-intensity/cleanest-window", response_model=CleanestWindow)
@@ -154,13 +165,13 @@ async def cleanest_window(
 
     def build(view: View, state: DataState) -> CleanestWindow:
         head = forecast_head(state)
-        hours = forecast_hours(coming_hours(view, state))
-        if not hours:
-            raise Refusal(503, f"The forecast has run out; a new one is due {state.timetable.rhythm}.")
-        now = state.now_utc.replace(second=0, microsecond=0)
-        deadline = before or hours[-1].start_utc + HOUR
+        hours = _hours_to_come(view, state)
+        now, length = state.now_utc.replace(second=0, microsecond=0), timedelta(hours=duration)
+        deadline = before or day_end(hours, now)
+        if before is None and deadline - now < length:
+            deadline = hours[-1].start_utc + HOUR
         try:
-            advice = advise(hours, now, timedelta(hours=duration), deadline)
+            advice = advise(hours, now, length, deadline)
         except NoWindow as error:
             raise Refusal(422, f"{error}.") from error
         return CleanestWindow(
@@ -174,6 +185,27 @@ async def cleanest_window(
         )
 
     return await answer(request, price_area, ("window", duration, before), build, by_minute=True)
+
+
+@router.get("/carbon-intensity/daily-summary", response_model=DailySummary)
+async def daily_summary(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
+    """The cleanest and the dirtiest three hours in a row of each Danish day that the forecast reaches."""
+
+    def build(view: View, state: DataState) -> DailySummary:
+        head = forecast_head(state)
+        days = days_ahead(_hours_to_come(view, state), state.now_utc)
+        scale = last_month(view, state)
+        return DailySummary(**head, days=[day_of(day, scale) for day in days])
+
+    return await answer(request, price_area, "days", build)
+
+
+def _hours_to_come(view: View, state: DataState) -> list[ForecastHour]:
+    """Return the coming hours of the forecast; refuses with 503 when there are none."""
+    hours = forecast_hours(coming_hours(view, state))
+    if not hours:
+        raise Refusal(503, f"The forecast has run out; a new one is due {state.timetable.rhythm}.")
+    return hours
 
 
 @router.get("/accuracy", response_model=Accuracy)

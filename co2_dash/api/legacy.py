@@ -44,7 +44,7 @@ async def last_24h_emissions(request: Request, price_area: PriceAreaParameter = 
         return History(
             price_area=state.area.name,
             hours=all_shaped(PowerMeasurement, rows, hour="hour_utc"),
-            origin=origin_of(state),
+            origin=origin_of(state, measured_only=True),
         )
 
     return await answer(request, price_area, "last-24h", build)

@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, WithJsonSchema
 
 from co2_assets.contracts.areas import AREAS, DENMARK
-from co2_assets.contracts.forecast_spec import HORIZON_HOURS, Cadence
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, NEAR_HOURS, Cadence
 from co2_assets.contracts.time import bounded_utc
 
 # Measurements begin in 2017 at the earliest; a year at a time keeps an answer under a megabyte or two.
@@ -75,8 +75,30 @@ EndParameter = Annotated[
     IsoInstant | None,
     Query(description="End, exclusive, ISO 8601 with offset; the end of the measurements when left out."),
 ]
+
+
+def _bounded(first: float, last: float) -> tuple[AfterValidator, WithJsonSchema]:
+    """Return the check of a number of hours, whose refusal says what is allowed, and its documentation."""
+
+    def check(hours: float) -> float:
+        if not first <= hours <= last:
+            raise ValueError(f"must be from {first:g} to {last:g} hours")
+        return hours
+
+    kind = "integer" if isinstance(first, int) else "number"
+    return AfterValidator(check), WithJsonSchema({"type": kind, "minimum": first, "maximum": last})
+
+
+SHORTEST_STRETCH_HOURS = 0.25
 DurationParameter = Annotated[
-    float, Query(ge=0.25, le=HORIZON_HOURS, description="Length of the stretch, h.", allow_inf_nan=False)
+    float, *_bounded(SHORTEST_STRETCH_HOURS, HORIZON_HOURS), Query(description="Length of the stretch, h.")
+]
+HoursParameter = Annotated[
+    Annotated[int, *_bounded(1, HORIZON_HOURS)] | None,
+    Query(
+        description="How many hours from now on, the current one included. When left out, the first "
+        f"{NEAR_HOURS} hours of the forecast, those already past included."
+    ),
 ]
 CadenceParameter = Annotated[
     Cadence,
@@ -92,7 +114,7 @@ BeforeParameter = Annotated[
     IsoInstant | None,
     Query(
         description="Deadline, ISO 8601 with offset: the stretch ends no later. "
-        "The end of the forecast when left out."
+        f"The end of the next {NEAR_HOURS} hours when left out; that of the forecast for a longer stretch."
     ),
 ]
 

@@ -149,6 +149,36 @@ class Window(Answer):
     q90_g_per_kwh: float = Field(description="Upper end of its 80 % band, g CO2/kWh.")
 
 
+class DayStretch(Window):
+    """Three hours in a row of one day."""
+
+    word: str | None = Field(
+        description="The place of the median among the last 30 days in words; null when they are too few."
+    )
+
+
+class Day(Answer):
+    """One Danish day, of which the hours count that are forecast and begin after now."""
+
+    date: str = Field(
+        description="Date in Denmark.", json_schema_extra={"format": "date", "examples": ["2024-06-01"]}
+    )
+    n_hours: int = Field(
+        description="How many of its hours count; the first and the last day are seldom whole."
+    )
+    cleanest: DayStretch
+    dirtiest: DayStretch
+    chance_cleaner: float | None = Field(
+        description="Probability that the cleanest is really the cleaner one; null when they are the same."
+    )
+
+
+class DailySummary(ForecastHead):
+    """The cleanest and the dirtiest hours of each day; a day with fewer than three hours is left out."""
+
+    days: list[Day]
+
+
 class CleanestWindow(ForecastHead):
     """The cleanest stretch of the coming hours beside starting now."""
 

@@ -9,9 +9,11 @@ import pandas as pd
 from pydantic import BaseModel
 
 from co2_dash.advice.cleanest_window import Stretch
+from co2_dash.advice.days import DayAhead
+from co2_dash.advice.intensity_scale import Scale
 from co2_dash.api.cached_response import Refusal
-from co2_dash.api.schemas import ForecastValue, Origin, Window
-from co2_dash.data.notices import ATTRIBUTION
+from co2_dash.api.schemas import Day, DayStretch, ForecastValue, Origin, Window
+from co2_dash.data.notices import ATTRIBUTION, attribution
 from co2_dash.data.queries import records
 from co2_dash.data.state import DataState
 
@@ -49,8 +51,11 @@ def forecast_values(rows: pd.DataFrame) -> list[ForecastValue]:
     return all_shaped(ForecastValue, rows, hour="target_hour_utc")
 
 
-def origin_of(state: DataState) -> Origin:
-    """Return where the answer comes from; the snapshot must be there."""
+def origin_of(state: DataState, *, measured_only: bool = False) -> Origin:
+    """Return where the answer comes from; the snapshot must be there.
+
+    An answer of measurements alone does not rest on the weather forecast.
+    """
     return Origin.model_validate(
         {
             "source": state.source,
@@ -58,7 +63,7 @@ def origin_of(state: DataState) -> Origin:
             "as_of": state.as_of_utc,
             "published_at": state.published_at_utc,
             "snapshot": state.version,
-            "attribution": ATTRIBUTION,
+            "attribution": ATTRIBUTION if measured_only else attribution(state),
         }
     )
 
@@ -86,12 +91,32 @@ def measured_until(state: DataState) -> datetime:
     return state.measured_until_utc
 
 
+def day_of(day: DayAhead, scale: Scale | None) -> Day:
+    """Return a day as the API's shape."""
+
+    def stretch(found: Stretch) -> DayStretch:
+        word = scale.step(found.median).word if scale else None
+        return DayStretch(**_window_fields(found), word=word)
+
+    return Day(
+        date=day.day.isoformat(),
+        n_hours=day.n_hours,
+        cleanest=stretch(day.cleanest),
+        dirtiest=stretch(day.dirtiest),
+        chance_cleaner=None if day.chance_cleaner is None else round(day.chance_cleaner, 3),
+    )
+
+
 def window_of(stretch: Stretch) -> Window:
     """Return a stretch as the API's shape."""
-    return Window(
-        start=stretch.start_utc,
-        end=stretch.end_utc,
-        median_g_per_kwh=round(stretch.median, 3),
-        q10_g_per_kwh=round(stretch.low, 3),
-        q90_g_per_kwh=round(stretch.high, 3),
-    )
+    return Window(**_window_fields(stretch))
+
+
+def _window_fields(stretch: Stretch) -> dict[str, Any]:
+    return {
+        "start": stretch.start_utc,
+        "end": stretch.end_utc,
+        "median_g_per_kwh": round(stretch.median, 3),
+        "q10_g_per_kwh": round(stretch.low, 3),
+        "q90_g_per_kwh": round(stretch.high, 3),
+    }

@@ -139,6 +139,24 @@
     return value === old ? window.dash_clientside.no_update : value;
   };
 
+  // The query of an address with another choice; the usual choice is left out.
+  function withChoice(query, name, value, usual) {
+    const choices = new URLSearchParams(query);
+    if (value === usual) {
+      choices.delete(name);
+    } else {
+      choices.set(name, value);
+    }
+    const text = choices.toString();
+    return text ? "?" + text : "";
+  }
+
+  function leading(links, query) {
+    return links.map(function (link) {
+      return link.path + query;
+    });
+  }
+
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     pages: {
       theme: scheme,
@@ -174,15 +192,31 @@
         return [open, open ? "Hide the table" : "Read as table", String(open)];
       },
 
-      chooseArea: function (area, address) {
-        const chosen = area === "DK" ? "" : "?area=" + encodeURIComponent(area);
-        return unchanged(chosen, address || "");
+      chooseArea: function (area) {
+        const now = window.location.search;
+        return unchanged(withChoice(now, "area", area, "DK"), now);
       },
 
       keepArea: function (address, links) {
-        return links.map(function (link) {
-          return link.path + (address || "");
-        });
+        return leading(links, address || "");
+      },
+
+      // Each answer writes the deadline anew, also the same one: that is no other choice.
+      chooseHours: function (hours, duration, before, old) {
+        const same = old.hours === hours && old.duration === duration && old.before === before;
+        return same
+          ? window.dash_clientside.no_update
+          : { hours: hours, duration: duration, before: before };
+      },
+
+      // The page stays as it is: the address is for a link, and for when the page is loaded again.
+      keepHours: function (hours, links) {
+        const now = window.location;
+        const query = withChoice(now.search, "hours", hours, "24");
+        if (query !== now.search) {
+          window.history.replaceState(window.history.state, "", now.pathname + query + now.hash);
+        }
+        return leading(links, query);
       },
 
       choose: function () {

@@ -2,10 +2,20 @@
 
 import pandas as pd
 
-from co2_assets.contracts.forecast_spec import CO2, HORIZON_HOURS, MEDIAN_COLUMN, QUANTILE_COLUMNS
+from co2_assets.contracts.forecast_spec import CO2, MEDIAN_COLUMN, NEAR_HOURS, QUANTILE_COLUMNS
 from co2_assets.contracts.time import hour_containing
-from co2_dash.advice.coming_hours import HEADLINE_HOURS
+from co2_dash.advice.coming_hours import chosen_span, coming_hours, forecast_hours
+from co2_dash.advice.intensity_scale import last_month
+from co2_dash.advice.window_choice import advice_for
 from co2_dash.charts.chart import Chart, Figure, Options, Theme
+from co2_dash.charts.forecast_marks import (
+    STRIP_HEIGHT,
+    level_strip,
+    mark_days,
+    mark_headline,
+    mark_rough,
+    mark_window,
+)
 from co2_dash.charts.style import INKS, Ink, band_texts, broken_line, numbers, time_line, vertical_mark
 from co2_dash.charts.time_axis import DanishAxis, hour_texts
 from co2_dash.data import queries
@@ -14,28 +24,34 @@ from co2_dash.data.notices import UNIT
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 
-# As many hours are shown before now as are forecast.
-PAST_HOURS = HORIZON_HOURS
+# However many hours are chosen, a day is shown before now: what the forecast goes on from.
+PAST_HOURS = NEAR_HOURS
 MEASURED, PROGNOSIS = "measured_g_per_kwh", "energinet_prognosis_g_per_kwh"
+# The word of the hour on the scale, and whether it is one of the hours that the page advises.
+LEVEL, ADVISED = "level", "cleanest_time"
 COLUMNS = (
     "hour_utc",
     "hour_danish",
     MEASURED,
     "lead_hours",
     *QUANTILE_COLUMNS,
+    LEVEL,
+    ADVISED,
     PROGNOSIS,
     "issue_time_utc",
     "model_version",
 )
 
 
-def forecast_rows(view: View, state: DataState, _options: Options) -> pd.DataFrame:
-    """Return a row for every hour of the last `PAST_HOURS` and up to the end of the forecast.
+def forecast_rows(view: View, state: DataState, options: Options) -> pd.DataFrame:
+    """Return a row for every hour of the last `PAST_HOURS` and of the coming hours that are chosen.
 
-    What was not measured or not forecast is null.
+    What was not measured or not forecast is null. The cleanest time is that of the choices of the page,
+    wherever it lies within the whole forecast.
     """
     forecast = queries.current_forecast(view, state.area.name).rename(columns={"target_hour_utc": "hour_utc"})
     now = hour_containing(state.now_utc)
+    forecast = forecast[forecast["hour_utc"] < now + chosen_span(options.get("hours")) * HOUR]
     start = now - PAST_HOURS * HOUR
     measured = queries.measured(view, state.area.name, start, state.now_utc)
     measured = measured[["hour_utc", CO2]].rename(columns={CO2: MEASURED})
@@ -52,7 +68,18 @@ def forecast_rows(view: View, state: DataState, _options: Options) -> pd.DataFra
         return pd.DataFrame(columns=list(COLUMNS))
     rows["lead_hours"] = rows["lead_hours"].astype("Int64")
     rows.insert(1, "hour_danish", [iso_danish(hour.to_pydatetime()) for hour in rows["hour_utc"]])
-    return rows
+    scale = last_month(view, state)
+    rows[LEVEL] = [
+        None if scale is None or pd.isna(median) else scale.step(median).word
+        for median in rows[MEDIAN_COLUMN]
+    ]
+    coming = forecast_hours(coming_hours(view, state))
+    advice = advice_for(coming, state.now_utc, options.get("duration"), options.get("before"))
+    rows[ADVISED] = [
+        "yes" if advice and hour < advice.best.end_utc and hour + HOUR > advice.best.start_utc else None
+        for hour in rows["hour_utc"]
+    ]
+    return rows[list(COLUMNS)]
 
 
 def forecast_summary(rows: pd.DataFrame) -> str:
@@ -69,15 +96,19 @@ def forecast_summary(rows: pd.DataFrame) -> str:
     )
 
 
-def forecast_figure(rows: pd.DataFrame, state: DataState, _options: Options, theme: Theme) -> Figure:
-    """Return lines for measured, forecast and Energinet's prognosis, over the bands of the forecast."""
+def forecast_figure(rows: pd.DataFrame, state: DataState, options: Options, theme: Theme) -> Figure:
+    """Return lines for measured, forecast and Energinet's prognosis, over the bands of the forecast.
+
+    Below them is a strip with the level of each hour that is still to come.
+    """
     ink = INKS[theme]
     axis = DanishAxis.over(rows["hour_utc"])
     shown = rows.assign(x=axis.middles(rows["hour_utc"]), hover=_hover_texts(rows, state))
     measured = shown.dropna(subset=[MEASURED])
     ahead = shown.dropna(subset=[MEDIAN_COLUMN])
     heights = shown[MEDIAN_COLUMN].fillna(shown[MEASURED])
-    traces = _bands(ahead, ink)
+    coming = ahead[ahead["hour_utc"] >= hour_containing(state.now_utc)]
+    traces = [*level_strip(coming, LEVEL, theme), *_bands(ahead, ink)]
     if len(measured) and len(ahead):
         traces.append(_connection(measured.iloc[-1], ahead, ink))
     traces.append(
@@ -86,10 +117,16 @@ def forecast_figure(rows: pd.DataFrame, state: DataState, _options: Options, the
     traces.append(_line(ahead, MEDIAN_COLUMN, "Forecast", {"color": ink.forecast, "width": 3}))
     traces.append(_line(shown, MEASURED, "Measured", {"color": ink.measured, "width": 2.5}))
     traces.append(time_line(list(shown["x"]), numbers(heights), list(shown["hover"])))
-    base = axis.layout(ink, unit=UNIT, key="forecast")
+    base = axis.layout(ink, unit=UNIT, key=f"forecast-{chosen_span(options.get('hours'))}")
+    base["yaxis"]["domain"] = [1.5 * STRIP_HEIGHT, 1]
+    base["xaxis"]["anchor"] = "y2"
+    base["yaxis2"] = {"domain": [0, STRIP_HEIGHT], "range": [0, 1], "visible": False, "fixedrange": True}
+    mark_days(base, axis, ink)
+    mark_window(base, state, coming[coming[ADVISED].notna()], options, axis, ink)
     if len(ahead):
-        _mark_headline(base, state, ahead, axis, ink)
-    line, label = vertical_mark(axis.place(state.now_utc), "now", ink, y=0.06)
+        mark_headline(base, state, ahead, axis, ink)
+        mark_rough(base, ahead, options, axis, ink)
+    line, label = vertical_mark(axis.place(state.now_utc), "now", ink, y=0.13)
     base["shapes"].append(line)
     base["annotations"].append(label)
     return {"data": traces, "layout": base}
@@ -147,43 +184,6 @@ def _connection(last: pd.Series, ahead: pd.DataFrame, ink: Ink) -> Figure:
     }
 
 
-def _mark_headline(base: Figure, state: DataState, ahead: pd.DataFrame, axis: DanishAxis, ink: Ink) -> None:
-    """Mark the coming headline hours with a bracket, as far as the forecast covers them.
-
-    They are not shaded, because the lightest band would not be visible on the shade.
-    """
-    start = max(hour_containing(state.now_utc), ahead["hour_utc"].iloc[0].to_pydatetime())
-    end = min(start + HEADLINE_HOURS * HOUR, ahead["hour_utc"].iloc[-1].to_pydatetime() + HOUR)
-    if end <= start:
-        return
-    for begin, low, width in ((start, 1, 4.0), (end, 0, 1.0)):
-        base["shapes"].append(
-            {
-                "type": "line",
-                "xref": "x",
-                "yref": "paper",
-                "x0": axis.place(begin),
-                "x1": axis.place(end),
-                "y0": low,
-                "y1": 1,
-                "line": {"color": ink.mark, "width": width},
-            }
-        )
-    base["annotations"].append(
-        {
-            "text": f"next {HEADLINE_HOURS} h",
-            "x": axis.place(start + (end - start) / 2),
-            "y": 1,
-            "xref": "x",
-            "yref": "paper",
-            "yanchor": "top",
-            "showarrow": False,
-            "bgcolor": ink.ground,
-            "font": {"size": 12, "color": ink.text},
-        }
-    )
-
-
 def _why_empty(state: DataState) -> str:
     if state.empty:
         return "No forecast and no measurements yet."
@@ -192,12 +192,13 @@ def _why_empty(state: DataState) -> str:
 
 FORECAST = Chart(
     key="forecast",
-    title=f"The last and the coming {HORIZON_HOURS} hours",
+    title="The last day and the coming hours",
     explanation="The line is the median of the forecast. The measured value should be inside the narrowest "
-    "band half of the time, inside the middle one 8 times in 10, inside the widest one 9 times in 10.",
+    "band half of the time, inside the middle one 8 times in 10, inside the widest one 9 times in 10. "
+    "The colours at the bottom are the levels of the hours.",
     rows=forecast_rows,
     columns=COLUMNS,
-    shown_first=("hour_danish", MEASURED, MEDIAN_COLUMN, *queries.BANDS[80], PROGNOSIS),
+    shown_first=("hour_danish", MEASURED, MEDIAN_COLUMN, LEVEL, *queries.BANDS[80], PROGNOSIS),
     figure=forecast_figure,
     summary=forecast_summary,
     empty_text=_why_empty,

@@ -2,7 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from co2_assets.contracts.forecast_spec import HORIZON_HOURS, Cadence, ForecastKind, series_name
+from co2_assets.contracts.forecast_spec import (
+    DAYS_AHEAD,
+    HORIZON_HOURS,
+    Cadence,
+    ForecastKind,
+    series_name,
+)
 from co2_dash.charts.chart import Options
 from co2_dash.data import queries
 from co2_dash.data.snapshot_store import View
@@ -10,7 +16,13 @@ from co2_dash.data.state import DataState
 
 PERIODS = {"7 d": 7, "30 d": 30, "90 d": 90, "1 y": 365}
 DEFAULT_PERIOD = "30 d"
-ALL_LEADS = "all"
+# All leads of one day, each forecast as it was issued: more at once would hide one another.
+DAYS = {
+    f"{first}-{min(last, HORIZON_HOURS)}": (first, min(last, HORIZON_HOURS))
+    for first, last in DAYS_AHEAD
+    if first <= HORIZON_HOURS
+}
+DEFAULT_LEADS = next(iter(DAYS))
 # By the name of the series: kinds and cadences are never shown or scored together.
 SERIES: dict[str, str] = {
     ForecastKind.LIVE: "Issued live, every six hours",
@@ -31,9 +43,17 @@ def default_series(scored: dict[str, int]) -> ForecastKind:
 
 
 def chosen_lead(options: Options) -> int | None:
-    """Return the chosen lead in hours; None for all of them, and for anything unknown."""
-    text = str(options.get("lead", ALL_LEADS))
+    """Return the chosen lead in hours; None for a whole day of leads, and for anything unknown."""
+    text = str(options.get("lead"))
     return next((lead for lead in range(1, HORIZON_HOURS + 1) if str(lead) == text), None)
+
+
+def chosen_leads(options: Options) -> tuple[int, int]:
+    """Return the first and the last of the chosen leads; those of the first day for anything unknown."""
+    lead = chosen_lead(options)
+    if lead is not None:
+        return lead, lead
+    return DAYS.get(str(options.get("lead")), DAYS[DEFAULT_LEADS])
 
 
 def chosen_outcomes(view: View, state: DataState, options: Options) -> tuple[str, datetime, datetime]:

@@ -4,7 +4,7 @@ import pandas as pd
 
 from co2_assets.contracts.forecast_spec import CO2, MEDIAN_COLUMN, QUANTILE_COLUMNS
 from co2_dash.charts.chart import Chart, Figure, Options, Theme
-from co2_dash.charts.outcome_choices import NO_OUTCOMES, chosen_lead, chosen_outcomes, zoom_key
+from co2_dash.charts.outcome_choices import NO_OUTCOMES, chosen_lead, chosen_leads, chosen_outcomes, zoom_key
 from co2_dash.charts.style import INKS, band_texts, broken_line, numbers, time_line
 from co2_dash.charts.time_axis import DanishAxis, hour_texts
 from co2_dash.data import queries
@@ -36,10 +36,7 @@ def outcome_rows(view: View, state: DataState, options: Options) -> pd.DataFrame
     is there also when only one lead is chosen.
     """
     series, start, end = chosen_outcomes(view, state, options)
-    rows = queries.outcomes(view, state.area.name, series, start, end)
-    lead = chosen_lead(options)
-    if lead is not None:
-        rows = rows[rows["lead_hours"] == lead]
+    rows = queries.outcomes(view, state.area.name, series, start, end, chosen_leads(options))
     if rows.empty:
         return pd.DataFrame(columns=list(COLUMNS))
     first, last = rows["target_hour_utc"].min(), rows["target_hour_utc"].max()
@@ -144,7 +141,7 @@ OUTCOMES = Chart(
     key="outcomes",
     title="What was forecast, and what was measured",
     explanation="Choose one lead to see what was forecast that many hours ahead, with its 80 % band. "
-    "Choose all to see every forecast as it was issued.",
+    "Choose a day to see every forecast as it was issued.",
     rows=outcome_rows,
     columns=COLUMNS,
     shown_first=(

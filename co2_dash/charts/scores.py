@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, HORIZON_HOURS
+from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, NEAR_HOURS
 from co2_dash.charts.chart import Chart, Figure, Options, Theme
 from co2_dash.charts.outcome_choices import NO_OUTCOMES, chosen_outcomes, zoom_key
 from co2_dash.charts.style import HEADLINE_TEXT, INKS, accuracy_axis, axis_title, layout, numbers
@@ -29,6 +29,12 @@ def lead_summary(rows: pd.DataFrame) -> str:
     )
 
 
+def lead_ticks(last_lead: int) -> list[int]:
+    """Return the leads that are written on the axis: the first, and as many as a phone has room for."""
+    step = 3 if last_lead <= NEAR_HOURS else 6 if last_lead <= 2 * NEAR_HOURS else 12
+    return [1, *range(step, last_lead + 1, step)]
+
+
 def lead_figure(rows: pd.DataFrame, _state: DataState, options: Options, theme: Theme) -> Figure:
     """Return lines of mean absolute error over the lead.
 
@@ -36,6 +42,8 @@ def lead_figure(rows: pd.DataFrame, _state: DataState, options: Options, theme: 
     that it had one for.
     """
     ink = INKS[theme]
+    last_lead = int(rows["lead_hours"].max())
+    far = last_lead > NEAR_HOURS
     partly = (rows["n_prognosis"] != rows["n_forecasts"]) & (rows["n_prognosis"] > 0)
     series = (
         ("persistence_mae_g_per_kwh", "Persistence", ink.third, "dash"),
@@ -55,7 +63,7 @@ def lead_figure(rows: pd.DataFrame, _state: DataState, options: Options, theme: 
             "x": [int(lead) for lead in rows["lead_hours"]],
             "y": numbers(rows[column]),
             "line": {"color": colour, "width": 3 if dash == "solid" else 2, "dash": dash},
-            "marker": {"size": 6 if dash == "solid" else 4},
+            "marker": {"size": (6 if dash == "solid" else 4) // (2 if far else 1)},
             "hovertemplate": "%{y:.1f}",
         }
         for column, name, colour, dash in series
@@ -66,7 +74,7 @@ def lead_figure(rows: pd.DataFrame, _state: DataState, options: Options, theme: 
         key=zoom_key("leads", options),
         xaxis={
             "title": axis_title("hours ahead", ink),
-            "tickvals": [1, *range(3, HORIZON_HOURS + 1, 3)],
+            "tickvals": lead_ticks(last_lead),
             "fixedrange": True,
             "hoverformat": "d",
             "ticksuffix": "",
@@ -96,6 +104,7 @@ def calibration_summary(rows: pd.DataFrame) -> str:
 def calibration_figure(rows: pd.DataFrame, _state: DataState, options: Options, theme: Theme) -> Figure:
     """Return bars of the share inside each band by range of leads, with a line at the expected share."""
     ink = INKS[theme]
+    colours = (ink.forecast, ink.third, ink.other, ink.mark, ink.bands[-1])
     traces = [
         {
             "type": "bar",
@@ -105,7 +114,7 @@ def calibration_figure(rows: pd.DataFrame, _state: DataState, options: Options, 
             "marker": {"color": colour},
             "hovertemplate": "%{y:.0f} %",
         }
-        for (_, row), colour in zip(rows.iterrows(), (ink.forecast, ink.third, ink.other), strict=False)
+        for (_, row), colour in zip(rows.iterrows(), colours, strict=False)
     ]
     expected = [
         {

@@ -73,6 +73,11 @@ class DanishAxis:
             ]
         return {**axis, **more}
 
+    def midnights(self) -> list[datetime]:
+        """Return the Danish midnights within the axis."""
+        hours = pd.date_range(hour_containing(self.first_utc), self.last_utc, freq="h")
+        return [hour for hour in hours.to_pydatetime() if danish(hour).hour == 0 and hour >= self.first_utc]
+
     @property
     def zone(self) -> str:
         """The name of the Danish time zone; both names where the clocks change."""

@@ -1,6 +1,6 @@
 """Times and durations as text: in Danish time for people, as ISO 8601 for programs."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from co2_assets.contracts.time import COPENHAGEN
 
@@ -54,6 +54,11 @@ def day_and_clock(instant_utc: datetime, now_utc: datetime) -> str:
     if days == -1:
         return f"{local:%H:%M} yesterday"
     return f"{local:%H:%M} on {local:%a} {local.day} {local:%b}"
+
+
+def day_name(day: date, today: date) -> str:
+    """Return a day in words: ``Today``, ``Tomorrow``, ``Mon 3 Jun``."""
+    return {0: "Today", 1: "Tomorrow"}.get((day - today).days, f"{day:%a} {day.day} {day:%b}")
 
 
 def hours_phrase(duration: timedelta) -> str:

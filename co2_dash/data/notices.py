@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 from co2_assets.contracts.sources import SourceKind
+from co2_assets.contracts.weather import WEATHER_ATTRIBUTION
 from co2_dash.data.danish_time import date_and_clock, span
 from co2_dash.data.state import DataState
 
 ATTRIBUTION = "Source: Energinet, www.energidataservice.dk (CC BY 4.0)."
+# Beside it where a forecast rests on the weather; the licence asks for it.
+WEATHER = f"{WEATHER_ATTRIBUTION}."
 UNIT = "g CO₂/kWh"
 
 
@@ -18,6 +21,11 @@ class Notice:
     title: str
     text: str
     grave: bool = True
+
+
+def attribution(state: DataState) -> str:
+    """Return whose data a forecast rests on."""
+    return f"{ATTRIBUTION} {WEATHER}" if state.rests_on_weather else ATTRIBUTION
 
 
 def notices(state: DataState) -> tuple[Notice, ...]:

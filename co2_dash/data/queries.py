@@ -12,8 +12,10 @@ import pandas as pd
 from co2_assets.contracts.areas import AREAS
 from co2_assets.contracts.forecast_spec import (
     BAND_LEVELS,
+    DAYS_AHEAD,
     HEADLINE_LEADS,
     HORIZON_HOURS,
+    NEAR_HOURS,
     POWERS,
     QUANTILE_COLUMNS,
     quantile_column,
@@ -24,6 +26,17 @@ from co2_dash.data.snapshot_store import View
 BANDS = {share: (quantile_column(low), quantile_column(high)) for share, (low, high) in BAND_LEVELS.items()}
 
 _LAST_HEADLINE_LEAD = HEADLINE_LEADS[1]
+# The ranges of leads over which the coverage of the bands is counted, as far as the forecast reaches.
+COVERAGE_LEADS = tuple(
+    (first, min(last, HORIZON_HOURS))
+    for first, last in (
+        HEADLINE_LEADS,
+        (_LAST_HEADLINE_LEAD + 1, 2 * _LAST_HEADLINE_LEAD),
+        (2 * _LAST_HEADLINE_LEAD + 1, NEAR_HOURS),
+        *DAYS_AHEAD[1:],
+    )
+    if first <= HORIZON_HOURS
+)
 _QUANTILES = ", ".join(QUANTILE_COLUMNS)
 _POWERS = ", ".join(POWERS)
 # The table allows a row without some of its quantiles; such an hour has no forecast.
@@ -85,8 +98,17 @@ def measured(view: View, area_name: str, start: datetime, end: datetime) -> pd.D
     )
 
 
-def outcomes(view: View, area_name: str, series: str, start: datetime, end: datetime) -> pd.DataFrame:
+def outcomes(
+    view: View,
+    area_name: str,
+    series: str,
+    start: datetime,
+    end: datetime,
+    leads: tuple[int, int] = (1, HORIZON_HOURS),
+) -> pd.DataFrame:
     """Return forecasts of ``series`` for those target hours in ``[start, end)`` that were measured.
+
+    ``leads`` are the first and the last lead.
 
     Columns: issue_time_utc, issued_at_utc, target_hour_utc, lead_hours, model_version, the seven quantiles,
     persistence_g_per_kwh, energinet_prognosis_g_per_kwh, actual_g_per_kwh.
@@ -97,10 +119,10 @@ def outcomes(view: View, area_name: str, series: str, start: datetime, end: date
                persistence_g_per_kwh, energinet_prognosis_g_per_kwh, actual_g_per_kwh
         FROM prediction_outcomes
         WHERE price_area = ? AND series = ? AND target_hour_utc >= ? AND target_hour_utc < ?
-          AND isfinite(actual_g_per_kwh) AND {_WHOLE}
+          AND lead_hours BETWEEN ? AND ? AND isfinite(actual_g_per_kwh) AND {_WHOLE}
         ORDER BY issued_at_utc, target_hour_utc, model_version
         """,
-        [area_name, series, start, end],
+        [area_name, series, start, end, *leads],
     )
 
 
@@ -151,20 +173,17 @@ def coverage(view: View, area_name: str, series: str, start: datetime, end: date
 
     Columns: leads (text), n_forecasts, covered_50_percent, covered_80_percent, covered_90_percent.
     """
-    first, second = _LAST_HEADLINE_LEAD, 2 * _LAST_HEADLINE_LEAD
     covered = ", ".join(
         f"100 * avg((actual_g_per_kwh BETWEEN {low} AND {high})::INT) AS {covered_column(share)}"
         for share, (low, high) in BANDS.items()
     )
+    ranges = " ".join(f"WHEN lead_hours <= {last} THEN '{first}–{last} h'" for first, last in COVERAGE_LEADS)
     return view.frame(
         f"""
-        SELECT CASE WHEN lead_hours <= {first} THEN '1–{first} h'
-                    WHEN lead_hours <= {second} THEN '{first + 1}–{second} h'
-                    ELSE '{second + 1}–{HORIZON_HOURS} h' END AS leads,
-               count(*) AS n_forecasts, {covered}
+        SELECT CASE {ranges} END AS leads, count(*) AS n_forecasts, {covered}
         FROM prediction_outcomes
         WHERE price_area = ? AND series = ? AND target_hour_utc >= ? AND target_hour_utc < ?
-          AND actual_g_per_kwh IS NOT NULL
+          AND actual_g_per_kwh IS NOT NULL AND lead_hours BETWEEN 1 AND {COVERAGE_LEADS[-1][1]}
         GROUP BY leads ORDER BY min(lead_hours)
         """,
         [area_name, series, start, end],
@@ -274,6 +293,36 @@ def newest_evaluations(view: View, area_name: str) -> pd.DataFrame:
         """,
         [area_name],
     )
+
+
+def near_and_far_error(view: View, area_name: str, near: int, far: int) -> pd.DataFrame:
+    """Return the errors of leads up to ``near`` and beyond ``far`` by the newest evaluation that has both.
+
+    Columns: kind, near, far (mean absolute errors in g/kWh). At most one row. Live six-hour forecasts come
+    first, then those issued afterwards, then the test of a model.
+    """
+    return view.frame(
+        """
+        SELECT kind, sum(mae_g_per_kwh * n_forecasts) FILTER (WHERE lead_to_hours <= $2)
+                / sum(n_forecasts) FILTER (WHERE lead_to_hours <= $2) AS near,
+            sum(mae_g_per_kwh * n_forecasts) FILTER (WHERE lead_to_hours > $3)
+                / sum(n_forecasts) FILTER (WHERE lead_to_hours > $3) AS far
+        FROM model_evaluations
+        WHERE price_area = $1 AND cadence = 'six_hour' AND lead_from_hours = lead_to_hours
+            AND isfinite(mae_g_per_kwh) AND kind IN ('live', 'backfill', 'hindcast', 'test')
+        GROUP BY evaluation_id, model_version, kind, evaluated_at_utc
+        HAVING near IS NOT NULL AND far IS NOT NULL
+        ORDER BY list_position(['live', 'backfill', 'hindcast', 'test'], kind), evaluated_at_utc DESC
+        LIMIT 1
+        """,
+        [area_name, near, far],
+    )
+
+
+def has_rows(view: View, dataset: str) -> bool:
+    """Return whether there is a row of a raw dataset, by its name in `dataset_freshness`."""
+    rows = view.frame("SELECT row_count FROM dataset_freshness WHERE dataset = ?", [dataset])
+    return bool((rows["row_count"] > 0).any())
 
 
 def data_log(view: View) -> pd.DataFrame:

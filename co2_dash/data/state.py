@@ -20,6 +20,8 @@ from co2_dash.data.snapshot_store import SnapshotStore, View
 # A slow run cannot be the reason: Dagster ends a run after two hours (`max_runtime_seconds` in
 # dagster.yaml).
 REPLAY_BEYOND = timedelta(hours=2)
+# The raw dataset of the weather forecast, by its name in `dataset_freshness`.
+WEATHER_DATASET = "weather_forecast"
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class DataState:
 
     ``version`` is empty when nothing has been published. ``issued_at_utc`` and ``model_version`` are None
     without a forecast, ``measured_until_utc`` (the end of the last measured hour) is None without
-    measurements. For ``replayed`` data ``now_utc`` is a fixed time, not the wall clock.
+    measurements. ``rests_on_weather``: forecasts of the weather are held. For ``replayed`` data
+    ``now_utc`` is a fixed time, not the wall clock.
     """
 
     now_utc: datetime
@@ -44,6 +47,7 @@ class DataState:
     model_version: str | None = None
     measured_until_utc: datetime | None = None
     degraded_causes: tuple[str, ...] = ()
+    rests_on_weather: bool = False
     wall_clock_utc: datetime | None = None
     timetable: Timetable = DEFAULT_TIMETABLE
 
@@ -152,6 +156,7 @@ def _state_at_publication(view: View, area_name: str) -> DataState:
         model_version=None if forecast.empty else str(forecast["model_version"].iloc[0]),
         measured_until_utc=measured_until,
         degraded_causes=_causes(forecast),
+        rests_on_weather=queries.has_rows(view, WEATHER_DATASET),
     )
 
 

@@ -4,44 +4,50 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output
+from dash import ALL, Dash, Input, Output, State
 
-from co2_dash.advice.coming_hours import HEADLINE_HOURS
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS
+from co2_dash.advice.coming_hours import HEADLINE_HOURS, chosen_span
+from co2_dash.advice.window_choice import DEFAULT_DURATION, chosen_duration
 from co2_dash.charts.forecast import FORECAST
 from co2_dash.data.danish_time import date_and_clock, day_and_clock, span
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState, Reader
-from co2_dash.pages.chart_card import chart_card
+from co2_dash.pages.chart_card import chart_card, component_id
 from co2_dash.pages.components import (
     ADDRESS,
     Part,
     area_chooser,
     area_in,
     card,
+    choice_id,
     fact,
     facts,
     heading,
     html,
+    in_browser,
     page,
     select_data,
 )
 from co2_dash.pages.home_data import HomeData
+from co2_dash.pages.home_days import days_card, days_parts
+from co2_dash.pages.home_hours import hours_answer, hours_card
 from co2_dash.pages.home_now import now_parts, strip_parts
 from co2_dash.pages.home_window import (
-    FORECAST_END,
-    chosen_duration,
     deadline_choices,
+    shown_deadline,
     window_answer,
     window_card,
 )
 
 
-def layout(view: View | None, state: DataState) -> Part:
-    """Return the page."""
+def layout(view: View | None, state: DataState, hours: object = None) -> Part:
+    """Return the page; ``hours`` is how many of the coming hours are shown, as in the address."""
     data = HomeData.read(view, state)
+    span = chosen_span(hours)
     return page(
         "Next 6h forecast",
-        "How clean the power in Danish sockets is now and in the coming hours.",
+        f"How clean the power in Danish sockets is now and in the coming {HORIZON_HOURS} hours.",
         *area_chooser(view, state),
         html.Div(
             [
@@ -55,9 +61,17 @@ def layout(view: View | None, state: DataState) -> Part:
         html.Section(
             html.Div(strip_parts(data), id="strip"), **{"aria-label": f"The next {HEADLINE_HOURS} hours"}
         ),
-        chart_card(FORECAST),
+        html.Section(hours_card(data, span), **{"aria-label": "Hour by hour"}),
+        chart_card(FORECAST, chart_options(data, span)),
+        html.Section(days_card(data), **{"aria-label": "Day by day"}),
         html.Section(card(heading("About this forecast"), html.Div(fact_parts(data), id="facts"))),
     )
+
+
+def chart_options(data: HomeData, span: int) -> dict[str, str]:
+    """Return the options of the chart before the reader has chosen; the browser sends the same ones."""
+    before = shown_deadline(data, deadline_choices(data, DEFAULT_DURATION), None)
+    return {"hours": str(span), "duration": str(DEFAULT_DURATION), "before": before}
 
 
 def fact_parts(data: HomeData) -> Part:
@@ -119,6 +133,41 @@ def register(app: Dash, reader: Reader) -> None:
         data = read(address)
         hours = chosen_duration(duration)
         deadlines = deadline_choices(data, hours, before)
-        is_possible = any(before == value for value, _ in deadlines)
-        shown = before if is_possible else FORECAST_END
+        shown = shown_deadline(data, deadlines, before)
         return select_data(deadlines), shown, window_answer(data, hours, before, shown)
+
+    @app.callback(
+        Output("hours", "children"),
+        Output("days", "children"),
+        Input(choice_id("hours"), "value"),
+        Input("window-duration", "value"),
+        Input("window-before", "value"),
+        Input("data-token", "data"),
+        Input("clock-token", "data"),
+        ADDRESS,
+        prevent_initial_call=True,
+    )
+    def update_hours(
+        hours: object, duration: object, before: object, _data: str, _clock: str, address: str | None
+    ) -> tuple[Any, Any]:
+        data = read(address)
+        return hours_answer(data, hours, duration, before), days_parts(data)
+
+    in_browser(
+        app,
+        "chooseHours",
+        Output(component_id("options", FORECAST.key), "data"),
+        Input(choice_id("hours"), "value"),
+        Input("window-duration", "value"),
+        Input("window-before", "value"),
+        State(component_id("options", FORECAST.key), "data"),
+        prevent_initial_call=True,
+    )
+    in_browser(
+        app,
+        "keepHours",
+        Output({"type": "nav", "path": ALL, "place": ALL}, "href", allow_duplicate=True),
+        Input(choice_id("hours"), "value"),
+        State({"type": "nav", "path": ALL, "place": ALL}, "id"),
+        prevent_initial_call=True,
+    )

@@ -8,6 +8,7 @@ from co2_assets.contracts.time import hour_containing
 from co2_dash.advice.cleanest_window import ForecastHour
 from co2_dash.advice.coming_hours import HEADLINE_HOURS, forecast_hours
 from co2_dash.advice.intensity_scale import Scale, measured_last_month, scale_of
+from co2_dash.advice.roughness import TypicalError, typical_error
 from co2_dash.data import queries
 from co2_dash.data.danish_time import HOUR
 from co2_dash.data.snapshot_store import View
@@ -20,13 +21,15 @@ class HomeData:
 
     ``forecast`` has every hour of the current forecast, past ones too. ``last_g_per_kwh`` is the value
     of the last measured hour, None before the first measurement. ``scale`` is that of the last 30 days,
-    None while there are too few hours.
+    None while there are too few hours. ``far_error`` is what the forecast missed by so far, None where no
+    lead of more than two days was scored.
     """
 
     state: DataState
     forecast: tuple[ForecastHour, ...]
     last_g_per_kwh: float | None
     scale: Scale | None
+    far_error: TypicalError | None = None
 
     @classmethod
     def read(cls, view: View | None, state: DataState) -> Self:
@@ -35,7 +38,13 @@ class HomeData:
             return cls(state, (), None, None)
         forecast = tuple(forecast_hours(queries.current_forecast(view, state.area.name)))
         measured = measured_last_month(view, state)
-        return cls(state, forecast, measured[-1] if measured else None, scale_of(measured))
+        return cls(
+            state,
+            forecast,
+            measured[-1] if measured else None,
+            scale_of(measured),
+            typical_error(view, state.area.name),
+        )
 
     @property
     def now_utc(self) -> datetime:

@@ -1,65 +1,62 @@
 """The part of the home page about the cleanest time: the choices of a reader, and the advice for them."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import dash_mantine_components as dmc
 
-from co2_assets.contracts.time import bounded_utc
+from co2_assets.contracts.forecast_spec import NEAR_HOURS
 from co2_dash.advice.cleanest_window import Advice, NoWindow, advise
 from co2_dash.advice.sentences import advice_sentence, certainty_sentence, saving_phrase
+from co2_dash.advice.window_choice import (
+    DAY_END,
+    DEFAULT_DURATION,
+    DURATIONS,
+    FORECAST_END,
+    deadline_of,
+    deadlines,
+    default_deadline,
+)
 from co2_dash.data.danish_time import HOUR, clock, day_and_clock, hours_phrase
 from co2_dash.pages.components import Part, card, choice, heading, html, made_for
 from co2_dash.pages.home_data import HomeData
 
-DURATIONS = (1, 2, 3, 4, 5, 6, 8)
-DEFAULT_DURATION = 3
-# The deadline while the reader has chosen none: it moves with every forecast.
-FORECAST_END = "end"
-
 
 def window_card(data: HomeData) -> Part:
     """Return the card with both choices and the advice for their defaults."""
-    deadlines = deadline_choices(data, DEFAULT_DURATION)
+    choices = deadline_choices(data, DEFAULT_DURATION)
+    shown = shown_deadline(data, choices, None)
     durations = [(str(hours), hours_phrase(hours * HOUR)) for hours in DURATIONS]
     return card(
         heading("The cleanest time"),
         dmc.SimpleGrid(
             [
                 choice("window-duration", "Use power for", durations, str(DEFAULT_DURATION)),
-                choice("window-before", "and be done before", deadlines, FORECAST_END),
+                choice("window-before", "and be done before", choices, shown),
             ],
             cols={"base": 1, "xs": 2},
             spacing="sm",
         ),
-        html.Div(
-            window_answer(data, DEFAULT_DURATION, FORECAST_END, FORECAST_END), id="window", role="status"
-        ),
+        html.Div(window_answer(data, DEFAULT_DURATION, shown, shown), id="window", role="status"),
     )
 
 
-def chosen_duration(value: object) -> int:
-    """Return the duration in hours that the browser sent; the default for anything unknown."""
-    return next((hours for hours in DURATIONS if str(hours) == value), DEFAULT_DURATION)
-
-
-def deadline_choices(
-    data: HomeData, duration_hours: int, chosen: object = FORECAST_END
-) -> list[tuple[str, str]]:
-    """Return the deadlines that are late enough for the duration: pairs of ISO instant and text.
-
-    The deadline that the reader has chosen stays in the list until it is past, even when it is too
-    early. The last one, the end of the forecast, is always there.
-    """
+def deadline_choices(data: HomeData, duration_hours: int, chosen: object = DAY_END) -> list[tuple[str, str]]:
+    """Return the deadlines that are late enough for the duration: pairs of value and text."""
     if not data.coming:
         return [(FORECAST_END, "the forecast ends")]
     now = data.now_utc
-    *ends, last = [hour.start_utc + HOUR for hour in data.coming]
-    choices = [
-        (end.isoformat(), day_and_clock(end, now))
-        for end in ends
-        if end - now >= duration_hours * HOUR or (end.isoformat() == chosen and end > now)
-    ]
-    return [*choices, (FORECAST_END, day_and_clock(last, now))]
+    found = deadlines(data.coming, now, duration_hours, chosen)
+    return [(value, day_and_clock(end, now)) for value, end in found]
+
+
+def shown_deadline(data: HomeData, choices: Sequence[tuple[str, str]], before: object) -> str:
+    """Return the deadline that the page shows: what was chosen while it can be, else the usual one."""
+    values = [value for value, _ in choices]
+    if isinstance(before, str) and before in values:
+        return before
+    usual = default_deadline(data.coming, data.now_utc) if data.coming else FORECAST_END
+    return usual if usual in values else FORECAST_END
 
 
 def window_answer(data: HomeData, duration_hours: int, before: object, shown: object) -> Part:
@@ -74,36 +71,29 @@ def window_parts(data: HomeData, duration_hours: int, before: object) -> list[Pa
     """Return the advice for a duration and a deadline, which is ``before`` as the browser sent it."""
     if not data.coming:
         return [dmc.Text("There is no forecast, so there is no advice.", mt="md")]
-    length = duration_hours * HOUR
-    now, end, chosen = data.now_utc, data.forecast_end_utc, _chosen_deadline(before)
-    deadline = end if chosen is None else min(chosen, end)
+    length, now = duration_hours * HOUR, data.now_utc
+    deadline = deadline_of(data.coming, now, duration_hours, before)
     not_met: list[Part] = []
-    if chosen is not None and chosen - now < length:
-        deadline = end
-        not_met = [dmc.Text(_why_not_met(chosen, now, length), className="unmet", mt="sm")]
+    if deadline.unmet is not None:
+        reason = _why_not_met(data, deadline.unmet, length)
+        not_met = [dmc.Text(reason, className="unmet", mt="sm")]
     try:
-        advice = advise(data.coming, now, length, deadline)
+        advice = advise(data.coming, now, length, deadline.end_utc)
     except NoWindow as error:
         return [dmc.Text(f"There is no advice: {error}.", mt="md")]
-    return [*not_met, *_advice_parts(advice, now, hours_phrase(length), deadline)]
+    return [*not_met, *_advice_parts(advice, now, hours_phrase(length), deadline.end_utc)]
 
 
-def _chosen_deadline(before: object) -> datetime | None:
-    """Return the naive UTC instant that was sent; None for the end of the forecast and anything unknown."""
-    try:
-        instant = datetime.fromisoformat(before) if isinstance(before, str) else None
-        return None if instant is None or instant.tzinfo else bounded_utc(instant)
-    except ValueError:
-        return None
-
-
-def _why_not_met(chosen: datetime, now: datetime, length: timedelta) -> str:
+def _why_not_met(data: HomeData, chosen: datetime, length: timedelta) -> str:
+    now = data.now_utc
     deadline = day_and_clock(chosen, now)
     if chosen <= now:
         reason = f"{deadline} has passed"
     else:
         reason = f"{hours_phrase(length)} from now end after {deadline}"
-    return f"{reason}, so this advice is for the whole forecast."
+    whole = default_deadline(data.coming, now) == FORECAST_END
+    instead = "the whole forecast" if whole else f"the next {NEAR_HOURS} hours"
+    return f"{reason}, so this advice is for {instead}."
 
 
 def _advice_parts(advice: Advice, now: datetime, hours: str, deadline: datetime) -> list[Part]:

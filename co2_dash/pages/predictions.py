@@ -7,7 +7,14 @@ from dash import Dash, Input, Output
 
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, Cadence, ForecastKind, series_name
 from co2_assets.warehouse.issue_archive import KEPT_FOR
-from co2_dash.charts.outcome_choices import ALL_LEADS, DEFAULT_PERIOD, PERIODS, SERIES, default_series
+from co2_dash.charts.outcome_choices import (
+    DAYS,
+    DEFAULT_LEADS,
+    DEFAULT_PERIOD,
+    PERIODS,
+    SERIES,
+    default_series,
+)
 from co2_dash.charts.outcomes import OUTCOMES
 from co2_dash.charts.scores import CALIBRATION, LEADS, ROLLING
 from co2_dash.data import queries
@@ -41,14 +48,14 @@ def layout(view: View | None, state: DataState) -> Part:
                 [
                     _choice("period", "Over the last", [(name, name) for name in PERIODS], DEFAULT_PERIOD),
                     _choice("kind", "Forecasts", list(SERIES.items()), kind),
-                    _choice("lead", "Lead", _leads(), ALL_LEADS),
+                    _lead_choice(),
                 ],
                 gap="md",
                 className="choices",
             ),
             html.Div(scored_text(scored), id="scored"),
         ),
-        chart_card(OUTCOMES, {**options, "lead": ALL_LEADS}),
+        chart_card(OUTCOMES, {**options, "lead": DEFAULT_LEADS}),
         dmc.SimpleGrid(
             [chart_card(LEADS, options), chart_card(CALIBRATION, options)],
             cols={"base": 1, "lg": 2},
@@ -84,8 +91,18 @@ def _choice(name: str, label: str, options: list[tuple[str, str]], value: str) -
     return choice(choice_id(name), label, options, value)
 
 
-def _leads() -> list[tuple[str, str]]:
-    return [(ALL_LEADS, "all"), *((str(h), f"{h} h ahead") for h in range(1, HORIZON_HOURS + 1))]
+def _lead_choice() -> Part:
+    """Return the choice of a day of leads or of one lead, which can also be typed."""
+    days = [(value, f"all, {first}–{last} h ahead") for value, (first, last) in DAYS.items()]
+    single = [(str(lead), f"{lead} h ahead") for lead in range(1, HORIZON_HOURS + 1)]
+    return choice(
+        choice_id("lead"),
+        "Lead",
+        [*days, *single],
+        DEFAULT_LEADS,
+        searchable=True,
+        nothingFoundMessage=f"There are leads of 1 to {HORIZON_HOURS} hours",
+    )
 
 
 def register(app: Dash, reader: Reader) -> None:

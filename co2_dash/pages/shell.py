@@ -7,7 +7,8 @@ import dash
 import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, State
 
-from co2_dash.data.notices import ATTRIBUTION, notices, origin
+from co2_assets.contracts.weather import WEATHER_ATTRIBUTION_URL
+from co2_dash.data.notices import ATTRIBUTION, WEATHER, notices, origin
 from co2_dash.data.state import DataState, Reader, tokens
 from co2_dash.pages.components import ADDRESS, LOCATION, Part, area_in, dcc, html, in_browser, page
 
@@ -50,7 +51,7 @@ def frame(state: DataState) -> Part:
                 ],
                 className="content",
             ),
-            html.Footer(_footer(), className="bottom"),
+            html.Footer(_footer(state), className="bottom"),
             dcc.Store(id="theme"),
             dcc.Store(id="title-mark"),
             dcc.Store(id="data-token", data=now["data"]),
@@ -118,9 +119,15 @@ def _links() -> list[Part]:
     ]
 
 
-def _footer() -> list[Part]:
+def attributions(state: DataState) -> list[Part]:
+    """Return whose data the pages show."""
+    weather = [" ", html.A(WEATHER, href=WEATHER_ATTRIBUTION_URL)] if state.rests_on_weather else []
+    return ["Danish power. ", ATTRIBUTION, *weather]
+
+
+def _footer(state: DataState) -> list[Part]:
     return [
-        html.P(["Danish power. ", ATTRIBUTION]),
+        html.P(attributions(state), id="attributions"),
         html.P(
             [
                 html.A("API for programs", href="/docs"),
@@ -192,13 +199,14 @@ def _register_state(app: Dash, reader: Reader) -> None:
         Output("notices", "children"),
         Output("origin", "children"),
         Output("failure", "children"),
+        Output("attributions", "children"),
         Input("data-token", "data"),
         Input(*LOCATION),
         prevent_initial_call=True,
     )
-    def update_state(_data: str, address: str | None) -> tuple[Any, Any, Any]:
+    def update_state(_data: str, address: str | None) -> tuple[Any, Any, Any, Any]:
         _, state = reader.look(area_in(address))
-        return banners(state), origin_badge(state), []
+        return banners(state), origin_badge(state), [], attributions(state)
 
 
 def not_found(**_parameters: str) -> Part:

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Error, expect, sync_playwright
 
 from bench.screenshots import CHROMIUM, CHROMIUM_FLAGS
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_assets.warehouse.paths import Home
 from co2_dash.data.snapshot_store import SnapshotStore, View
 from co2_dash.settings import Settings
@@ -32,6 +33,24 @@ def published(tmp_path_factory: pytest.TempPathFactory, archive_dir: Path) -> Ho
         snapshot_data.publish(Home(folder), archive_dir)
 
     return Home(made_once(tmp_path_factory, "published-home", make))
+
+
+@pytest.fixture(scope="session")
+def published_far(tmp_path_factory: pytest.TempPathFactory, archive_dir: Path) -> Home:
+    """The same as ``published``, with forecasts that reach as far as they can. Not to be written to."""
+
+    def make(folder: Path) -> None:
+        snapshot_data.publish(Home(folder), archive_dir, reach=HORIZON_HOURS)
+
+    return Home(made_once(tmp_path_factory, "far-home", make))
+
+
+@pytest.fixture(scope="session")
+def far_view(published_far: Home) -> View:
+    """The view of the snapshot in ``published_far``."""
+    found = SnapshotStore(Settings(published_far, source="live")).view()
+    assert found is not None
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,7 @@ def stored(settings: Settings) -> dict[str, Any]:
 def printed(settings: Settings) -> dict[str, Any]:
     """What `co2 forecast --json` prints."""
     options = ["--home", str(settings.home), "--source", "simulator", "--json"]
+    options += ["--hours", str(HORIZON_HOURS)]
     result = CliRunner().invoke(app, ["forecast", *options], catch_exceptions=False)
     forecast: dict[str, Any] = json.loads(result.stdout)
     return forecast
@@ -115,13 +116,14 @@ def shown(settings: Settings) -> dict[str, Any]:
     now = T0 + timedelta(minutes=20)
     with serving(pages, lambda: now) as address, httpx.Client(base_url=address, timeout=60) as client:
         browser = Browser(client)
+        every = {"hours": str(HORIZON_HOURS)}
         scored = {"period": "30 d", "kind": "hindcast"}
         return {
-            "api": client.get("/api/v1/carbon-intensity/forecast").raise_for_status().json(),
+            "api": client.get("/api/v1/carbon-intensity/forecast", params=every).raise_for_status().json(),
             "openapi": client.get("/openapi.json").raise_for_status().json(),
             "home": browser.page("/"),
             "predictions": browser.page("/predictions"),
-            "forecast_chart": browser.chart("forecast"),
+            "forecast_chart": browser.chart("forecast", **every),
             "lead_chart": browser.chart("leads", **scored),
             "calibration_chart": browser.chart("calibration", **scored),
             "outcomes_chart": browser.chart("outcomes", **scored, lead=str(HORIZON_HOURS)),

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from co2_assets.contracts import DAY_AHEAD_PRICES, POWER_COLUMNS, POWER_SYSTEM_RIGHT_NOW, Kind, Table, tables
+from co2_assets.contracts.forecast_spec import NEAR_HOURS
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.paths import Home
@@ -38,14 +39,16 @@ def recorded(archive_dir: Path) -> pd.DataFrame:
     return rows.rename(columns={**names, "HourUTC": "hour_utc"}).assign(price_area="DK", minutes_observed=60)
 
 
-def forecast(hours: pd.Series, issue: datetime, version: str, kind: str, causes: str = "[]") -> pd.DataFrame:
-    """Return 24 forecast rows for ``issue``; ``hours`` is the recorded intensity by hour."""
-    targets = pd.date_range(issue, periods=24, freq="h")
+def forecast(
+    hours: pd.Series, issue: datetime, version: str, kind: str, causes: str = "[]", reach: int = NEAR_HOURS
+) -> pd.DataFrame:
+    """Return ``reach`` forecast rows for ``issue``; ``hours`` is the recorded intensity by hour."""
+    targets = pd.date_range(issue, periods=reach, freq="h")
     before = hours[hours.index < issue]
     persistence = before.iloc[-1]
     truth = hours.reindex(targets).ffill().fillna(persistence).to_numpy()
-    leads = np.arange(1, 25)
-    wobble = np.random.default_rng(int(issue.timestamp()) % 2**32).normal(size=24).cumsum() * 1.5
+    leads = np.arange(1, reach + 1)
+    wobble = np.random.default_rng(int(issue.timestamp()) % 2**32).normal(size=reach).cumsum() * 1.5
     weight = 0.5 + 0.4 / leads
     median = np.maximum(8, (1 - weight) * truth + weight * persistence * 0.6 + 0.4 * weight * truth + wobble)
     spread = 4 + 1.8 * np.sqrt(leads) * (2 if causes != "[]" else 1)
@@ -185,8 +188,10 @@ def _log(now: datetime) -> list[dict[str, object]]:
     ]
 
 
-def write(transaction: Transaction, archive_dir: Path, now: datetime, causes: str = "[]") -> None:
-    """Write a whole warehouse as it could stand at ``now``."""
+def write(
+    transaction: Transaction, archive_dir: Path, now: datetime, causes: str = "[]", reach: int = NEAR_HOURS
+) -> None:
+    """Write a whole warehouse as it could stand at ``now``, with forecasts of ``reach`` hours."""
     measured = recorded(archive_dir)
     hour = now.replace(minute=0, second=0)
     known = measured[(measured["hour_utc"] < hour) & (measured["hour_utc"] >= hour - HISTORY)]
@@ -194,12 +199,14 @@ def write(transaction: Transaction, archive_dir: Path, now: datetime, causes: st
     intensity = measured.set_index("hour_utc")["co2_g_per_kwh"]
     issue = hour.replace(hour=hour.hour // 6 * 6)
     live = [
-        forecast(intensity, issue - timedelta(hours=6 * i), CHAMPION, "live", causes if i == 0 else "[]")
+        forecast(
+            intensity, issue - timedelta(hours=6 * i), CHAMPION, "live", causes if i == 0 else "[]", reach
+        )
         for i in range(LIVE_DAYS * 4)
     ]
     start = issue - timedelta(days=LIVE_DAYS)
     hindcast = [
-        forecast(intensity, start - timedelta(hours=6 * i + 6), CHAMPION, "hindcast")
+        forecast(intensity, start - timedelta(hours=6 * i + 6), CHAMPION, "hindcast", reach=reach)
         for i in range((HINDCAST_DAYS - 5) * 4)
     ]
     transaction.insert_missing(tables.PREDICTIONS, pd.concat([*live, *hindcast]))
@@ -208,7 +215,7 @@ def write(transaction: Transaction, archive_dir: Path, now: datetime, causes: st
         own[[column.name for column in POWER_COLUMNS]] = np.nan
         transaction.upsert(tables.AGGREGATED_DATA, own[list(tables.AGGREGATED_DATA.column_names)])
         issues = [issue - timedelta(hours=6 * i) for i in range(OTHER_DAYS * 4)]
-        rows = [forecast(factor * intensity, at, CHAMPION, "live") for at in issues]
+        rows = [forecast(factor * intensity, at, CHAMPION, "live", reach=reach) for at in issues]
         transaction.insert_missing(tables.PREDICTIONS, pd.concat(rows).assign(price_area=area))
         champion = {**_models(hour)[0], "price_area": area}
         transaction.upsert(tables.MODEL_TABLE, filled(tables.MODEL_TABLE, [champion]))
@@ -265,13 +272,14 @@ def publish(
     now: datetime = NOW,
     published_at: datetime | None = None,
     causes: str = "[]",
+    reach: int = NEAR_HOURS,
 ) -> Snapshot:
     """Write a warehouse of ``source`` as of ``now`` and publish it; at ``now`` unless told otherwise."""
     folder = home.source(source)
     folder.root.mkdir(parents=True, exist_ok=True)
     warehouse = Warehouse(folder.database, source)
     with warehouse.open_transaction() as transaction:
-        write(transaction, archive_dir, now, causes)
+        write(transaction, archive_dir, now, causes, reach)
     return snapshots.publish(warehouse, folder.snapshots, as_of_utc=now, published_at_utc=published_at or now)
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from co2_assets.contracts import tables
-from co2_assets.contracts.forecast_spec import ForecastKind
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, ForecastKind
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Transaction
 from co2_assets.warehouse.paths import Home
@@ -28,6 +28,7 @@ DATA_ENDPOINTS = (
     f"{V1}/history",
     f"{V1}/forecast",
     f"{V1}/cleanest-window",
+    f"{V1}/daily-summary",
     "/api/v1/accuracy",
     "/api/v1/areas",
 )
@@ -333,9 +334,12 @@ def test_a_new_snapshot_changes_the_tag(asked: Client, tmp_path: Path, archive_d
         (f"{V1}/history", {"start": "yesterday"}, "start"),
         (f"{V1}/history", {"start": "2024-05-20T00:00:00"}, "start"),
         (f"{V1}/cleanest-window", {"duration": "0"}, "duration"),
-        (f"{V1}/cleanest-window", {"duration": "25"}, "duration"),
+        (f"{V1}/cleanest-window", {"duration": f"{HORIZON_HOURS + 1}"}, "duration"),
         (f"{V1}/cleanest-window", {"duration": "nan"}, "duration"),
         (f"{V1}/cleanest-window", {"duration": "inf"}, "duration"),
+        (f"{V1}/forecast", {"hours": "0"}, "hours"),
+        (f"{V1}/forecast", {"hours": f"{HORIZON_HOURS + 1}"}, "hours"),
+        (f"{V1}/forecast", {"hours": "a day"}, "hours"),
         (f"{V1}/cleanest-window", {"before": "../../etc/passwd"}, "before"),
     ],
 )

@@ -22,6 +22,7 @@ PATHS = (
     "/api/v1/carbon-intensity/history",
     "/api/v1/carbon-intensity/forecast",
     "/api/v1/carbon-intensity/cleanest-window",
+    "/api/v1/carbon-intensity/daily-summary",
     "/api/v1/accuracy",
     "/api/v1/areas",
     "/api/v1/status",

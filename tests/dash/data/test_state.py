@@ -9,10 +9,12 @@ import pytest
 
 from co2_assets.contracts import DATASETS
 from co2_assets.warehouse.paths import Home
-from co2_dash.data.snapshot_store import SnapshotStore
-from co2_dash.data.state import DataState, Reader
+from co2_dash.data import queries
+from co2_dash.data.snapshot_store import SnapshotStore, View
+from co2_dash.data.state import WEATHER_DATASET, DataState, Reader, state_of
 from co2_dash.settings import Settings
 from tests.support import snapshot_data
+from tests.support.pages_server import now
 from tests.support.snapshot_data import NOW
 
 MakeClient = Callable[..., httpx.Client]
@@ -95,3 +97,10 @@ def test_what_never_came_is_late_unless_the_source_does_not_have_it(
     snapshot_data.publish_empty(home, source)
     datasets = asked(home, source=source).get("/api/v1/status").json()["datasets"]
     assert {row["dataset"]: row["late"] for row in datasets} == {d.name: late for d in DATASETS}
+
+
+def test_a_forecast_rests_on_the_weather_once_there_are_rows_of_it(view: View) -> None:
+    assert queries.has_rows(view, "power_system_right_now")
+    assert not queries.has_rows(view, "no such dataset")
+    assert not queries.has_rows(view, WEATHER_DATASET)
+    assert not state_of(view, now()).rests_on_weather

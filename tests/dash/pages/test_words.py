@@ -1,20 +1,22 @@
 """The texts, times and colours that a reader sees in every state."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from co2_assets.contracts.timetable import Timetable
+from co2_assets.contracts.weather import WEATHER_ATTRIBUTION, WEATHER_ATTRIBUTION_URL
 from co2_dash import pages
 from co2_dash.advice.intensity_scale import STEPS, Step, scale_of
 from co2_dash.charts.style import INKS, Ink
 from co2_dash.charts.time_axis import DanishAxis
-from co2_dash.data.danish_time import date_and_clock, day_and_clock, iso_danish, iso_utc, span
-from co2_dash.data.notices import notices, origin
+from co2_dash.data.danish_time import date_and_clock, day_and_clock, day_name, iso_danish, iso_utc, span
+from co2_dash.data.notices import ATTRIBUTION, attribution, notices, origin
 from co2_dash.data.state import DataState
+from co2_dash.pages.shell import attributions
 from co2_dash.settings import Settings, from_environment
 
 NOW = datetime(2024, 6, 1, 13, 23)
@@ -99,6 +101,21 @@ def test_a_forecast_is_stale_only_after_others_were_missed(
 def test_degraded_causes_are_named_one_by_one() -> None:
     text = notices(replace(GOOD, degraded_causes=("no prices", "no wind forecast")))[0].text
     assert "no prices; no wind forecast" in text
+
+
+def test_the_weather_is_named_beside_energinet_where_a_forecast_rests_on_it() -> None:
+    assert attributions(GOOD) == ["Danish power. ", ATTRIBUTION]
+    assert attribution(GOOD) == ATTRIBUTION
+    rests = replace(GOOD, rests_on_weather=True)
+    assert attribution(rests) == f"{ATTRIBUTION} {WEATHER_ATTRIBUTION}."
+    link = attributions(rests)[-1]
+    assert (link.children, link.href) == (f"{WEATHER_ATTRIBUTION}.", WEATHER_ATTRIBUTION_URL)
+
+
+def test_days_have_names() -> None:
+    today = date(2024, 6, 1)
+    named = [day_name(today + timedelta(days=n), today) for n in range(3)]
+    assert named == ["Today", "Tomorrow", "Mon 3 Jun"]
 
 
 def test_danish_time_keeps_both_hours_of_the_autumn_night_apart() -> None:

@@ -1,0 +1,86 @@
+"""`co2 forecast`: as many hours as are asked for, and each coming day in short."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from co2_assets.cli.commands import app
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS
+from co2_assets.warehouse.paths import Home
+from tests.support import snapshot_data
+from tests.support.environment import without_settings
+from tests.support.made_once import made_once
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_settings(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def recorded_home(tmp_path_factory: pytest.TempPathFactory, archive_dir: Path) -> Path:
+    """A home with a recording of 1 June 2024, 13:20 UTC. Not to be written to."""
+
+    def make(folder: Path) -> None:
+        published_at = datetime(2026, 1, 1)
+        snapshot_data.publish(
+            Home(folder), archive_dir, source="archive", published_at=published_at, reach=HORIZON_HOURS
+        )
+
+    return made_once(tmp_path_factory, "recorded-far-home", make)
+
+
+def forecast(home: Path, archive_dir: Path, *more: str) -> Result:
+    source = ("--home", str(home), "--source", f"archive:{archive_dir}")
+    return CliRunner().invoke(app, ["forecast", *source, *more])
+
+
+@pytest.mark.parametrize(("options", "hours"), [((), 24), (("--hours", "1"), 1), (("--hours", "72"), 72)])
+def test_so_many_hours_are_printed(
+    recorded_home: Path, archive_dir: Path, options: tuple[str, ...], hours: int
+) -> None:
+    answer = json.loads(forecast(recorded_home, archive_dir, "--json", *options).stdout)
+    assert [hour["lead_hours"] for hour in answer["hours"]] == list(range(1, hours + 1))
+    printed = forecast(recorded_home, archive_dir, *options).stdout
+    assert printed.count("█\n") + printed.count("█ ") == hours
+
+
+@pytest.mark.parametrize("hours", ["0", "73", "a day"])
+def test_a_number_of_hours_that_is_not_forecast_is_refused(
+    recorded_home: Path, archive_dir: Path, hours: str
+) -> None:
+    refused = forecast(recorded_home, archive_dir, "--hours", hours)
+    assert refused.exit_code == 2
+    assert "--hours" in refused.stderr
+
+
+def test_each_coming_day_is_told_in_short(recorded_home: Path, archive_dir: Path) -> None:
+    days = json.loads(forecast(recorded_home, archive_dir, "--json").stdout)["days"]
+    assert [(day["date"], day["n_hours"]) for day in days] == [
+        ("2024-06-01", 8),
+        ("2024-06-02", 24),
+        ("2024-06-03", 24),
+        ("2024-06-04", 14),
+    ]
+    for day in days:
+        assert day["cleanest"]["median"] < day["dirtiest"]["median"]
+        assert day["cleanest"]["q10"] <= day["cleanest"]["median"] <= day["cleanest"]["q90"]
+        assert day["cleanest"]["level"]
+    printed = forecast(recorded_home, archive_dir).stdout
+    for words in ("Today", "Tomorrow", "Mon 3 Jun", "Tue 4 Jun", "cleanest", "dirtiest"):
+        assert words in printed
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+def test_the_days_of_an_earlier_forecast_begin_at_the_time_asked_for(
+    recorded_home: Path, archive_dir: Path
+) -> None:
+    then = ("--as-of", "2024-05-30T20:00Z", "--json")
+    answer = json.loads(forecast(recorded_home, archive_dir, *then).stdout)
+    assert answer["issue_time_utc"] == "2024-05-30T18:00:00Z"
+    # At 22:00 in Denmark no three whole hours of the day are left.
+    assert answer["days"][0]["date"] == "2024-05-31"
