@@ -15,10 +15,10 @@ Flags = NDArray[np.bool_]
 # No measured hour may stand in the windows of two parts: the last target of one part lies before
 # the first past hour of the next, and before the hours its rolling means reach back to.
 GAP_HOURS = HORIZON_HOURS + PAST_HOURS + max(ROLLING_HOURS)
-# What is needed at least, to say anything: tests of two days, and two weeks to learn from beside the
-# two days held out and their gap.
+# What is needed at least, to say anything: tests of two days, and twelve days to learn from beside the
+# two days held out and their gap. A month of history is enough for that.
 LEAST_PART_WINDOWS = 48
-LEAST_FITTED_WINDOWS = 336 + LEAST_PART_WINDOWS + GAP_HOURS
+LEAST_FITTED_WINDOWS = 288 + LEAST_PART_WINDOWS + GAP_HOURS
 # Three weeks tell two models apart. A longer test part would keep the newest weeks from the networks,
 # and those teach most: without the last six a forecast was 5 % worse (docs/accuracy.md).
 MOST_TEST_WINDOWS = 21 * 24
