@@ -21,22 +21,23 @@ from bench.accuracy.gradient_boosting import boosted_trees
 from bench.accuracy.original import original_network
 from bench.accuracy.picture import error_picture
 from bench.accuracy.recording import Say, Trial, read_recording, trial
-from bench.accuracy.scores import duel, measures, monthly_coverage, same_hours
-from co2_assets.contracts.forecast_spec import HEADLINE_LEADS
+from bench.accuracy.scores import SPANS, duel, measures, monthly_coverage, same_hours
+from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, HORIZON_HOURS
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.settings import parse_instant
 
 OUT = Path("bench/out")
-TABLE_LEADS = (1, 2, 3, 4, 5, 6, 9, 12, 18, 24)
-OURS, OURS_WITHOUT = "attention LSTM", "attention LSTM, no prognosis"
-TREES, TREES_WITHOUT = "LightGBM", "LightGBM, no prognosis"
+TABLE_LEADS = (1, 2, 3, 6, 12, 18, 24, 36, 48, 60, 72)
+OURS, OURS_WITHOUT = "attention LSTM", "attention LSTM, no weather"
+TREES, TREES_WITHOUT = "LightGBM", "LightGBM, no weather"
 SIGNIFICANT = 0.01
 # What is taken away, one after the other, to see what it is worth.
 ABLATIONS = {
+    "no weather": ("weather",),
     "no prognosis": ("prognosis",),
     "no prices": ("prices",),
     "no wind and solar forecasts": ("wind_solar",),
-    "measured power only": ("prognosis", "prices", "wind_solar"),
+    "measured power only": ("weather", "prognosis", "prices", "wind_solar"),
 }
 
 Floats = NDArray[np.float64]
@@ -68,7 +69,9 @@ def main() -> None:
     for path in (json_path, picture_path):
         path.parent.mkdir(parents=True, exist_ok=True)
     json_path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    lines = {each["name"]: [e["mae"] for e in each["measures"][:24]] for each in result["contestants"]}
+    lines = {
+        each["name"]: [e["mae"] for e in each["measures"][:HORIZON_HOURS]] for each in result["contestants"]
+    }
     title = f"Mean absolute error by lead, g/kWh, {given.until:%Y-%m-%d} to {given.end:%Y-%m-%d}"
     picture_path.write_text(error_picture(title, lines), encoding="utf-8")
     _print(result)
@@ -76,7 +79,7 @@ def main() -> None:
 
 
 def _contest(given: Trial, say: Say) -> list[Contestant]:
-    without = given.on(_without(given.data, ("prognosis",)))
+    without = given.on(_without(given.data, ("weather",)))
     trained: dict[str, Callable[[], Contestant]] = {
         OURS: lambda: contestants.ours(given, OURS),
         OURS_WITHOUT: lambda: contestants.ours(without, OURS_WITHOUT),
@@ -133,7 +136,9 @@ def _result(given: Trial, entries: list[Contestant]) -> dict[str, Any]:
         "pinball_skill_against_persistence": [
             1 - ours["pinball_loss"] / naive["pinball_loss"]
             for ours, naive in zip(
-                measures(own, actual, judged)[:24], measures(last, actual, judged)[:24], strict=True
+                measures(own, actual, judged)[:HORIZON_HOURS],
+                measures(last, actual, judged)[:HORIZON_HOURS],
+                strict=True,
             )
         ],
     }
@@ -158,7 +163,7 @@ def _print(result: dict[str, Any]) -> None:
     table.add_column("")
     for lead in TABLE_LEADS:
         table.add_column(f"{lead} h", justify="right")
-    for heading in (f"{first}-{last} h", "7-24 h", "12-24 h", "CPU s"):
+    for heading in (*(f"{a}-{b} h" for a, b in SPANS), "CPU s"):
         table.add_column(heading, justify="right")
     together = Table(title=f"Leads {first}-{last}")
     columns = ("n", "mae", "mape", "rmse", "r2", "crps", "coverage_80", "coverage_90")
@@ -166,7 +171,7 @@ def _print(result: dict[str, Any]) -> None:
         together.add_column(heading, justify="left" if not heading else "right")
     for each in result["contestants"]:
         by_range = {(entry["lead_from"], entry["lead_to"]): entry for entry in each["measures"]}
-        ranges = [*((lead, lead) for lead in TABLE_LEADS), (first, last), (7, 24), (12, 24)]
+        ranges = [*((lead, lead) for lead in TABLE_LEADS), *SPANS]
         cells = [_number(by_range[span]["mae"]) for span in ranges]
         table.add_row(each["name"], *cells, f"{each['training_seconds']:.0f}")
         entry = by_range[first, last]
@@ -180,7 +185,7 @@ def _print(result: dict[str, Any]) -> None:
         by_lead = {entry["lead"]: entry for entry in entries}
         duels.add_row(name, *(_won(by_lead[lead]) if lead in by_lead else "" for lead in TABLE_LEADS))
     console.print(duels)
-    own = result["contestants"][0]["measures"][:24]
+    own = result["contestants"][0]["measures"][:HORIZON_HOURS]
     for band in (80, 90):
         covered = " ".join(f"{entry[f'coverage_{band}']:.1f}" for entry in own)
         console.print(f"{band} % band covers, by lead: {covered}")

@@ -95,7 +95,10 @@ def ours(trial: Trial, name: str) -> Contestant:
     """This project's model, trained and issued by the same functions as in production."""
 
     def report(epoch: EpochReport) -> None:
-        print(f"  network {epoch.network}, epoch {epoch.epoch}: {epoch.train_loss:.4f}", flush=True)
+        print(
+            f"  {epoch.reach} network {epoch.network}, epoch {epoch.epoch}: {epoch.train_loss:.4f}",
+            flush=True,
+        )
 
     started = time.process_time()
     # The half-year after is the test, so none of the training span is set aside for one.

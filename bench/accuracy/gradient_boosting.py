@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from bench.accuracy.contestants import Contestant
 from bench.accuracy.recording import Trial
 from co2_assets.contracts.areas import Area
-from co2_assets.contracts.forecast_spec import CO2, HORIZON_HOURS, POWERS
-from co2_assets.forecasting.inputs.windows import Windows, future_inputs, past_inputs
+from co2_assets.contracts.forecast_spec import CO2, HORIZON_HOURS, NEAR_HOURS, POWERS
+from co2_assets.forecasting.inputs.input_lists import past_inputs
+from co2_assets.forecasting.inputs.windows import Windows
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 TREES = 400
 PARAMETERS = {
@@ -36,7 +38,7 @@ POWER_HOURS = (-1, -2, -3)
 def boosted_trees(trial: Trial, name: str) -> Contestant:
     """Each lead's change from the last value, with the L1 loss; fitted to all of the training hours.
 
-    The inputs of a lead are what the network is shown of that hour, the newest past hours of all that
+    The inputs of a lead are what the networks are shown of that hour, the newest past hours of all that
     was measured (carbon intensity as the difference from the last value), and the newest engineered
     past inputs. Missing values stay missing: trees know what to do with them.
     """
@@ -47,13 +49,17 @@ def boosted_trees(trial: Trial, name: str) -> Contestant:
     started = time.process_time()
     for lead in range(HORIZON_HOURS):
         known = ~np.isnan(changes[:, lead])
-        inputs = np.concatenate([train.future[:, lead], past_train], axis=1)[known]
+        inputs = np.concatenate([_coming(train, lead), past_train], axis=1)[known]
         model = lightgbm.train(PARAMETERS, lightgbm.Dataset(inputs, changes[known, lead]), TREES)
-        inputs = np.concatenate([test.future[:, lead], past_test], axis=1)
+        inputs = np.concatenate([_coming(test, lead), past_test], axis=1)
         median[:, lead] = np.maximum(test.last_value + model.predict(inputs), 0.0)
     seconds = time.process_time() - started
-    columns = past_train.shape[1] + len(future_inputs(trial.data.area))
-    return Contestant(name, median, training_seconds=seconds, facts={"trees": TREES, "inputs": columns})
+    return Contestant(name, median, training_seconds=seconds, facts={"trees": TREES})
+
+
+def _coming(windows: Windows, lead: int) -> Singles:
+    """What the networks are shown of the hour ``lead`` hours after the first: (N, width)."""
+    return windows.future[:, lead] if lead < NEAR_HOURS else windows.far[:, lead - NEAR_HOURS]
 
 
 def _past(windows: Windows, area: Area) -> Floats:

@@ -17,7 +17,8 @@ from bench.accuracy.contestants import Contestant
 from bench.accuracy.recording import Trial
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, LAG_HOURS, POWERS
 from co2_assets.forecasting.inputs.features import ROLLING_COLUMNS
-from co2_assets.forecasting.inputs.windows import PAST_HOURS, Windows, past_inputs
+from co2_assets.forecasting.inputs.input_lists import past_inputs
+from co2_assets.forecasting.inputs.windows import PAST_HOURS, Windows
 from co2_assets.forecasting.network.trained_model import deterministic
 
 LEADS = 6

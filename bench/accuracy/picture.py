@@ -13,6 +13,7 @@ def error_picture(title: str, errors: Mapping[str, Sequence[float | None]]) -> s
     leads = max(len(values) for values in errors.values())
     highest = max(value for values in errors.values() for value in values if value is not None)
     top = STEP * -(-highest // STEP)
+    step = 3 if leads <= 24 else 6
 
     def x(lead: int) -> float:
         return LEFT + (lead - 1) / (leads - 1) * (WIDTH - LEFT - RIGHT)
@@ -33,7 +34,7 @@ def error_picture(title: str, errors: Mapping[str, Sequence[float | None]]) -> s
     ]
     parts += [
         f'<text x="{x(lead):.1f}" y="{HEIGHT - 22}" text-anchor="middle">{lead} h</text>'
-        for lead in (1, *range(3, leads + 1, 3))
+        for lead in (1, *range(step, leads + 1, step))
     ]
     lowest_label = 0.0
     for colour, (name, values) in sorted(

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from co2_assets.contracts import DATASETS
-from co2_assets.contracts.forecast_spec import HORIZON_HOURS
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, NEAR_HOURS
 from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.time import hour_of
 from co2_assets.forecasting.inputs.known_data import KnownData
-from co2_assets.forecasting.inputs.windows import REACH_BACK_HOURS, Windows, build_windows
+from co2_assets.forecasting.inputs.windows import FIRST_WINDOW_HOURS, Windows, build_windows
 from co2_assets.pipeline.forecast_inputs import read_known_data
 from co2_assets.pipeline.hourly import store_hours
 from co2_assets.pipeline.ingest import update
@@ -45,8 +45,9 @@ def read_recording(archive: Path, home: Path, say: Say) -> KnownData:
 class Trial:
     """What every contestant is given: the data, what it may learn from, what it is judged on.
 
-    ``train`` are the windows of all hours whose targets were over by ``until``, ``test`` those of
-    every hour from ``until`` to 24 hours before ``end``, so that every target lies before it.
+    ``train`` are the windows of all hours whose first day was over by ``until``; of the days beyond, what
+    was not over is not known. ``test`` are those of every hour from ``until`` to HORIZON_HOURS before
+    ``end``, so that every target lies before it.
     """
 
     data: KnownData
@@ -63,7 +64,7 @@ class Trial:
 def trial(data: KnownData, until: datetime, end: datetime) -> Trial:
     """Cut ``data`` into what may be learnt from and what is judged, both issued every hour."""
     known = data.cut(until)
-    first = known.first_hour + REACH_BACK_HOURS
-    train = build_windows(known, np.arange(first, hour_of(until) - HORIZON_HOURS + 1))
+    first = known.first_hour + FIRST_WINDOW_HOURS
+    train = build_windows(known, np.arange(first, hour_of(until) - NEAR_HOURS + 1))
     test = build_windows(data, np.arange(hour_of(until), hour_of(end) - HORIZON_HOURS + 1))
     return Trial(data, until, end, train, test)

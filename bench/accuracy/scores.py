@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from bench.accuracy.contestants import Contestant
 from bench.noise import standard_error
-from co2_assets.contracts.forecast_spec import BAND_LEVELS, HEADLINE_LEADS, HORIZON_HOURS, QUANTILES
+from co2_assets.contracts.forecast_spec import (
+    BAND_LEVELS,
+    HEADLINE_LEADS,
+    HORIZON_HOURS,
+    LATER_LEADS,
+    QUANTILES,
+)
 from co2_assets.contracts.time import times_of
 from co2_assets.forecasting import metrics
 from co2_assets.forecasting.score.evaluation import band_coverage
@@ -19,7 +25,8 @@ Flags = NDArray[np.bool_]
 
 # Errors of forecasts issued an hour apart are alike, and so is the weather of two days.
 CORRELATED_HOURS = 48
-RANGES = (*((lead, lead) for lead in range(1, HORIZON_HOURS + 1)), HEADLINE_LEADS, (7, 24), (12, 24))
+SPANS = (HEADLINE_LEADS, LATER_LEADS[0], (12, 24), *LATER_LEADS[1:])
+RANGES = (*((lead, lead) for lead in range(1, HORIZON_HOURS + 1)), *SPANS)
 
 
 def same_hours(actual: Floats, contestants: Sequence[Contestant]) -> Flags:
