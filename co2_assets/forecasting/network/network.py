@@ -1,9 +1,10 @@
 """The attention LSTM.
 
-An LSTM reads the last hours; another one, started from its state, walks through the coming hours
-with what is known of each, and at every hour looks back at the past hours that matter (attention by
-scaled dot products: Vaswani et al., "Attention Is All You Need", 2017, section 3.2.1). A straight
-line from the known future to the median spares the LSTMs what is linear.
+An LSTM reads the last hours; another one, started from its state, walks through the coming hours with
+what is known of each, and a smaller one walks the same way back: what is known are forecasts with errors,
+and the hours after say as much about them as the hours before. At every hour the network looks back at the
+past hours that matter (attention by scaled dot products: Vaswani et al., "Attention Is All You Need", 2017,
+section 3.2.1). A straight line from the known future to the median spares the LSTMs what is linear.
 """
 
 import math
@@ -19,27 +20,19 @@ class AttentionLstm(nn.Module):
 
     The output is the scaled change from the last value. Quantiles never cross: the outer ones are the
     median plus or minus sums of positive steps. ``areas`` are told apart by an embedding, the first
-    area's being zero: alone it is forecast as if there were no other. With ``two_way`` the coming hours are
-    read in both directions.
+    area's being zero: alone it is forecast as if there were no other.
     """
 
     def __init__(
-        self,
-        past_width: int,
-        future_width: int,
-        hidden: int,
-        dropout: float,
-        areas: int = 1,
-        *,
-        two_way: bool = False,
+        self, past_width: int, future_width: int, hidden: int, dropout: float, areas: int = 1
     ) -> None:
         super().__init__()
         self.encoder = nn.LSTM(past_width, hidden, batch_first=True)
-        self.decoder = nn.LSTM(future_width, hidden, batch_first=True, bidirectional=two_way)
-        decoded = hidden * (2 if two_way else 1)
-        self.query = nn.Linear(decoded, hidden, bias=False)
+        self.decoder = nn.LSTM(future_width, hidden, batch_first=True)
+        self.returning = nn.LSTM(future_width, hidden // 2, batch_first=True)
+        self.query = nn.Linear(hidden, hidden, bias=False)
         self.key = nn.Linear(hidden, hidden, bias=False)
-        self.mix = nn.Linear(decoded + hidden + future_width, hidden)
+        self.mix = nn.Linear(2 * hidden + hidden // 2 + future_width, hidden)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(hidden, len(QUANTILES))
         self.skip = nn.Linear(future_width, 1, bias=False)
@@ -49,13 +42,11 @@ class AttentionLstm(nn.Module):
 
     def forward(self, past: torch.Tensor, future: torch.Tensor, area: torch.Tensor) -> torch.Tensor:
         encoded, state = self.encoder(past)
-        if self.decoder.bidirectional:
-            # The way back begins where nothing is known yet.
-            state = tuple(torch.cat([part, torch.zeros_like(part)]) for part in state)
         decoded, _ = self.decoder(future, state)
+        returned, _ = self.returning(future.flip(1))
         scores = self.query(decoded) @ self.key(encoded).transpose(1, 2)
         attended = torch.softmax(scores / math.sqrt(encoded.shape[-1]), dim=-1) @ encoded
-        mixed = torch.cat([decoded, attended, future], dim=-1)
+        mixed = torch.cat([decoded, returned.flip(1), attended, future], dim=-1)
         hidden = self.mix(self.dropout(mixed))
         if self.embedding is not None:
             first = torch.zeros_like(self.embedding[:1])

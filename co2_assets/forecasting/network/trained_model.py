@@ -71,11 +71,8 @@ class TrainingConfig:
 
     def network(self, layer: InputLayer, areas: int) -> AttentionLstm:
         """Return a new network for the inputs of ``layer``."""
-        near = layer.reach is NEAR
-        hidden = self.hidden if near else self.far_hidden
-        return AttentionLstm(
-            layer.past_width, layer.future_width, hidden, self.dropout, areas, two_way=not near
-        )
+        hidden = self.hidden if layer.reach is NEAR else self.far_hidden
+        return AttentionLstm(layer.past_width, layer.future_width, hidden, self.dropout, areas)
 
 
 @dataclass(frozen=True)
@@ -161,7 +158,7 @@ class TrainedModel:
         areas = f", areas {' '.join(self.trained_together)}" if len(self.trained_together) > 1 else ""
         return (
             f"{self.config.ensemble} x attention LSTM({self.config.hidden}) to {NEAR.hours} h and "
-            f"{self.config.far_ensemble} x two-way attention LSTM({self.config.far_hidden}) beyond, "
+            f"{self.config.far_ensemble} x attention LSTM({self.config.far_hidden}) beyond, "
             f"{PAST_HOURS} h past, {HORIZON_HOURS} h ahead, {len(QUANTILES)} quantiles{areas}"
         )
 
