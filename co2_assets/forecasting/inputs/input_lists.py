@@ -5,7 +5,7 @@ beyond. The last is the shortest: the less an input says of so far an hour, the 
 learn its training weeks by heart.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,6 +44,11 @@ ERRORS: Final = {
     PROGNOSIS_FEED: (f"{PROGNOSIS}_error",),
 }
 
+# Prices that the first day is told of, and those of them of which also the course: the more of them, the more
+# a network learns its training weeks by heart (docs/accuracy.md).
+NEAR_PRICES: Final = ("DK1", "DK2", "DE", "SE4")
+NEAR_PRICE_COURSES: Final = ("DK1", "DK2", "DE")
+
 # What is read of the weather in the far hours: wind everywhere; where people live, the rest too.
 WIND: Final = ("wind_speed_10m_m_per_s", "wind_speed_100m_m_per_s")
 LAND_VARIABLES: Final = ("temperature_2m_degc", "cloud_cover_percent", "shortwave_radiation_w_per_m2")
@@ -77,7 +82,8 @@ def past_inputs(area: Area) -> tuple[Input, ...]:
 
 def future_inputs(area: Area) -> tuple[Input, ...]:
     """Inputs of each hour of the first day ahead, in the order of `Windows.future`."""
-    prices = price_columns(area)
+    prices = price_columns(area, NEAR_PRICES)
+    courses = price_columns(area, NEAR_PRICE_COURSES)
     return _inputs(
         {
             CALENDAR: (*CALENDAR_INPUTS, "lead", "age_of_last_value"),
@@ -92,8 +98,9 @@ def future_inputs(area: Area) -> tuple[Input, ...]:
                 *WIND_SOLAR_FORECAST,
                 *(f"{name}_change" for name in WIND_SOLAR_FORECAST),
                 *_slopes(WIND_SOLAR_FORECAST),
+                *(f"{name}_now" for name in ERRORS[WIND_SOLAR_FEED]),
             ),
-            PRICES_FEED: (*prices, *_slopes(prices)),
+            PRICES_FEED: (*prices, *(f"{name}_change" for name in courses), *_slopes(courses)),
             PROGNOSIS_FEED: (
                 PROGNOSIS,
                 f"{PROGNOSIS}_change",
@@ -124,9 +131,9 @@ def far_inputs(area: Area) -> tuple[Input, ...]:
     )
 
 
-def price_columns(area: Area) -> tuple[str, ...]:
-    """Names of the prices that the model of ``area`` reads."""
-    return tuple(price_column(zone) for zone in area.prices)
+def price_columns(area: Area, zones: Collection[str] | None = None) -> tuple[str, ...]:
+    """Names of the prices that the model of ``area`` reads; of those of ``zones`` where they are given."""
+    return tuple(price_column(zone) for zone in area.prices if zones is None or zone in zones)
 
 
 def wind_around(point: str) -> str:

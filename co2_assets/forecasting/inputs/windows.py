@@ -35,6 +35,7 @@ from co2_assets.forecasting.inputs.input_lists import (
     LEVEL_HOURS,
     PROGNOSIS_FEED,
     WIND,
+    WIND_SOLAR_FEED,
     Input,
     far_inputs,
     future_inputs,
@@ -271,16 +272,20 @@ def _future(now: _Now, hours: Integers) -> Values:
         values[f"{name}_change_over_1h"] = power[:, :1] - power[:, 1:2]
     for name in ERRORS[PROGNOSIS_FEED]:
         values |= _summaries(name, now.newest_hours(name))
+    values |= {f"{name}_now": now.newest_hours(name)[:, :1] for name in ERRORS[WIND_SOLAR_FEED]}
+    declared = {i.name for i in future_inputs(data.area)}
     # One hour more on either side, for the slopes.
     around = np.concatenate([hours[:, :1] - 1, hours, hours[:, -1:] + 1], axis=1)
     for name, forecast, value_now in now.ahead(around):
         steps = np.diff(forecast, axis=1)
-        values[name] = forecast[:, 1:-1]
-        values[f"{name}_from_hour_before"] = steps[:, :-1]
-        values[f"{name}_to_hour_after"] = steps[:, 1:]
-        # A price says the same whatever it is now.
-        if name not in price_columns(data.area):
-            values[f"{name}_change"] = forecast[:, 1:-1] - value_now
+        said = {
+            name: forecast[:, 1:-1],
+            f"{name}_change": forecast[:, 1:-1] - value_now,
+            f"{name}_from_hour_before": steps[:, :-1],
+            f"{name}_to_hour_after": steps[:, 1:],
+        }
+        # Of some prices less is shown.
+        values |= {key: value for key, value in said.items() if key in declared}
     return values | _wind_around(now, hours)
 
 

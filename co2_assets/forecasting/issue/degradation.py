@@ -12,6 +12,7 @@ from co2_assets.contracts.forecast_spec import (
     CO2,
     DAYS_AHEAD,
     HORIZON_HOURS,
+    NEAR_HOURS,
     POWERS,
     PROGNOSIS,
     WIND_SOLAR,
@@ -101,16 +102,16 @@ def assess(
     for feed, series in _series(area, weather_points).items():
         if feed not in widening:
             continue
-        missing = np.stack(
-            [np.isnan(_values(area, windows, *names)) & due[feed] for names in series.values()], axis=-1
-        )
+        shown = np.stack([due[feed] & _is_shown(area, *names) for names in series.values()], axis=-1)
+        values = np.stack([_values(area, windows, *names) for names in series.values()], axis=-1)
+        missing = np.isnan(values) & shown
         gone: Flags = missing.max(axis=-1)
         for day, span in enumerate(_DAYS):
             share = gone[:, span].sum(axis=1) / np.maximum(due[feed][:, span].sum(axis=1), 1)
             factor[:, span] *= 1 + share[:, None] * (widening[feed][day] - 1)
         for row in np.flatnonzero(gone.any(axis=1)):
             hours = dict(zip(series, missing[row].sum(axis=0).tolist(), strict=True))
-            causes[row].append(f"{feed}: {_missing(hours, int(due[feed][row].sum()))}")
+            causes[row].append(f"{feed}: {_missing(hours, shown[row].sum(axis=0).tolist())}")
     return Degradation(tuple(tuple(named) for named in causes), factor)
 
 
@@ -134,17 +135,29 @@ def _series(area: Area, weather_points: Collection[str]) -> dict[str, dict[str, 
 
 def _values(area: Area, windows: Windows, near: str, far: str) -> Singles:
     """One input over the whole horizon: (N, HORIZON_HOURS)."""
-    first = [i.name for i in future_inputs(area)].index(near)
     second = [i.name for i in far_inputs(area)].index(far)
-    return np.concatenate([windows.future[..., first], windows.far[..., second]], axis=1)
+    names = [i.name for i in future_inputs(area)]
+    if near in names:
+        first = windows.future[..., names.index(near)]
+    else:
+        first = np.full(windows.future.shape[:2], np.nan, np.float32)
+    return np.concatenate([first, windows.far[..., second]], axis=1)
 
 
-def _missing(hours: Mapping[str, int], due: int) -> str:
-    """In words: for how many of the hours that were ``due`` each series is missing.
+def _is_shown(area: Area, near: str, far: str) -> Flags:
+    """At which leads an input is given to the networks: (HORIZON_HOURS,)."""
+    leads = np.arange(HORIZON_HOURS)
+    is_near = near in {i.name for i in future_inputs(area)}
+    is_far = far in {i.name for i in far_inputs(area)}
+    return np.where(leads < NEAR_HOURS, is_near, is_far)
+
+
+def _missing(hours: Mapping[str, int], due: Sequence[int]) -> str:
+    """In words: for how many of the hours that were ``due`` of it each series is missing.
 
     Series that are missing for equally many hours are named together.
     """
-    if all(count == due for count in hours.values()):
+    if list(hours.values()) == list(due):
         return "missing"
     together: dict[int, list[str]] = {}
     for name, count in hours.items():
