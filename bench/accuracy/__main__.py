@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from rich.table import Table
 from bench.accuracy import contestants
 from bench.accuracy.contestants import Contestant
 from bench.accuracy.gradient_boosting import boosted_trees
+from bench.accuracy.hidden_weather import HiddenMonth, hidden_month
 from bench.accuracy.original import original_network
 from bench.accuracy.picture import error_picture
 from bench.accuracy.recording import Say, Trial, read_recording, trial
@@ -31,6 +32,9 @@ TABLE_LEADS = (1, 2, 3, 6, 12, 18, 24, 36, 48, 60, 72)
 OURS, OURS_WITHOUT = "attention LSTM", "attention LSTM, no weather"
 TREES, TREES_WITHOUT = "LightGBM", "LightGBM, no weather"
 SIGNIFICANT = 0.01
+# How long the weather stops.
+HIDDEN_FOR = timedelta(days=30)
+HIDDEN_MEASURES = ("mae", "width_80", "coverage_80")
 # What is taken away, one after the other, to see what it is worth.
 ABLATIONS = {
     "no weather": ("weather",),
@@ -52,17 +56,23 @@ def main() -> None:
     parser.add_argument("--until", type=parse_instant, default=datetime(2024, 6, 1), help="end of training")
     parser.add_argument("--end", type=parse_instant, default=datetime(2024, 11, 29), help="end of test")
     parser.add_argument("--ablation", action="store_true", help="only ours, with inputs taken away")
-    parser.add_argument("--json", type=Path, help="default: bench/out/accuracy.json or ablation.json")
-    parser.add_argument("--picture", type=Path, help="default: bench/out/accuracy.svg or ablation.svg")
+    parser.add_argument(
+        "--ours",
+        action="store_true",
+        help="only ours with and without weather, and a month in which it stops",
+    )
+    parser.add_argument("--json", type=Path, help="default: bench/out/NAME.json, accuracy, ablation or ours")
+    parser.add_argument("--picture", type=Path, help="default: bench/out/NAME.svg")
     options = parser.parse_args()
-    name = "ablation" if options.ablation else "accuracy"
+    name = "ablation" if options.ablation else "ours" if options.ours else "accuracy"
     started = time.monotonic()
 
     def say(line: str) -> None:
         print(f"{time.monotonic() - started:5.0f} s  {line}", flush=True)
 
     given = trial(read_recording(options.archive, options.home, say), options.until, options.end)
-    entries = _ablation(given, say) if options.ablation else _contest(given, say)
+    enter = {"ablation": _ablation, "ours": _own_contest, "accuracy": _contest}[name]
+    entries = enter(given, say)
     result = _result(given, entries)
     json_path = options.json or OUT / f"{name}.json"
     picture_path = options.picture or OUT / f"{name}.svg"
@@ -93,6 +103,32 @@ def _contest(given: Trial, say: Say) -> list[Contestant]:
         entries.append(enter())
     simple = (contestants.last_value, contestants.yesterday, contestants.climatology, contestants.energinet)
     return [*entries, *(enter(given) for enter in simple)]
+
+
+def _own_contest(given: Trial, say: Say) -> list[Contestant]:
+    say(f"training {OURS}")
+    trained = contestants.train_ours(given)
+    _print_hidden(hidden_month(trained.model, given.data, given.end - HIDDEN_FOR, given.end))
+    without = given.on(_without(given.data, ("weather",)))
+    say(f"training {OURS_WITHOUT}")
+    return [
+        contestants.ours(given, OURS, trained),
+        contestants.ours(without, OURS_WITHOUT),
+        contestants.last_value(given),
+    ]
+
+
+def _print_hidden(month: HiddenMonth) -> None:
+    table = Table(
+        title=f"No weather forecast from {month.start} to {month.end}; {month.named:.0f} % of the forecasts "
+        "say so. With it | without it"
+    )
+    for heading in ("leads", "MAE", "width of the 80 % band", "coverage, %"):
+        table.add_column(heading, justify="right")
+    for row in month.rows:
+        pairs = [f"{row[f'{name}_with']:.1f} | {row[f'{name}_without']:.1f}" for name in HIDDEN_MEASURES]
+        table.add_row(f"{row['lead_from']}-{row['lead_to']} h", *pairs)
+    Console(width=150, highlight=False).print(table)
 
 
 def _ablation(given: Trial, say: Say) -> list[Contestant]:

@@ -20,7 +20,7 @@ from co2_assets.contracts.forecast_spec import (
 )
 from co2_assets.contracts.time import times_of
 from co2_assets.forecasting.inputs.baselines import persistence, same_hour_yesterday
-from co2_assets.forecasting.network.trained_model import TrainingConfig
+from co2_assets.forecasting.network.trained_model import TrainedModel, TrainingConfig
 from co2_assets.forecasting.network.training import EpochReport, train
 from co2_assets.forecasting.score.backtest import backtest
 
@@ -91,8 +91,16 @@ def energinet(trial: Trial) -> Contestant:
     )
 
 
-def ours(trial: Trial, name: str) -> Contestant:
-    """This project's model, trained and issued by the same functions as in production."""
+@dataclass(frozen=True)
+class OwnModel:
+    """This project's model, and the processor's seconds that its training took."""
+
+    model: TrainedModel
+    training_seconds: float
+
+
+def train_ours(trial: Trial) -> OwnModel:
+    """Train this project's model by the same functions as in production."""
 
     def report(epoch: EpochReport) -> None:
         print(
@@ -109,7 +117,13 @@ def ours(trial: Trial, name: str) -> Contestant:
         config=TrainingConfig(test_share=0.0),
         progress=report,
     )
-    seconds = time.process_time() - started
+    return OwnModel(model, time.process_time() - started)
+
+
+def ours(trial: Trial, name: str, trained: OwnModel | None = None) -> Contestant:
+    """This project's model, trained unless it is given, as it issues in production."""
+    trained = trained or train_ours(trial)
+    model = trained.model
     outcomes = backtest(model, trial.data, trial.until, trial.end, timedelta(hours=1))
     hours = times_of(trial.test.issue_hours)
     outcomes = outcomes[outcomes["issue_time_utc"].isin(hours)]
@@ -120,4 +134,4 @@ def ours(trial: Trial, name: str) -> Contestant:
         "architecture": model.architecture,
         "parameters": model.parameters,
     }
-    return Contestant(name, quantiles[..., MEDIAN], quantiles, seconds, facts)
+    return Contestant(name, quantiles[..., MEDIAN], quantiles, trained.training_seconds, facts)
