@@ -33,7 +33,7 @@ class HiddenMonth:
 
 
 def hidden_month(model: Model, data: KnownData, start: datetime, end: datetime) -> HiddenMonth:
-    """Issue from ``start`` to ``end`` (naive UTC) every six hours, and again as if the feed had stopped then."""
+    """Issue from ``start`` to ``end`` (naive UTC) every six hours, and again without what came since."""
     late = (data.weather["published_at_utc"] >= pd.Timestamp(start)) & (
         data.weather["published_at_utc"] < pd.Timestamp(end)
     )
