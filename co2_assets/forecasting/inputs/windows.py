@@ -67,6 +67,9 @@ TREND_HOURS: Final = 2
 # The hours on either side over which the wind is averaged: the errors of its forecasts change from hour to
 # hour, and one hour more or less of wind moves little.
 WIND_AROUND_HOURS: Final = 3
+# The near networks go on into the second day for so many hours, in which the far ones take over step by step.
+HANDOVER_HOURS: Final = 4
+NEAR_REACH_HOURS: Final = NEAR_HOURS + HANDOVER_HOURS
 FAR_HOURS: Final = HORIZON_HOURS - NEAR_HOURS
 # A mean level over a span of which less was measured says nothing.
 LEAST_LEVEL_SHARE: Final = 1 / 3
@@ -80,9 +83,9 @@ class Windows:
     """Windows of N issue times.
 
     ``issue_hours``: hours since 1970, (N,). ``past``: (N, PAST_HOURS, len(past_inputs)), oldest
-    first, the last row being the hour that ended at the issue time. ``future``: (N, NEAR_HOURS,
+    first, the last row being the hour that ended at the issue time. ``future``: (N, NEAR_REACH_HOURS,
     len(future_inputs)), row 0 being the hour that begins at the issue time. ``far``: (N, FAR_HOURS,
-    len(far_inputs)), row 0 being the first hour after those; windows that were built without it have no
+    len(far_inputs)), row 0 being the first hour after the first day; windows that were built without it have no
     hour there. ``last_value``: the newest measured carbon intensity, and ``age_hours`` how long before
     the newest possible it was measured, (N,). ``target``: what came true, (N, HORIZON_HOURS). NaN wherever
     nothing was known.
@@ -138,7 +141,7 @@ def build_windows(
 
     coming_hours = issue_hours[:, None] + np.arange(HORIZON_HOURS)
     past_hours = issue_hours[:, None] + np.arange(-PAST_HOURS, 0)
-    near_hours = coming_hours[:, :NEAR_HOURS]
+    near_hours = coming_hours[:, :NEAR_REACH_HOURS]
     far_hours = coming_hours[:, NEAR_HOURS:] if with_far else coming_hours[:, :0]
     past: Values = {}
     future: Values = {}
@@ -260,7 +263,7 @@ def _future(now: _Now, hours: Integers) -> Values:
     co2 = now.newest_hours(CO2)
     values: Values = {
         **_named(CALENDAR_INPUTS, _calendar(hours)),
-        "lead": np.arange(1.0, NEAR_HOURS + 1)[None],
+        "lead": np.arange(1.0, NEAR_REACH_HOURS + 1)[None],
         "age_of_last_value": now.age[:, None].astype(np.float64),
         "last_value": last,
         "day_before_change": day_before - last,

@@ -138,9 +138,9 @@ def _values(area: Area, windows: Windows, near: str, far: str) -> Singles:
     second = [i.name for i in far_inputs(area)].index(far)
     names = [i.name for i in future_inputs(area)]
     if near in names:
-        first = windows.future[..., names.index(near)]
+        first = windows.future[:, :NEAR_HOURS, names.index(near)]
     else:
-        first = np.full(windows.future.shape[:2], np.nan, np.float32)
+        first = np.full((len(windows), NEAR_HOURS), np.nan, np.float32)
     return np.concatenate([first, windows.far[..., second]], axis=1)
 
 

@@ -18,7 +18,7 @@ from co2_assets.forecasting.inputs.input_lists import (
     future_inputs,
     past_inputs,
 )
-from co2_assets.forecasting.inputs.windows import Windows
+from co2_assets.forecasting.inputs.windows import NEAR_REACH_HOURS, Windows
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -54,7 +54,7 @@ class Reach:
         return int(self.leads.stop - self.leads.start)
 
 
-NEAR: Final = Reach("near", slice(0, NEAR_HOURS), future_inputs, lambda windows: windows.future)
+NEAR: Final = Reach("near", slice(0, NEAR_REACH_HOURS), future_inputs, lambda windows: windows.future)
 FAR: Final = Reach("far", slice(NEAR_HOURS, HORIZON_HOURS), far_inputs, lambda windows: windows.far)
 REACHES: Final = (NEAR, FAR)
 

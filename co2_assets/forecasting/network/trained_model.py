@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 
 from co2_assets.contracts.areas import Area
-from co2_assets.contracts.forecast_spec import HORIZON_HOURS, QUANTILES
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, NEAR_HOURS, QUANTILES
 from co2_assets.forecasting.forecaster import TrainingRecord
 from co2_assets.forecasting.inputs.input_lists import WEATHER_FEED, past_inputs
 from co2_assets.forecasting.inputs.known_data import KnownData
-from co2_assets.forecasting.inputs.windows import PAST_HOURS, REACH_BACK_HOURS, Windows
+from co2_assets.forecasting.inputs.windows import HANDOVER_HOURS, PAST_HOURS, REACH_BACK_HOURS, Windows
 from co2_assets.forecasting.issue.degradation import MODEL_CAUSE
 from co2_assets.forecasting.network.network import AttentionLstm
 from co2_assets.forecasting.network.scaling import NEAR, REACHES, InputLayer, Reach, Scaler
@@ -157,7 +157,7 @@ class TrainedModel:
         """The architecture in one line."""
         areas = f", areas {' '.join(self.trained_together)}" if len(self.trained_together) > 1 else ""
         return (
-            f"{self.config.ensemble} x attention LSTM({self.config.hidden}) to {NEAR.hours} h and "
+            f"{self.config.ensemble} x attention LSTM({self.config.hidden}) to {NEAR_HOURS} h and "
             f"{self.config.far_ensemble} x attention LSTM({self.config.far_hidden}) beyond, "
             f"{PAST_HOURS} h past, {HORIZON_HOURS} h ahead, {len(QUANTILES)} quantiles{areas}"
         )
@@ -210,7 +210,7 @@ def raw_quantiles(model: TrainedModel, windows: Windows) -> Floats:
     Values may be negative: calibration comes first.
     """
     with deterministic(model.config.threads):
-        return np.concatenate([ensemble.quantiles(windows) for ensemble in model.ensembles], axis=1)
+        return _handed_over(*(ensemble.quantiles(windows) for ensemble in model.ensembles))
 
 
 def raw_quantiles_held_out(model: TrainedModel, windows: Windows, hidden_feed: str | None = None) -> Floats:
@@ -219,21 +219,28 @@ def raw_quantiles_held_out(model: TrainedModel, windows: Windows, hidden_feed: s
     The windows are all that were held out, in time order: each ensemble has them as equal blocks, one for
     each of its networks. ``hidden_feed`` is treated as missing.
     """
-    with deterministic(model.config.threads):
+
+    def own(ensemble: Ensemble) -> Floats:
+        blocks = np.array_split(np.arange(len(windows)), len(ensemble.networks))
         return np.concatenate(
             [
-                np.concatenate(
-                    [
-                        ensemble.quantiles(windows.take(block), slice(number, number + 1), hidden_feed)
-                        for number, block in enumerate(
-                            np.array_split(np.arange(len(windows)), len(ensemble.networks))
-                        )
-                    ]
-                )
-                for ensemble in model.ensembles
-            ],
-            axis=1,
+                ensemble.quantiles(windows.take(block), slice(number, number + 1), hidden_feed)
+                for number, block in enumerate(blocks)
+            ]
         )
+
+    with deterministic(model.config.threads):
+        return _handed_over(*map(own, model.ensembles))
+
+
+def _handed_over(near: Floats, far: Floats) -> Floats:
+    """The first day by the near networks, the days beyond by the far ones, which take over step by step.
+
+    Two kinds of networks that know different things would else leave a leap between two hours.
+    """
+    share = (np.arange(HANDOVER_HOURS) + 1.0)[:, None] / (HANDOVER_HOURS + 1)
+    both = (1 - share) * near[:, NEAR_HOURS:] + share * far[:, :HANDOVER_HOURS]
+    return np.concatenate([near[:, :NEAR_HOURS], both, far[:, HANDOVER_HOURS:]], axis=1)
 
 
 @contextmanager
