@@ -85,8 +85,8 @@ class Windows:
     ``issue_hours``: hours since 1970, (N,). ``past``: (N, PAST_HOURS, len(past_inputs)), oldest
     first, the last row being the hour that ended at the issue time. ``future``: (N, NEAR_REACH_HOURS,
     len(future_inputs)), row 0 being the hour that begins at the issue time. ``far``: (N, FAR_HOURS,
-    len(far_inputs)), row 0 being the first hour after the first day; windows that were built without it have no
-    hour there. ``last_value``: the newest measured carbon intensity, and ``age_hours`` how long before
+    len(far_inputs)), row 0 being the first hour after the first day; windows that were built without it have
+    no hour there. ``last_value``: the newest measured carbon intensity, and ``age_hours`` how long before
     the newest possible it was measured, (N,). ``target``: what came true, (N, HORIZON_HOURS). NaN wherever
     nothing was known.
     """
