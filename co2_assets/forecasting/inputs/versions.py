@@ -51,7 +51,8 @@ class Versions:
         hours, as_of = np.broadcast_arrays(hours, as_of)
         index = np.searchsorted(self._keys, hours * _SPAN + as_of, side="right") - 1
         found = (index >= 0) & (self._hours[index] == hours)
-        return np.where(found.reshape(*found.shape, *(1 for _ in series)), self._values[index], np.nan)
+        found = np.reshape(found, (*np.shape(found), *(1 for _ in series)))
+        return np.where(found, self._values[index], np.nan)
 
     def last_hour(self, as_of: Integers) -> Integers:
         """The last hour of which a version was knowable at ``as_of``, `NEVER_HOUR` where there was none."""

@@ -26,12 +26,12 @@ def causes(forecasts: pd.DataFrame) -> list[str]:
     return json.loads(forecasts["degraded_causes"].iloc[0])
 
 
-def test_24_hours_from_the_issue_time(model: TrainedModel, data: KnownData):
+def test_72_hours_from_the_issue_time(model: TrainedModel, data: KnownData):
     forecasts = issue_forecasts(model, data, [ISSUE])
     assert tuple(forecasts.columns) == COLUMNS
-    assert forecasts["lead_hours"].tolist() == list(range(1, 25))
+    assert forecasts["lead_hours"].tolist() == list(range(1, 73))
     assert forecasts["target_hour_utc"].tolist() == [
-        pd.Timestamp(ISSUE) + timedelta(hours=lead) for lead in range(24)
+        pd.Timestamp(ISSUE) + timedelta(hours=lead) for lead in range(72)
     ]
     assert (forecasts["issue_time_utc"] == ISSUE).all()
     assert (forecasts["issued_at_utc"] == ISSUE).all()
@@ -100,7 +100,8 @@ def test_baselines_against_a_look_at_the_table(model: TrainedModel, data: KnownD
     known = data.aggregated.set_index("hour_utc")[CO2]
     forecasts = issue_forecasts(model, data, [ISSUE])
     assert (forecasts["persistence_g_per_kwh"] == known[pd.Timestamp(ISSUE) - timedelta(hours=1)]).all()
-    yesterday = [known[target - timedelta(hours=24)] for target in forecasts["target_hour_utc"]]
+    # Of the days beyond tomorrow the newest known value of their hour of day is that of the first.
+    yesterday = [known[pd.Timestamp(ISSUE) + timedelta(hours=lead % 24 - 24)] for lead in range(72)]
     assert forecasts["same_hour_yesterday_g_per_kwh"].tolist() == yesterday
 
 
@@ -148,12 +149,12 @@ def test_a_partly_missing_feed_says_which_series_for_how_many_hours(model: Train
 
     in_one_zone = lost("Onshore Wind", 5) & (frame["price_area"] == "DK2")
     forecasts = issue_forecasts(model, replace(data, wind_solar=frame[~in_one_zone]), [ISSUE])
-    assert causes(forecasts) == ["forecasts_hour: no onshore wind forecast for 5 of 24 hours"]
+    assert causes(forecasts) == ["forecasts_hour: no onshore wind forecast for 5 of 72 hours"]
     several = lost("Onshore Wind", 5) | lost("Offshore Wind", 5) | lost("Solar", 2)
     forecasts = issue_forecasts(model, replace(data, wind_solar=frame[~several]), [ISSUE])
     assert causes(forecasts) == [
-        "forecasts_hour: no offshore wind forecast or onshore wind forecast for 5 of 24 hours; "
-        "no solar forecast for 2 of 24 hours"
+        "forecasts_hour: no offshore wind forecast or onshore wind forecast for 5 of 72 hours; "
+        "no solar forecast for 2 of 72 hours"
     ]
 
 
@@ -186,7 +187,7 @@ def test_a_price_of_which_quarters_are_missing_is_named(model: TrainedModel, dat
     # The last of its four quarters alone.
     prices.loc[lost, "time_utc"] += timedelta(minutes=45)
     forecasts = issue_forecasts(model, replace(data, prices=prices), [ISSUE])
-    assert causes(forecasts) == ["day_ahead_prices: no DK1 price for 1 of 24 hours"]
+    assert causes(forecasts) == ["day_ahead_prices: no DK1 price for 1 of 72 hours"]
 
 
 def test_what_is_not_out_yet_is_no_fault(model: TrainedModel, data: KnownData):

@@ -32,6 +32,7 @@ def test_a_backtest_is_what_production_would_have_said(
 ):
     issue = START + 7 * EVERY
     then = issue_forecasts(model, data.cut(issue), [issue])
+    assert len(then) == HORIZON_HOURS
     rows = outcomes[outcomes["issue_time_utc"] == issue].reset_index(drop=True)
     pd.testing.assert_frame_equal(rows[list(then.columns)], then, check_exact=True)
 
@@ -52,7 +53,7 @@ def test_a_backtest_on_training_hours_is_refused(model: TrainedModel, data: Know
 
 def test_report_has_every_lead_and_the_headline(model: TrainedModel, outcomes: pd.DataFrame):
     content = json.loads(json.dumps(report(outcomes, model, EVERY), allow_nan=False))
-    assert [entry["lead"] for entry in content["leads"]] == list(range(1, 25))
+    assert [entry["lead"] for entry in content["leads"]] == list(range(1, HORIZON_HOURS + 1))
     for entry in (*content["leads"], content["headline"]):
         for name in ("model", "persistence", "same_hour_yesterday", "energinet_prognosis"):
             assert {"mae", "mape", "rmse", "r2"} <= set(entry[name])
