@@ -1,4 +1,4 @@
-"""The horizon is one constant: with 36 hours the pipeline, the pages, the API and the command follow."""
+"""The horizon is one constant: with 96 hours the pipeline, the pages, the API and the command follow."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 from co2_assets.contracts.areas import AREAS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-HORIZON = 36
+HORIZON = 96
 LEADS = list(range(1, HORIZON + 1))
 
 

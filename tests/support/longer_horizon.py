@@ -1,4 +1,4 @@
-"""A program: run the pipeline and the pages with a horizon of 36 hours, and print what they give.
+"""A program: run the pipeline and the pages with a horizon of 96 hours, and print what they give.
 
 It needs a process of its own, for the constant is read when the modules are imported. Its argument is
 an empty folder; what it prints last is one JSON object.
@@ -7,7 +7,7 @@ an empty folder; what it prints last is one JSON object.
 # ruff: noqa: E402 - the constant is set before anything reads it
 from co2_assets.contracts import forecast_spec
 
-HORIZON_HOURS = 36
+HORIZON_HOURS = 96
 forecast_spec.HORIZON_HOURS = HORIZON_HOURS  # type: ignore[misc]
 
 import json

@@ -80,11 +80,11 @@ def test_the_prognosis_is_compared_where_it_was_known(model: TrainedModel, data:
 
 
 def test_score_by_lead_and_range_against_a_loop(outcomes: pd.DataFrame):
-    table = score(outcomes)
+    table, records = score(outcomes), outcomes.to_dict("records")
     assert list(zip(table["lead_from_hours"], table["lead_to_hours"], strict=True)) == list(LEAD_RANGES)
     for row in table.to_dict("records"):
         errors, naive, inside = [], [], []
-        for outcome in outcomes.to_dict("records"):
+        for outcome in records:
             actual = outcome["actual_g_per_kwh"]
             if row["lead_from_hours"] <= outcome["lead_hours"] <= row["lead_to_hours"] and actual == actual:
                 errors.append(abs(actual - outcome["q50_g_per_kwh"]))
