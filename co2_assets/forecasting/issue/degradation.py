@@ -53,6 +53,8 @@ FORGIVEN_HOURS = 2
 # A place counts as one of those whose weather is known for so long after its last forecast. Every live
 # forecast is made from more history than that, as every backtest is.
 WEATHER_REMEMBERED_HOURS = 28 * 24
+# What a cause calls all series of a feed together, where there are too many to name each.
+TOGETHER: Final = {WEATHER_FEED: "weather of any place"}
 # Full widening once this many measured hours are missing at the end.
 FULLY_LATE_HOURS = 3
 
@@ -116,6 +118,9 @@ def assess(
         for row in np.flatnonzero(gone.any(axis=1)):
             named = [name for name, is_expected in zip(series, expected[row], strict=True) if is_expected]
             hours = dict(zip(named, missing[row][:, expected[row]].sum(axis=0).tolist(), strict=True))
+            counts = set(hours.values())
+            if feed in TOGETHER and len(hours) > 1 and len(counts) == 1:
+                hours = dict.fromkeys([TOGETHER[feed]], counts.pop())
             causes[row].append(f"{feed}: {_missing(hours, int(due[feed][row].sum()))}")
     return Degradation(tuple(tuple(named) for named in causes), factor)
 
