@@ -1,4 +1,4 @@
-"""The horizon is one constant: with 36 hours the pipeline, the pages, the API and the command follow."""
+"""The horizon is one constant: with 96 hours the pipeline, the pages, the API and the command follow."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 from co2_assets.contracts.areas import AREAS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-HORIZON = 36
+HORIZON = 96
 LEADS = list(range(1, HORIZON + 1))
 
 
@@ -33,7 +33,9 @@ def test_forecasts_and_scores_reach_as_far(facts: dict[str, Any]) -> None:
     assert all(leads == LEADS for leads in stored["forecast_leads"])
     ranges = [tuple(bounds) for bounds in stored["score_ranges"]]
     aged = [(1 + age, 6 + age) for age in range(1, 6)]
-    assert ranges == sorted([*((lead, lead) for lead in LEADS), (1, 6), *aged, (7, HORIZON), (1, HORIZON)])
+    days = [(1, 24), (25, 48), (49, 72), (73, HORIZON)]
+    by_day = [(7, 24), *days, (1, HORIZON)]
+    assert ranges == sorted([*((lead, lead) for lead in LEADS), (1, 6), *aged, *by_day])
     assert f"{HORIZON} h ahead" in stored["architecture"]
 
 
@@ -68,5 +70,12 @@ def test_the_predictions_page_knows_every_lead(facts: dict[str, Any]) -> None:
     assert errors["x"] == LEADS
     assert shown["lead_chart"]["layout"]["xaxis"]["tickvals"][-1] == HORIZON
     bars = [trace["name"] for trace in shown["calibration_chart"]["data"]]
-    assert bars == ["1–6 h ahead", "7–12 h ahead", "13–24 h ahead", f"25–{HORIZON} h ahead"]
+    assert bars == [
+        "1–6 h ahead",
+        "7–12 h ahead",
+        "13–24 h ahead",
+        "25–48 h ahead",
+        "49–72 h ahead",
+        f"73–{HORIZON} h ahead",
+    ]
     assert shown["outcomes_chart"]["data"]

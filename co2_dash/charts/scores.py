@@ -1,5 +1,7 @@
 """The charts of how good the forecasts were: by lead, by band and over time, with the baselines."""
 
+import itertools
+
 import pandas as pd
 
 from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, NEAR_HOURS
@@ -104,7 +106,7 @@ def calibration_summary(rows: pd.DataFrame) -> str:
 def calibration_figure(rows: pd.DataFrame, _state: DataState, options: Options, theme: Theme) -> Figure:
     """Return bars of the share inside each band by range of leads, with a line at the expected share."""
     ink = INKS[theme]
-    colours = (ink.forecast, ink.third, ink.other, ink.mark, ink.bands[-1])
+    colours = itertools.cycle((ink.forecast, ink.third, ink.other, ink.mark, ink.bands[-1]))
     traces = [
         {
             "type": "bar",

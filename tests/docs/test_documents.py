@@ -18,8 +18,9 @@ from markdown_it.token import Token
 from co2_assets.cli.output import status_table
 from co2_assets.contracts.timetable import Timetable
 from co2_assets.definitions import build_definitions
-from co2_assets.forecasting.inputs.windows import MASKABLE_FEEDS, POWER_FEED
+from co2_assets.forecasting.inputs.input_lists import MASKABLE_FEEDS, POWER_FEED
 from co2_assets.forecasting.issue.fallback import CAUSE
+from co2_assets.forecasting.network.trained_model import NO_WEATHER_CAUSE
 from co2_assets.http_service.errors import ServiceError
 from co2_assets.pipeline.status import Status
 from co2_assets.settings import Settings
@@ -139,6 +140,7 @@ def test_every_outcome_of_a_fetch_has_its_remedy() -> None:
 
 def test_every_feed_and_stand_in_that_a_degraded_forecast_names_is_explained() -> None:
     assert CAUSE.partition(";")[0] in OPERATIONS
+    assert NO_WEATHER_CAUSE.partition(";")[0] in OPERATIONS
     for feed in (POWER_FEED, *MASKABLE_FEEDS):
         assert f"`{feed}:`" in OPERATIONS
 

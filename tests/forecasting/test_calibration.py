@@ -32,7 +32,7 @@ def test_bands_half_as_wide_as_they_should_be_are_put_right():
     truth = actuals(4000, 20.0)
     offsets, count = conformal_offsets(scaled_errors(raw(4000), truth))
     assert count.tolist() == [4000, 4000]
-    quantiles = recalibrated(raw(4000), np.broadcast_to(offsets, (4000, 2, LEVELS)), np.ones(4000))
+    quantiles = recalibrated(raw(4000), np.broadcast_to(offsets, (4000, 2, LEVELS)), np.ones((4000, 2)))
     for low, high, share in ((0, 6, 0.9), (1, 5, 0.8), (2, 4, 0.5)):
         inside = (truth >= quantiles[..., low]) & (truth <= quantiles[..., high])
         assert inside.mean() == pytest.approx(share, abs=0.005)
@@ -95,13 +95,14 @@ def test_marks_long_past_no_longer_count():
 def test_quantiles_stay_in_order_and_above_zero_whatever_the_offsets():
     rng = np.random.default_rng(3)
     offsets = rng.normal(0, 5, (200, 2, LEVELS))
-    quantiles = recalibrated(raw(200), offsets, rng.uniform(1, 3, 200))
+    quantiles = recalibrated(raw(200), offsets, rng.uniform(1, 3, (200, 2)))
     assert (np.diff(quantiles, axis=-1) >= 0).all()
     assert (quantiles >= 0).all()
 
 
 def test_widening_spreads_around_the_median():
-    plain = recalibrated(raw(1), np.zeros((1, 2, LEVELS)), np.ones(1))
-    wide = recalibrated(raw(1), np.zeros((1, 2, LEVELS)), np.array([1.5]))
-    np.testing.assert_allclose(half_band(wide), 1.5 * half_band(plain))
+    plain = recalibrated(raw(1), np.zeros((1, 2, LEVELS)), np.ones((1, 2)))
+    factors = np.array([[1.5, 2.0]])
+    wide = recalibrated(raw(1), np.zeros((1, 2, LEVELS)), factors)
+    np.testing.assert_allclose(half_band(wide), factors[..., None] * half_band(plain))
     np.testing.assert_array_equal(wide[..., MEDIAN], plain[..., MEDIAN])

@@ -106,7 +106,7 @@ def test_a_run_is_not_held_up_by_a_training(home: Settings) -> None:
         ticked.append(tick(settings))
         return train(*arguments, **named)
 
-    sizes = {name: TRAINING[name] for name in ("ensemble", "hidden", "epochs")}
+    sizes = {name: size for name, size in TRAINING.items() if name != "only_if_missing"}
     config = {"ops": {"trained_model": {"config": {**sizes, "trigger": "by hand"}}}}
     with patch.object(training, "train_together", tick_meanwhile):
         assert materialize(settings, RETRAIN_JOB, **config).success

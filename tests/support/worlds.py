@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from co2_assets.contracts.forecast_spec import MEASURED, POWERS
-from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.contracts.weather import DAYS_BEFORE, WEATHER_POINTS
+from co2_assets.forecasting.inputs.known_data import WEATHER_COLUMNS, KnownData
 from co2_assets.forecasting.network.trained_model import TrainingConfig
 
 FEED_TABLES = ("aggregated", "wind_solar", "prices", "prognosis")
@@ -23,7 +24,9 @@ KINDS = ("Offshore Wind", "Onshore Wind", "Solar")
 FETCHED = pd.Timestamp("2030-01-01")
 
 # A model small enough to be trained in a test.
-TINY = TrainingConfig(ensemble=2, hidden=8, epochs=3, test_share=0.15)
+TINY = TrainingConfig(
+    ensemble=2, hidden=8, epochs=3, far_ensemble=2, far_hidden=8, far_epochs=2, test_share=0.15
+)
 TRAINED_UNTIL = datetime(2024, 4, 1)
 
 
@@ -35,7 +38,7 @@ def world(start: datetime = datetime(2024, 3, 1), days: int = 40, seed: int = 0)
     """A country whose carbon intensity follows its wind, sun and clock, with a gap of three hours.
 
     Forecasts look as a late first fetch finds them: every product filled in, stamped after the hour.
-    The prognosis comes in two vintages.
+    The prognosis comes in two vintages, the weather in those of one, two and three days before.
     """
     rng = np.random.default_rng(seed)
     hours = hours_from(start, 24 * days)
@@ -79,7 +82,40 @@ def world(start: datetime = datetime(2024, 3, 1), days: int = 40, seed: int = 0)
                 for error, lead in ((9.0, timedelta(hours=20)), (4.0, timedelta(hours=7)))
             ]
         ).reset_index(drop=True),
+        weather=weather_rows(start, wave, seed),
     )
+
+
+def weather_rows(start: datetime, wave: np.ndarray, seed: int) -> pd.DataFrame:
+    """Rows of `weather_forecast`: wind that follows ``wave``, the worse the older, to three days past it."""
+    rng = np.random.default_rng([seed, 1])
+    hours = hours_from(start, len(wave) + 72)
+    wind = 8 + 4 * np.tanh(np.concatenate([wave, np.full(72, wave[-1])]))
+    sun = np.maximum(0, -500 * np.cos(2 * np.pi * hours.hour.to_numpy() / 24))
+    return pd.concat(
+        [
+            weather_version(
+                point.name,
+                hours,
+                hours - timedelta(days=days),
+                np.stack([wind, 1.3 * wind, sun, 5 + sun / 50, 90 - sun / 10], axis=1)
+                + days * rng.normal(0, 0.4, (len(hours), len(WEATHER_COLUMNS))),
+            )
+            for point in WEATHER_POINTS
+            for days in DAYS_BEFORE
+        ],
+        ignore_index=True,
+    )
+
+
+def weather_version(
+    point: str, hours: pd.DatetimeIndex, published: pd.DatetimeIndex | datetime, values: np.ndarray
+) -> pd.DataFrame:
+    """Rows of `weather_forecast` of one place; ``values`` (hours, variables) may have one row for all."""
+    columns = np.broadcast_to(values, (len(hours), len(WEATHER_COLUMNS))).T
+    keys = {"point": point, "hour_utc": hours, "published_at_utc": published}
+    frame = pd.DataFrame(keys | dict(zip(WEATHER_COLUMNS, columns, strict=True)))
+    return frame.astype({"published_at_utc": "datetime64[us]"}).assign(fetched_at_utc=FETCHED)
 
 
 def forecast_rows(
@@ -164,6 +200,34 @@ def recorded(archive_dir: Path) -> KnownData:
                 "fetched_at_utc": FETCHED,
             }
         ),
+        weather=recorded_weather(archive_dir),
+    )
+
+
+def recorded_weather(archive_dir: Path) -> pd.DataFrame:
+    """The recorded weather, with its made forecasts of one, two and three days before."""
+    weather = pd.read_parquet(archive_dir / "Weather.parquet")
+    hours = weather["HourUTC"].astype("datetime64[us]")
+    service_names = ("WindSpeed10m", None, "ShortwaveRadiation", "Temperature2m", "CloudCover")
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "point": weather["Point"],
+                    "hour_utc": hours,
+                    "published_at_utc": hours - timedelta(days=days),
+                    **{
+                        name: weather[f"{service}_previous_day{days}"].astype("float64")
+                        if service
+                        else np.nan
+                        for name, service in zip(WEATHER_COLUMNS, service_names, strict=True)
+                    },
+                    "fetched_at_utc": FETCHED,
+                }
+            )
+            for days in DAYS_BEFORE
+        ],
+        ignore_index=True,
     )
 
 
@@ -195,7 +259,9 @@ def spoiled_after(data: KnownData, as_of: datetime) -> KnownData:
     prices.loc[_danish_day_before(prices["time_utc"], 13, 0) > instant, "price_eur_per_mwh"] = -8888.0
     prognosis = data.prognosis.copy()
     prognosis.loc[prognosis["published_at_utc"] > instant, "co2_g_per_kwh"] = 1.0
-    return KnownData(aggregated, wind_solar, prices, prognosis, data.area)
+    weather = data.weather.copy()
+    weather.loc[weather["published_at_utc"] > instant, list(WEATHER_COLUMNS)] = 66.0
+    return KnownData(aggregated, wind_solar, prices, prognosis, data.area, weather)
 
 
 def _danish_day_before(times: pd.Series, hour: int, minute: int) -> pd.Series:

@@ -25,6 +25,10 @@ LISTED_COLUMNS = ["price_area", "model_version", "decision", "test_mae_g_per_kwh
 CHECK_NAME = "model_usable"
 
 
+# The sizes of a model that a run may set.
+SIZES = ("ensemble", "hidden", "epochs", "far_ensemble", "far_hidden", "far_epochs")
+
+
 class LearningConfig(dg.Config):
     """Run configuration of anything that trains: the history to learn from and the size of the model."""
 
@@ -37,20 +41,34 @@ class LearningConfig(dg.Config):
     ensemble: int | None = Field(
         default=None,
         ge=1,
-        description="Networks whose quantiles are averaged; empty takes 4, the best of those measured.",
+        description="Networks of the first day ahead, whose quantiles are averaged; empty takes 4, the best "
+        "of those measured.",
     )
     hidden: int | None = Field(
-        default=None, ge=1, description="Units of each network; empty takes 64, the best of those measured."
+        default=None, ge=1, description="Units of each of them; empty takes 64, the best of those measured."
     )
     epochs: int | None = Field(
         default=None,
         ge=1,
-        description="Passes over the training part; empty takes 5, the best of those measured.",
+        description="Their passes over the training part; empty takes 5, the best of those measured.",
+    )
+    far_ensemble: int | None = Field(
+        default=None,
+        ge=1,
+        description="Networks of the days beyond; empty takes 2, the best of those measured.",
+    )
+    far_hidden: int | None = Field(
+        default=None, ge=1, description="Units of each of them; empty takes 48, the best of those measured."
+    )
+    far_epochs: int | None = Field(
+        default=None,
+        ge=1,
+        description="Their passes over the training part; empty takes 6, the best of those measured.",
     )
 
     def sizes(self) -> dict[str, int]:
         """Return the sizes that are set here, as the forecaster takes them."""
-        given = {"ensemble": self.ensemble, "hidden": self.hidden, "epochs": self.epochs}
+        given = {name: getattr(self, name) for name in SIZES}
         return {name: number for name, number in given.items() if number is not None}
 
 

@@ -45,7 +45,6 @@ QUARTERS = 4
 _SLOTS = 12
 _LEAST_SLOTS = 9
 
-
 WEATHER_COLUMNS = tuple(column.name for column in WEATHER_VARIABLES)
 
 
@@ -62,8 +61,7 @@ class KnownData:
 
     ``aggregated`` is `aggregated_data`, ``wind_solar`` `forecasts_hour`, ``prices``
     `day_ahead_prices`, ``prognosis`` `co2_emission_prognosis`, ``weather`` `weather_forecast`. Any may be
-    empty. Frames are never
-    changed; look-ups are built on first use and kept.
+    empty. Frames are never changed; look-ups are built on first use and kept.
     """
 
     aggregated: pd.DataFrame
@@ -178,10 +176,12 @@ class KnownData:
         """
         return np.stack([self._weather_versions[p.name].at(hours, as_of) for p in WEATHER_POINTS], axis=-2)
 
-    @cached_property
-    def weather_points(self) -> frozenset[str]:
-        """The points of which there is any weather forecast."""
-        return frozenset(self.weather["point"].unique())
+    def last_weather_hour(self, as_of: Integers) -> Integers:
+        """The last hour of which a weather forecast of each point was knowable at ``as_of``.
+
+        Shape (..., len(WEATHER_POINTS)), `NEVER_HOUR` where there was none.
+        """
+        return np.stack([self._weather_versions[p.name].last_hour(as_of) for p in WEATHER_POINTS], axis=-1)
 
     @cached_property
     def _measured_hours(self) -> Integers:

@@ -10,6 +10,8 @@ Floats = NDArray[np.float64]
 # Seconds since 1970 stay below this until the year 2242, so hour * _SPAN + second orders by hour,
 # then by second.
 _SPAN = np.int64(2**33)
+# Before every hour, for a series of which nothing is known.
+NEVER_HOUR = -_SPAN
 
 
 class Versions:
@@ -49,7 +51,15 @@ class Versions:
         hours, as_of = np.broadcast_arrays(hours, as_of)
         index = np.searchsorted(self._keys, hours * _SPAN + as_of, side="right") - 1
         found = (index >= 0) & (self._hours[index] == hours)
-        return np.where(found.reshape(*found.shape, *(1 for _ in series)), self._values[index], np.nan)
+        found = np.reshape(found, (*np.shape(found), *(1 for _ in series)))
+        return np.where(found, self._values[index], np.nan)
+
+    def last_hour(self, as_of: Integers) -> Integers:
+        """The last hour of which a version was knowable at ``as_of``, `NEVER_HOUR` where there was none."""
+        known = self._keys - self._hours * _SPAN
+        order = np.argsort(known, kind="stable")
+        furthest = np.maximum.accumulate(np.append(NEVER_HOUR, self._hours[order]))
+        return furthest[np.searchsorted(known[order], as_of, side="right")]
 
 
 def known_by_rule(key: Integers, published: Integers, rule: Integers) -> Integers:

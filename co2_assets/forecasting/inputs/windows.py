@@ -55,9 +55,8 @@ Values = dict[str, Singles | Floats]
 PAST_HOURS: Final = 24
 # How far back a measured value may lie and still serve as the last one.
 LAST_VALUE_WITHIN_HOURS: Final = 24
-# Hours before an issue time of which anything may enter a window: the longest mean of levels, from the last
-# known value back.
-REACH_BACK_HOURS: Final = max(LEVEL_HOURS) + LAST_VALUE_WITHIN_HOURS
+# Hours before an issue time of which anything may enter a window: the longest of its levels.
+REACH_BACK_HOURS: Final = max(LEVEL_HOURS)
 # The first window to learn from comes this long after the first measured hour. Only its levels are means of
 # shorter spans.
 FIRST_WINDOW_HOURS: Final = 48
@@ -105,12 +104,6 @@ class Windows:
     def take(self, chosen: Integers | slice) -> "Windows":
         """The windows at the positions ``chosen``; those of a slice stay where they are."""
         return Windows(*(getattr(self, field.name)[chosen] for field in fields(self)))
-
-    @staticmethod
-    def joined(parts: "Sequence[Windows]") -> "Windows":
-        """One after the other."""
-        names = [field.name for field in fields(Windows)]
-        return Windows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def build_windows(

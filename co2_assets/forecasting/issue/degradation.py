@@ -1,6 +1,6 @@
 """The named causes why a forecast is degraded, and how much wider its bands are because of them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +33,7 @@ from co2_assets.forecasting.inputs.input_lists import (
     weather_input,
     wind_around,
 )
+from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.inputs.windows import PAST_HOURS, Windows
 
 Floats = NDArray[np.float64]
@@ -50,6 +51,11 @@ DAY_AHEAD_DUE_CLOCK = 19.5
 PROGNOSIS_DUE_HOURS = 9
 # For up to this many missing hours of the last 24 no cause is named: single hours are lost each month.
 FORGIVEN_HOURS = 2
+# A place counts as one of those whose weather is known for so long after its last forecast. Every live
+# forecast is made from more history than that, as every backtest is.
+WEATHER_REMEMBERED_HOURS = 28 * 24
+# What a cause calls all series of a feed together, where there are too many to name each.
+TOGETHER: Final = {WEATHER_FEED: "weather of any place"}
 # Full widening once this many measured hours are missing at the end.
 FULLY_LATE_HOURS = 3
 
@@ -63,18 +69,15 @@ class Degradation:
 
 
 def assess(
-    area: Area,
-    windows: Windows,
-    as_of: Integers,
-    widening: Mapping[str, Sequence[float]],
-    weather_points: Collection[str] = (),
+    data: KnownData, windows: Windows, as_of: Integers, widening: Mapping[str, Sequence[float]]
 ) -> Degradation:
     """Look for what is missing in ``windows`` though it was due at ``as_of`` (seconds since 1970, (N,)).
 
-    ``widening`` is the model's factors for each feed that it uses, one for each day ahead, for when all of
-    the feed is missing; they count in proportion to what is missing of that day. ``weather_points`` are the
-    places whose weather was ever known: of the others none is due.
+    ``data`` are what the windows were built from. ``widening`` is the model's factors for each feed that it
+    uses, one for each day ahead, for when all of the feed is missing; they count in proportion to what is
+    missing of that day.
     """
+    area = data.area
     due = _due(windows, as_of)
     causes: list[list[str]] = [[] for _ in range(len(windows))]
     factor = np.ones((len(windows), HORIZON_HOURS))
@@ -99,10 +102,12 @@ def assess(
             causes[row].append(
                 f"{POWER_FEED}: production of {unproduced[row]} of the last {PAST_HOURS} hours is missing"
             )
-    for feed, series in _series(area, weather_points).items():
+    for feed, series in _series(area).items():
         if feed not in widening:
             continue
         shown = np.stack([due[feed] & _is_shown(area, *names) for names in series.values()], axis=-1)
+        if feed == WEATHER_FEED:
+            shown &= _expected_weather(data, windows, as_of)[:, None]
         values = np.stack([_values(area, windows, *names) for names in series.values()], axis=-1)
         missing = np.isnan(values) & shown
         gone: Flags = missing.max(axis=-1)
@@ -110,17 +115,31 @@ def assess(
             share = gone[:, span].sum(axis=1) / np.maximum(due[feed][:, span].sum(axis=1), 1)
             factor[:, span] *= 1 + share[:, None] * (widening[feed][day] - 1)
         for row in np.flatnonzero(gone.any(axis=1)):
-            hours = dict(zip(series, missing[row].sum(axis=0).tolist(), strict=True))
-            causes[row].append(f"{feed}: {_missing(hours, shown[row].sum(axis=0).tolist())}")
+            expected = shown[row].any(axis=0)
+            named = [name for name, is_expected in zip(series, expected, strict=True) if is_expected]
+            hours = dict(zip(named, missing[row][:, expected].sum(axis=0).tolist(), strict=True))
+            dues = shown[row][:, expected].sum(axis=0).tolist()
+            if feed in TOGETHER and len(set(hours.values())) == 1 and len(hours) > 1:
+                hours, dues = {TOGETHER[feed]: next(iter(hours.values()))}, dues[:1]
+            causes[row].append(f"{feed}: {_missing(hours, dues)}")
     return Degradation(tuple(tuple(named) for named in causes), factor)
 
 
 _DAYS: Final = tuple(slice(first - 1, last) for first, last in DAYS_AHEAD)
 
 
-def _series(area: Area, weather_points: Collection[str]) -> dict[str, dict[str, tuple[str, str]]]:
+def _expected_weather(data: KnownData, windows: Windows, as_of: Integers) -> Flags:
+    """Which places' weather should be known at each issue time: (N, len(WEATHER_POINTS)).
+
+    That of the places of which a forecast was known in the last weeks; if there were none, of all.
+    """
+    oldest = windows.issue_hours[:, None] - WEATHER_REMEMBERED_HOURS
+    remembered: Flags = data.last_weather_hour(as_of) >= oldest
+    return remembered | ~remembered.any(axis=1, keepdims=True)
+
+
+def _series(area: Area) -> dict[str, dict[str, tuple[str, str]]]:
     """By feed: what a cause calls each series, with its input of the first day and of the days beyond."""
-    known = [p for p in WEATHER_POINTS if p.name in weather_points] or WEATHER_POINTS
     prices = {f"{zone} price": price_column(zone) for zone in area.prices}
     return {
         WIND_SOLAR_FEED: {f"{kind.lower()} forecast": (n, n) for kind, (_, n) in WIND_SOLAR.items()},
@@ -128,7 +147,7 @@ def _series(area: Area, weather_points: Collection[str]) -> dict[str, dict[str, 
         PROGNOSIS_FEED: {"prognosis": (PROGNOSIS, PROGNOSIS)},
         WEATHER_FEED: {
             f"weather of {point.title}": (wind_around(point.name), weather_input(point.name, WIND[0]))
-            for point in known
+            for point in WEATHER_POINTS
         },
     }
 

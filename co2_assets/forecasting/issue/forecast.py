@@ -69,8 +69,7 @@ def issue_forecasts(
     times = sorted(set(issue_times))
     _check(times, as_of)
     issue_hours = np.array([hour_of(time) for time in times], np.int64)
-    points = data.weather_points
-    data = data.between(_from(issue_hours, model), times[-1] + AHEAD)
+    whole, data = data, data.between(_from(issue_hours, model), times[-1] + AHEAD)
     windows = build_windows(data, issue_hours, as_of=as_of)
     if not len(windows):
         raise NoForecastError(
@@ -79,7 +78,7 @@ def issue_forecasts(
         )
     issue_hours = windows.issue_hours
     instants = issue_hours * 3600 if as_of is None else np.full(len(issue_hours), second_of(as_of), np.int64)
-    degradation = assess(model.area, windows, instants, model.widening, points)
+    degradation = assess(whole, windows, instants, model.widening)
     quantiles = _calibrated(model, data, windows, degradation.widening).round(DECIMALS)
 
     targets = issue_hours[:, None] + np.arange(HORIZON_HOURS)

@@ -155,11 +155,6 @@ class Batches:
     def __len__(self) -> int:
         return int(self._ends[-1])
 
-    @property
-    def areas(self) -> int:
-        """How many areas there are."""
-        return 1 + max(int(part.area.max()) for part in self._parts)
-
     def rows(self, index: torch.Tensor) -> Batch:
         """The windows at ``index``, those of each part together."""
         owner = torch.searchsorted(self._ends, index, right=True)

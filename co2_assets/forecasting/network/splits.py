@@ -13,7 +13,8 @@ Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 # No measured hour may stand in the windows of two parts: the last target of one part lies before
-# the first past hour of the next, and before the hours its rolling means reach back to.
+# the first past hour of the next, and before the hours its rolling means reach back to. Only the levels of
+# the days beyond the first reach further back: a mean over a week tells no hour of it.
 GAP_HOURS = HORIZON_HOURS + PAST_HOURS + max(ROLLING_HOURS)
 # What is needed at least, to say anything: tests of two days, and twelve days to learn from beside the
 # two days held out and their gap. A month of history is enough for that.

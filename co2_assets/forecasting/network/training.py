@@ -36,8 +36,6 @@ from co2_assets.forecasting.network.trained_model import (
 from co2_assets.forecasting.network.training_data import AreaTrainingData, prepare
 
 Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 # When a feed is missing the bands are at least this much wider.
 LEAST_WIDENING = 1.05

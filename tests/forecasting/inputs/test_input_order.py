@@ -1,18 +1,21 @@
 """The order of the network's inputs: weights trained before depend on it."""
 
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pytest
 
 from co2_assets.contracts.areas import DENMARK, Area
-from co2_assets.contracts.forecast_spec import CO2, HORIZON_HOURS, MEASURED
+from co2_assets.contracts.forecast_spec import CO2, HORIZON_HOURS, MEASURED, NEAR_HOURS
 from co2_assets.contracts.time import hour_of
+from co2_assets.forecasting.inputs import input_lists
 from co2_assets.forecasting.inputs import windows as module
 from co2_assets.forecasting.inputs.calendar import calendar
 from co2_assets.forecasting.inputs.features import features_of
+from co2_assets.forecasting.inputs.input_lists import Input, far_inputs, future_inputs, past_inputs
 from co2_assets.forecasting.inputs.known_data import KnownData
-from co2_assets.forecasting.inputs.windows import Input, build_windows, future_inputs, past_inputs
+from co2_assets.forecasting.inputs.windows import build_windows
 
 ISSUE = hour_of(datetime(2024, 3, 12, 9))
 POWERS = (
@@ -29,6 +32,23 @@ PRICES = tuple(f"price_{zone}_eur_per_mwh" for zone in ("dk1", "dk2", "de", "no2
 PROGNOSIS = ("prognosis_g_per_kwh",)
 SLOPES = ("from_hour_before", "to_hour_after")
 ERROR_SUMMARIES = ("error_mean", "error_now", "error_trend")
+POINTS = (
+    "Djursland",
+    "Malmo",
+    "Stockholm",
+    "DK_centre",
+    "DE_centre",
+    "Horns_Rev",
+    "Vesterhav",
+    "Anholt",
+    "Rodsand",
+    "Kriegers_Flak",
+    "Skagerrak_coast",
+    "German_Bight",
+)
+LAND_POINTS = POINTS[:5]
+WIND = ("wind_speed_10m_m_per_s", "wind_speed_100m_m_per_s")
+LAND = ("temperature_2m_degc", "cloud_cover_percent", "shortwave_radiation_w_per_m2")
 PAST = (
     "co2_g_per_kwh",
     *POWERS,
@@ -57,20 +77,37 @@ FUTURE = (
     *WIND_SOLAR,
     *(f"{name}_change" for name in WIND_SOLAR),
     *(f"{name}_{slope}" for slope in SLOPES for name in WIND_SOLAR),
-    *(f"{name}_{summary}" for summary in ERROR_SUMMARIES for name in WIND_SOLAR),
     *PRICES,
-    *(f"{name}_change" for name in PRICES),
     *(f"{name}_{slope}" for slope in SLOPES for name in PRICES),
     *PROGNOSIS,
     "prognosis_g_per_kwh_change",
     *(f"prognosis_g_per_kwh_{slope}" for slope in SLOPES),
     *(f"prognosis_g_per_kwh_{summary}" for summary in ERROR_SUMMARIES),
+    *(f"{point.lower()}_wind_around_m_per_s" for point in POINTS),
+)
+FAR = (
+    *CALENDAR,
+    "lead",
+    "last_value",
+    "level_over_24h_change",
+    "level_over_72h_change",
+    "level_over_168h_change",
+    *(f"{name}_now" for name in POWERS),
+    *WIND_SOLAR,
+    *(f"{name}_change" for name in WIND_SOLAR),
+    *PRICES,
+    *(f"{name}_change" for name in PRICES),
+    *PROGNOSIS,
+    "prognosis_g_per_kwh_change",
+    *(f"{point.lower()}_{name}" for point in POINTS for name in WIND),
+    *(f"{point.lower()}_{name}" for point in LAND_POINTS for name in LAND),
 )
 
 
 def test_the_names_stand_in_the_order_that_stored_models_have() -> None:
     assert tuple(i.name for i in past_inputs(DENMARK)) == PAST
     assert tuple(i.name for i in future_inputs(DENMARK)) == FUTURE
+    assert tuple(i.name for i in far_inputs(DENMARK)) == FAR
 
 
 def test_each_column_of_the_arrays_holds_the_input_of_its_place(data: KnownData) -> None:
@@ -92,7 +129,7 @@ def test_each_column_of_the_arrays_holds_the_input_of_its_place(data: KnownData)
         single = errors.astype(np.float32).astype(np.float64)
         return np.concatenate([single[-3:].mean(axis=0), single[-1], single[-1] - single[-3]])
 
-    hours = ISSUE + np.arange(-1, HORIZON_HOURS + 1)
+    hours = ISSUE + np.arange(-1, NEAR_HOURS + 1)
     at = np.array(ISSUE * 3600)
     last = rows[CO2].iloc[-1]
     powers = rows[list(POWERS)].to_numpy(np.float32).astype(np.float64)
@@ -101,7 +138,7 @@ def test_each_column_of_the_arrays_holds_the_input_of_its_place(data: KnownData)
     is_shown = [position for position, name in enumerate(module.CALENDAR_COLUMNS) if name in CALENDAR]
     blocks = [
         calendar(hours[1:-1])[:, is_shown],
-        np.arange(1, HORIZON_HOURS + 1)[:, None],
+        np.arange(1, NEAR_HOURS + 1)[:, None],
         [0.0],
         [last],
         day_before[:, None] - last,
@@ -109,35 +146,72 @@ def test_each_column_of_the_arrays_holds_the_input_of_its_place(data: KnownData)
         powers[-1],
         powers[-1] - powers[-2],
     ]
-    forecasts = (
-        (data.wind_solar_at(hours, at), rows[["offshore_wind_mw", "onshore_wind_mw", "solar_mw"]].iloc[-1]),
-        (data.prices_at(hours, at), data.prices_at(hours[0], at)),
-        (data.prognosis_at(hours, at)[:, None], [last]),
-    )
-    for (around, now), errors in zip(forecasts, (error.to_numpy(), None, prognosis_error), strict=True):
+    wind_solar_now = rows[["offshore_wind_mw", "onshore_wind_mw", "solar_mw"]].iloc[-1].to_numpy()
+
+    def slopes(around: np.ndarray) -> list[np.ndarray]:
         steps = np.diff(around, axis=0)
-        blocks += [around[1:-1], around[1:-1] - np.asarray(now), steps[:-1], steps[1:]]
-        blocks += [] if errors is None else [summaries(errors)]
-    spread = [np.broadcast_to(block, (HORIZON_HOURS, np.shape(block)[-1])) for block in blocks]
-    assert windows.future.dtype == np.float32
-    np.testing.assert_array_equal(windows.future[0], np.concatenate(spread, axis=1, dtype=np.float32))
+        return [steps[:-1], steps[1:]]
+
+    wind_solar = data.wind_solar_at(hours, at)
+    blocks += [wind_solar[1:-1], wind_solar[1:-1] - wind_solar_now, *slopes(wind_solar)]
+    prices = data.prices_at(hours, at)
+    blocks += [prices[1:-1], *slopes(prices)]
+    prognosis = data.prognosis_at(hours, at)[:, None]
+    blocks += [prognosis[1:-1], prognosis[1:-1] - last, *slopes(prognosis), summaries(prognosis_error)]
+    wind = data.weather_at(ISSUE + np.arange(-3, NEAR_HOURS + 3), at)[..., 0]
+    blocks.append(np.stack([wind[hour : hour + 7].mean(axis=0) for hour in range(NEAR_HOURS)]))
+    check(windows.future[0], blocks, FUTURE)
+
+    far_hours = ISSUE + np.arange(NEAR_HOURS, HORIZON_HOURS)
+    before = data.measured_at(ISSUE - 1 - np.arange(168))[:, MEASURED.index(CO2)]
+    wind_solar, prices = data.wind_solar_at(far_hours, at), data.prices_at(far_hours, at)
+    prognosis = data.prognosis_at(far_hours, at)[:, None]
+    weather = data.weather_at(far_hours, at)
+    blocks = [
+        calendar(far_hours)[:, is_shown],
+        np.arange(NEAR_HOURS + 1, HORIZON_HOURS + 1)[:, None],
+        [last],
+        *([np.nanmean(before[:length]) - last] for length in (24, 72, 168)),
+        powers[-1],
+        wind_solar,
+        wind_solar - wind_solar_now,
+        prices,
+        prices - data.prices_at(np.array(ISSUE - 1), at),
+        prognosis,
+        prognosis - last,
+        weather[..., [0, 1]].reshape(len(far_hours), -1),
+        # Of the variables in the order of the table: temperature, cloud, radiation.
+        weather[:, : len(LAND_POINTS), [3, 4, 2]].reshape(len(far_hours), -1),
+    ]
+    check(windows.far[0], blocks, FAR)
 
 
-@pytest.mark.parametrize("inputs", ["past_inputs", "future_inputs"])
+def check(values: np.ndarray, blocks: list[Any], names: tuple[str, ...]) -> None:
+    """Hold the values of one window (hours, inputs) against those of groups of inputs, in their order."""
+    spread = [np.broadcast_to(block, (len(values), np.shape(block)[-1])) for block in blocks]
+    assert values.dtype == np.float32
+    expected = np.concatenate(spread, axis=1, dtype=np.float32)
+    assert values.shape == expected.shape == (len(values), len(names))
+    np.testing.assert_array_equal(values, expected)
+
+
+@pytest.mark.parametrize("inputs", ["past_inputs", "future_inputs", "far_inputs"])
 def test_an_input_that_is_only_declared_is_named(
     data: KnownData, monkeypatch: pytest.MonkeyPatch, inputs: str
 ) -> None:
     declared = getattr(module, inputs)
 
     def more(area: Area) -> tuple[Input, ...]:
-        return (*declared(area), Input("moonlight", module.CALENDAR))
+        return (*declared(area), Input("moonlight", input_lists.CALENDAR))
 
     monkeypatch.setattr(module, inputs, more)
     with pytest.raises(ValueError, match=r"without values: moonlight; .* not declared: none$"):
         build_windows(data, np.array([ISSUE]))
 
 
-@pytest.mark.parametrize(("inputs", "name"), [("past_inputs", CO2), ("future_inputs", "lead")])
+@pytest.mark.parametrize(
+    ("inputs", "name"), [("past_inputs", CO2), ("future_inputs", "lead"), ("far_inputs", "lead")]
+)
 def test_an_input_that_is_not_declared_is_named(
     data: KnownData, monkeypatch: pytest.MonkeyPatch, inputs: str, name: str
 ) -> None:

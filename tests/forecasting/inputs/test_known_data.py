@@ -11,6 +11,7 @@ from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import MEASURED
 from co2_assets.contracts.time import hour_of, second_of
 from co2_assets.forecasting.inputs.known_data import WIND_SOLAR_PRODUCTS, KnownData
+from co2_assets.forecasting.inputs.versions import NEVER_HOUR
 from tests.support.worlds import FETCHED, PRODUCTS, ZONES, prognosis_rows
 
 TARGET = datetime(2024, 5, 2, 12)
@@ -204,21 +205,21 @@ def test_cutting_keeps_what_was_known_and_from_when(data: KnownData, as_of: date
     cut = data.cut(as_of)
     hours = (hour_of(as_of) + np.arange(-72, 48))[:, None]
     instants = second_of(as_of) - 3600 * np.arange(0, 60, 7)
-    for look_up in ("wind_solar_at", "prices_at", "prognosis_at"):
+    for look_up in ("wind_solar_at", "prices_at", "prognosis_at", "weather_at"):
         np.testing.assert_array_equal(
             getattr(cut, look_up)(hours, instants), getattr(data, look_up)(hours, instants)
         )
     # And nothing more: asked later, the cut data know no more than at the cut.
     far = np.array([second_of(as_of) + 10 * 86400])
     now = np.array([second_of(as_of)])
-    for look_up in ("wind_solar_at", "prices_at", "prognosis_at"):
+    for look_up in ("wind_solar_at", "prices_at", "prognosis_at", "weather_at"):
         np.testing.assert_array_equal(getattr(cut, look_up)(hours, far), getattr(data, look_up)(hours, now))
     assert cut.aggregated["hour_utc"].max() + timedelta(hours=1) <= pd.Timestamp(as_of)
 
 
 def test_cutting_twice_is_cutting_at_the_earlier(data: KnownData):
     early, late = datetime(2024, 3, 20, 6), datetime(2024, 3, 24, 6)
-    for name in ("aggregated", "wind_solar", "prices", "prognosis"):
+    for name in ("aggregated", "wind_solar", "prices", "prognosis", "weather"):
         pd.testing.assert_frame_equal(
             getattr(data.cut(late).cut(early), name), getattr(data.cut(early), name)
         )
@@ -231,6 +232,8 @@ def test_empty_tables_know_nothing():
     assert np.isnan(data.wind_solar_at(hours, now)).all()
     assert np.isnan(data.prices_at(hours, now)).all()
     assert np.isnan(data.prognosis_at(hours, now)).all()
+    assert np.isnan(data.weather_at(hours, now)).all()
+    assert (data.last_weather_hour(now) == NEVER_HOUR).all()
 
 
 def test_other_areas_do_not_mix_in(data: KnownData):

@@ -7,19 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from co2_assets.contracts.forecast_spec import CO2
+from co2_assets.contracts.forecast_spec import CO2, HORIZON_HOURS, NEAR_HOURS
 from co2_assets.contracts.time import hour_of
+from co2_assets.forecasting.inputs.input_lists import CHANGE_HOURS, far_inputs, future_inputs, past_inputs
 from co2_assets.forecasting.inputs.known_data import KnownData
-from co2_assets.forecasting.inputs.windows import (
-    CHANGE_HOURS,
-    Windows,
-    build_windows,
-    future_inputs,
-    past_inputs,
-)
+from co2_assets.forecasting.inputs.windows import Windows, build_windows
 from tests.support.worlds import spoiled_after
 
-INPUTS = ("past", "future", "last_value", "age_hours")
+INPUTS = ("past", "future", "far", "last_value", "age_hours")
 
 
 def windows_at(data: KnownData, *times: datetime, late: int = 0) -> Windows:
@@ -36,16 +31,21 @@ def future(data: KnownData, windows: Windows, name: str) -> np.ndarray:
     return windows.future[..., [i.name for i in future_inputs(data.area)].index(name)]
 
 
+def far(data: KnownData, windows: Windows, name: str) -> np.ndarray:
+    return windows.far[..., [i.name for i in far_inputs(data.area)].index(name)]
+
+
 def test_the_hours_are_the_ones_next_to_the_issue_time(data: KnownData):
     issue = datetime(2024, 3, 10, 6)
     windows = windows_at(data, issue)
     known = data.aggregated.set_index("hour_utc")[CO2]
     before = [known[pd.Timestamp(issue) - timedelta(hours=24 - n)] for n in range(24)]
-    after = [known[pd.Timestamp(issue) + timedelta(hours=n)] for n in range(24)]
+    after = [known[pd.Timestamp(issue) + timedelta(hours=n)] for n in range(HORIZON_HOURS)]
     np.testing.assert_allclose(past(data, windows, CO2)[0], before, rtol=1e-6)
     np.testing.assert_allclose(windows.target[0], after, rtol=1e-6)
     assert windows.last_value[0] == pytest.approx(before[-1])
     np.testing.assert_allclose(future(data, windows, "lead")[0], np.arange(1, 25))
+    np.testing.assert_allclose(far(data, windows, "lead")[0], np.arange(25, HORIZON_HOURS + 1))
     np.testing.assert_allclose(
         future(data, windows, "day_before_change")[0], np.array(before) - before[-1], atol=1e-3
     )
@@ -88,10 +88,12 @@ def test_what_went_on_last_is_told_from_the_newest_measured_hour(data: KnownData
     assert told("net_exchange_mw_now") == pytest.approx(exchange[newest])
     change = exchange[newest] - exchange[newest - timedelta(hours=1)]
     assert told("net_exchange_mw_change_over_1h") == pytest.approx(change, abs=1e-2)
-    errors = past(data, windows_at(data, issue), "solar_forecast_mw_error")[0, : 24 - late]
-    assert told("solar_forecast_mw_error_now") == pytest.approx(errors[-1], rel=1e-5)
-    assert told("solar_forecast_mw_error_mean") == pytest.approx(errors[-3:].mean(), rel=1e-5)
-    assert told("solar_forecast_mw_error_trend") == pytest.approx(errors[-1] - errors[-3], abs=1e-2)
+    errors = past(data, windows_at(data, issue), "prognosis_g_per_kwh_error")[0, : 24 - late]
+    assert told("prognosis_g_per_kwh_error_now") == pytest.approx(errors[-1], rel=1e-5)
+    assert told("prognosis_g_per_kwh_error_mean") == pytest.approx(errors[-3:].mean(), rel=1e-5)
+    assert told("prognosis_g_per_kwh_error_trend") == pytest.approx(errors[-1] - errors[-3], abs=1e-2)
+    assert far(data, windows, "last_value")[0] == pytest.approx(rows[CO2][newest])
+    assert far(data, windows, "net_exchange_mw_now")[0] == pytest.approx(exchange[newest])
 
 
 def test_slopes_are_differences_from_the_hours_on_either_side(data: KnownData):
@@ -151,3 +153,51 @@ def test_an_issue_time_does_not_depend_on_the_others(data: KnownData):
 
 def test_no_issue_times_make_no_windows(data: KnownData):
     assert len(windows_at(data)) == 0
+
+
+def test_the_far_hours_can_be_left_out(data: KnownData):
+    hours = hour_of(datetime(2024, 3, 12, 9)) + np.arange(5)
+    whole, near = build_windows(data, hours), build_windows(data, hours, with_far=False)
+    assert whole.far.shape == (5, HORIZON_HOURS - NEAR_HOURS, len(far_inputs(data.area)))
+    assert near.far.shape == (5, 0, len(far_inputs(data.area)))
+    for name in ("past", "future", "last_value", "age_hours", "target"):
+        np.testing.assert_array_equal(getattr(near, name), getattr(whole, name))
+
+
+def test_the_windows_of_a_slice_are_not_held_twice(data: KnownData):
+    windows = build_windows(data, hour_of(datetime(2024, 3, 12)) + np.arange(24))
+    some = windows.take(slice(0, 10))
+    for name in ("past", "future", "far", "target"):
+        assert np.shares_memory(getattr(some, name), getattr(windows, name))
+
+
+@pytest.mark.parametrize("late", [0, 4])
+def test_levels_are_means_of_the_hours_before_that_were_known(data: KnownData, late: int):
+    # The gap of three hours lies in all but the shortest span.
+    issue = datetime(2024, 3, 24, 6)
+    windows = windows_at(data, issue, late=late)
+    known = data.aggregated.set_index("hour_utc")[CO2]
+    known = known[known.index < pd.Timestamp(issue) - timedelta(hours=late)]
+    for span in (24, 72, 168):
+        level = known[known.index >= pd.Timestamp(issue) - timedelta(hours=span)].mean()
+        told = far(data, windows, f"level_over_{span}h_change")[0]
+        assert (told == told[0]).all()
+        assert told[0] == pytest.approx(level - known.iloc[-1], abs=1e-4)
+
+
+def test_a_level_of_which_less_than_a_third_was_measured_is_unknown(data: KnownData):
+    issue = datetime(2024, 3, 24, 6)
+
+    def levels(hours_measured: int) -> list[bool]:
+        since = pd.Timestamp(issue) - timedelta(hours=hours_measured)
+        some = replace(data, aggregated=data.aggregated[data.aggregated["hour_utc"] >= since])
+        windows = windows_at(some, issue)
+        spans = (24, 72, 168)
+        return [bool(np.isfinite(far(data, windows, f"level_over_{s}h_change")).all()) for s in spans]
+
+    assert levels(7) == [False, False, False]
+    assert levels(8) == [True, False, False]
+    assert levels(24) == [True, True, False]
+    # With the three hours of the gap.
+    assert levels(58) == [True, True, False]
+    assert levels(59) == [True, True, True]

@@ -13,22 +13,22 @@ from co2_assets.contracts.forecast_spec import (
     HEADLINE_LEADS,
     HORIZON_HOURS,
     MEASURED,
+    NEAR_HOURS,
     QUANTILES,
     ROLLING_HOURS,
 )
 from co2_assets.contracts.time import hour_of
 from co2_assets.forecasting.forecaster import TooLittleDataError
+from co2_assets.forecasting.inputs.input_lists import PROGNOSIS_FEED, WIND_SOLAR_FEED
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.inputs.windows import (
+    FIRST_WINDOW_HOURS,
     PAST_HOURS,
-    PROGNOSIS_FEED,
-    REACH_BACK_HOURS,
-    WIND_SOLAR_FEED,
     Windows,
     build_windows,
 )
 from co2_assets.forecasting.network.network import AttentionLstm, pinball_loss
-from co2_assets.forecasting.network.scaling import InputLayer, fit_scaler
+from co2_assets.forecasting.network.scaling import REACHES, InputLayer, Reach, fit_scaler
 from co2_assets.forecasting.network.splits import (
     GAP_HOURS,
     MOST_TEST_WINDOWS,
@@ -44,6 +44,17 @@ def hours_of_part(windows: Windows, rows: np.ndarray) -> set[int]:
     """Every measured hour that any window of the part shows, or is judged by."""
     reach = range(-PAST_HOURS - max(ROLLING_HOURS) + 1, HORIZON_HOURS)
     return {int(hour) + shift for hour in windows.issue_hours[rows] for shift in reach}
+
+
+EACH_REACH = pytest.mark.parametrize("reach", REACHES, ids=lambda reach: reach.name)
+
+
+def weights(model: TrainedModel) -> bytes:
+    return weights_bytes({ensemble.layer.reach.name: ensemble.networks for ensemble in model.ensembles})
+
+
+def layer_for(data: KnownData, fitted_to: Windows, reach: Reach) -> InputLayer:
+    return InputLayer(data.area, fit_scaler(fitted_to, data.area, reach), reach)
 
 
 def learnt_by(split: Split, network: int) -> np.ndarray:
@@ -67,12 +78,12 @@ def test_no_network_is_judged_by_an_hour_it_has_seen(data: KnownData):
 
 def test_the_newest_hours_are_learnt_by_all_networks_but_one(data: KnownData):
     windows = windows_of(data)
-    split = split_in_time(windows.issue_hours, 3, 0.3, 0.0)
+    split = split_in_time(windows.issue_hours, 3, 0.4, 0.0)
     assert len(split.test) == 0
     assert split.fitted.tolist() == list(range(len(windows)))
     held_out = np.concatenate(split.held_out)
     assert held_out.tolist() == split.fitted[-len(held_out) :].tolist()
-    assert len(held_out) == round(0.3 * len(windows))
+    assert len(held_out) == round(0.4 * len(windows))
     newest = [learnt_by(split, network)[-1] == len(windows) - 1 for network in range(3)]
     assert newest == [True, True, False]
     # All but the block and its gaps is learnt: a gap on either side of the second.
@@ -89,25 +100,29 @@ def test_the_test_part_of_a_long_history_is_three_weeks():
 
 def test_too_little_history_names_the_hours_needed(data: KnownData):
     with pytest.raises(
-        TooLittleDataError, match=r"at least 552 hours .* there are 121: fetch 431 hours more"
+        TooLittleDataError, match=r"at least 600 hours .* there are 121: fetch 479 hours more"
     ):
         train(data, until=data.aggregated["hour_utc"].min().to_pydatetime() + timedelta(days=8), seed=0)
 
 
-def test_the_scaler_is_fitted_to_the_training_part_only(data: KnownData, model: TrainedModel):
-    # Whatever the test hours were, the scaler is the same.
+@pytest.fixture(scope="module")
+def other_test_part(data: KnownData, model: TrainedModel) -> TrainedModel:
+    """Trained where all that was measured in the test part is three times as much."""
     test_from = next(part.from_utc for part in model.record.parts if part.split == "test")
     aggregated = data.aggregated.copy()
     aggregated.loc[aggregated["hour_utc"] >= test_from, list(MEASURED)] *= 3.0
-    other = train(replace(data, aggregated=aggregated), until=TRAINED_UNTIL, seed=3, config=TINY)
-    assert other.scaler.to_json() == model.scaler.to_json()
+    return train(replace(data, aggregated=aggregated), until=TRAINED_UNTIL, seed=3, config=TINY)
 
 
-def test_fitting_never_sees_the_test_part(data: KnownData, model: TrainedModel):
-    test_from = next(part.from_utc for part in model.record.parts if part.split == "test")
-    aggregated = data.aggregated.copy()
-    aggregated.loc[aggregated["hour_utc"] >= test_from, list(MEASURED)] = 300.0
-    other = train(replace(data, aggregated=aggregated), until=TRAINED_UNTIL, seed=3, config=TINY)
+def test_the_scaler_is_fitted_to_the_training_part_only(model: TrainedModel, other_test_part: TrainedModel):
+    # Whatever the test hours were, the scaler is the same.
+    other = other_test_part
+    for own, expected in zip(other.ensembles, model.ensembles, strict=True):
+        assert own.scaler.to_json() == expected.scaler.to_json()
+
+
+def test_fitting_never_sees_the_test_part(model: TrainedModel, other_test_part: TrainedModel):
+    other = other_test_part
     assert other.version == model.version
     assert other.record.curves == model.record.curves
     assert other.offsets.tolist() == model.offsets.tolist()
@@ -121,11 +136,18 @@ def test_nothing_after_until_is_trained_on(data: KnownData, model: TrainedModel)
     assert max(part.to_utc for part in model.record.parts) == TRAINED_UNTIL
 
 
-def test_same_data_and_seed_same_bits(data: KnownData, model: TrainedModel):
+def test_same_data_and_seed_same_bits_reported_epoch_by_epoch(data: KnownData, model: TrainedModel):
     torch.manual_seed(99)  # the surrounding random state is none of its business
     state = torch.random.get_rng_state()
-    again = train(data, until=TRAINED_UNTIL, seed=3, config=TINY)
-    assert weights_bytes(again.networks) == weights_bytes(model.networks)
+    reports: list[EpochReport] = []
+    again = train(data, until=TRAINED_UNTIL, seed=3, config=TINY, progress=reports.append)
+    assert [(report.reach, report.network, report.epoch) for report in reports] == [
+        *(("near", network, epoch) for network in (1, 2) for epoch in (1, 2, 3)),
+        *(("far", network, epoch) for network in (1, 2) for epoch in (1, 2)),
+    ]
+    losses = [(report.train_loss, report.validation_loss) for report in reports]
+    assert losses == [epoch for curve in model.record.curves for epoch in curve]
+    assert weights(again) == weights(model)
     assert again.version == model.version
     assert again.widening == model.widening
     assert torch.equal(torch.random.get_rng_state(), state)
@@ -136,32 +158,31 @@ def test_the_name_tells_area_time_seed_and_weights(model: TrainedModel):
     assert model.version == f"DK-20240401T0000Z-s3-{model.weights_sha256[:8]}"
 
 
-def test_each_network_is_reported_epoch_by_epoch_and_judged_on_its_own_block(data: KnownData):
-    reports: list[EpochReport] = []
-    model = train(data, until=TRAINED_UNTIL, seed=3, config=TINY, progress=reports.append)
-    assert [(report.network, report.epoch) for report in reports] == [
-        (network, epoch) for network in (1, 2) for epoch in (1, 2, 3)
-    ]
+def test_each_network_is_judged_on_its_own_block(data: KnownData, model: TrainedModel):
     known = data.cut(TRAINED_UNTIL)
-    hours = np.arange(known.first_hour + REACH_BACK_HOURS, hour_of(TRAINED_UNTIL) - HORIZON_HOURS + 1)
+    hours = np.arange(known.first_hour + FIRST_WINDOW_HOURS, hour_of(TRAINED_UNTIL) - NEAR_HOURS + 1)
     windows = build_windows(known, hours)
-    windows = windows.take(np.flatnonzero((~np.isnan(windows.target)).any(axis=1)))
-    split = split_in_time(windows.issue_hours, TINY.ensemble, TINY.validation_share, TINY.test_share)
-    layer = InputLayer(model.area, model.scaler)
+    windows = windows.take(np.flatnonzero((~np.isnan(windows.target[:, :NEAR_HOURS])).any(axis=1)))
     first, last = HEADLINE_LEADS
     weight = np.ones(HORIZON_HOURS)
     weight[first - 1 : last] = TINY.headline_weight
-    for network, block in enumerate(split.held_out):
-        batch = layer.batch(windows.take(block), torch.float64)
-        with torch.inference_mode():
-            quantiles = model.networks[network](batch.past, batch.future, batch.area)
-            loss = pinball_loss(quantiles, batch.target, torch.tensor(weight / weight.mean()))
-        assert loss.item() == pytest.approx(model.record.curves[network][-1][1], rel=1e-3)
+    curves = iter(model.record.curves)
+    for ensemble, count in zip(model.ensembles, (TINY.ensemble, TINY.far_ensemble), strict=True):
+        split = split_in_time(windows.issue_hours, count, TINY.validation_share, TINY.test_share)
+        own = weight[ensemble.layer.reach.leads]
+        for network, block in zip(ensemble.networks, split.held_out, strict=True):
+            batch = ensemble.layer.batch(windows.take(block), torch.float64)
+            with torch.inference_mode():
+                quantiles = network(batch.past, batch.future, batch.area)
+                loss = pinball_loss(quantiles, batch.target, torch.tensor(own / own.mean()))
+            assert loss.item() == pytest.approx(next(curves)[-1][1], rel=1e-3)
+    assert next(curves, None) is None
 
 
-def test_quantiles_never_cross_whatever_the_weights():
+@pytest.mark.parametrize("two_way", [False, True])
+def test_quantiles_never_cross_whatever_the_weights(two_way: bool):
     torch.manual_seed(0)
-    network = AttentionLstm(5, 4, 8, 0.0, areas=3)
+    network = AttentionLstm(5, 4, 8, 0.0, areas=3, two_way=two_way)
     for weight in network.parameters():
         torch.nn.init.normal_(weight, std=3.0)
     area = torch.randint(3, (64,))
@@ -193,17 +214,22 @@ def test_leads_count_by_their_weight():
     assert weighted.item() == pytest.approx(level * (1.5 * 1 + 0.5 * 4) / 2)
 
 
-def test_a_meter_spike_is_clipped(data: KnownData):
+@EACH_REACH
+def test_a_meter_spike_is_clipped(data: KnownData, reach: Reach):
     windows = windows_of(data, 20)
-    scaler = fit_scaler(windows)
-    spiked = replace(windows, past=windows.past.copy(), future=windows.future.copy())
+    layer = layer_for(data, windows, reach)
+    spiked = replace(windows, past=windows.past.copy(), future=windows.future.copy(), far=windows.far.copy())
     spiked.past[:, :, 1] = 1e6
-    assert InputLayer(data.area, scaler).batch(spiked).past.abs().max() <= 5.0
+    reach.coming(spiked)[:, :, -1] = 1e6
+    batch = layer.batch(spiked)
+    assert batch.past.abs().max() <= 5.0
+    assert batch.future.abs().max() <= 5.0
 
 
-def test_missing_inputs_are_neutral_and_marked(data: KnownData):
+@EACH_REACH
+def test_missing_inputs_are_neutral_and_marked(data: KnownData, reach: Reach):
     windows = windows_of(replace(data, wind_solar=data.wind_solar.iloc[:0]), 20)
-    layer = InputLayer(data.area, fit_scaler(windows_of(data, 20)))
+    layer = layer_for(data, windows_of(data, 20), reach)
     batch = layer.batch(windows)
     assert torch.isfinite(batch.past).all()
     assert torch.isfinite(batch.future).all()
@@ -216,10 +242,10 @@ def test_missing_inputs_are_neutral_and_marked(data: KnownData):
     assert torch.equal(full.past, batch.past)
 
 
-def test_an_input_never_seen_in_training_is_not_used(data: KnownData):
+@EACH_REACH
+def test_an_input_never_seen_in_training_is_not_used(data: KnownData, reach: Reach):
     # As on the live service at first: no prognosis was kept, then one day there is one.
-    without = fit_scaler(windows_of(replace(data, prognosis=data.prognosis.iloc[:0]), 20))
-    layer = InputLayer(data.area, without)
+    layer = layer_for(data, windows_of(replace(data, prognosis=data.prognosis.iloc[:0]), 20), reach)
     assert not layer.uses(PROGNOSIS_FEED)
     mark = layer.feeds.index(PROGNOSIS_FEED) - len(layer.feeds)
     assert (layer.batch(windows_of(data, 20)).future[..., mark] == 1).all()

@@ -32,6 +32,7 @@ def test_a_backtest_is_what_production_would_have_said(
 ):
     issue = START + 7 * EVERY
     then = issue_forecasts(model, data.cut(issue), [issue])
+    assert len(then) == HORIZON_HOURS
     rows = outcomes[outcomes["issue_time_utc"] == issue].reset_index(drop=True)
     pd.testing.assert_frame_equal(rows[list(then.columns)], then, check_exact=True)
 
@@ -52,7 +53,7 @@ def test_a_backtest_on_training_hours_is_refused(model: TrainedModel, data: Know
 
 def test_report_has_every_lead_and_the_headline(model: TrainedModel, outcomes: pd.DataFrame):
     content = json.loads(json.dumps(report(outcomes, model, EVERY), allow_nan=False))
-    assert [entry["lead"] for entry in content["leads"]] == list(range(1, 25))
+    assert [entry["lead"] for entry in content["leads"]] == list(range(1, HORIZON_HOURS + 1))
     for entry in (*content["leads"], content["headline"]):
         for name in ("model", "persistence", "same_hour_yesterday", "energinet_prognosis"):
             assert {"mae", "mape", "rmse", "r2"} <= set(entry[name])
@@ -79,11 +80,11 @@ def test_the_prognosis_is_compared_where_it_was_known(model: TrainedModel, data:
 
 
 def test_score_by_lead_and_range_against_a_loop(outcomes: pd.DataFrame):
-    table = score(outcomes)
+    table, records = score(outcomes), outcomes.to_dict("records")
     assert list(zip(table["lead_from_hours"], table["lead_to_hours"], strict=True)) == list(LEAD_RANGES)
     for row in table.to_dict("records"):
         errors, naive, inside = [], [], []
-        for outcome in outcomes.to_dict("records"):
+        for outcome in records:
             actual = outcome["actual_g_per_kwh"]
             if row["lead_from_hours"] <= outcome["lead_hours"] <= row["lead_to_hours"] and actual == actual:
                 errors.append(abs(actual - outcome["q50_g_per_kwh"]))
