@@ -15,7 +15,7 @@ from co2_assets.forecasting.inputs.calendar import calendar
 from co2_assets.forecasting.inputs.features import features_of
 from co2_assets.forecasting.inputs.input_lists import Input, far_inputs, future_inputs, past_inputs
 from co2_assets.forecasting.inputs.known_data import KnownData
-from co2_assets.forecasting.inputs.windows import build_windows
+from co2_assets.forecasting.inputs.windows import NEAR_REACH_HOURS, build_windows
 
 ISSUE = hour_of(datetime(2024, 3, 12, 9))
 POWERS = (
@@ -29,6 +29,7 @@ POWERS = (
 CALENDAR = ("hour_sin", "hour_cos", "weekday_sin", "weekday_cos", "is_holiday", "solar_elevation_sin")
 WIND_SOLAR = ("offshore_wind_forecast_mw", "onshore_wind_forecast_mw", "solar_forecast_mw")
 PRICES = tuple(f"price_{zone}_eur_per_mwh" for zone in ("dk1", "dk2", "de", "no2", "se3", "se4"))
+NEAR_ZONES = [0, 1, 2, 5]  # not NO2 and SE3
 PROGNOSIS = ("prognosis_g_per_kwh",)
 SLOPES = ("from_hour_before", "to_hour_after")
 ERROR_SUMMARIES = ("error_mean", "error_now", "error_trend")
@@ -77,8 +78,10 @@ FUTURE = (
     *WIND_SOLAR,
     *(f"{name}_change" for name in WIND_SOLAR),
     *(f"{name}_{slope}" for slope in SLOPES for name in WIND_SOLAR),
-    *PRICES,
-    *(f"{name}_{slope}" for slope in SLOPES for name in PRICES),
+    *(f"{name}_error_now" for name in WIND_SOLAR),
+    *(PRICES[zone] for zone in NEAR_ZONES),
+    *(f"{name}_change" for name in PRICES[:3]),
+    *(f"{name}_{slope}" for slope in SLOPES for name in PRICES[:3]),
     *PROGNOSIS,
     "prognosis_g_per_kwh_change",
     *(f"prognosis_g_per_kwh_{slope}" for slope in SLOPES),
@@ -129,16 +132,17 @@ def test_each_column_of_the_arrays_holds_the_input_of_its_place(data: KnownData)
         single = errors.astype(np.float32).astype(np.float64)
         return np.concatenate([single[-3:].mean(axis=0), single[-1], single[-1] - single[-3]])
 
-    hours = ISSUE + np.arange(-1, NEAR_HOURS + 1)
+    hours = ISSUE + np.arange(-1, NEAR_REACH_HOURS + 1)
     at = np.array(ISSUE * 3600)
     last = rows[CO2].iloc[-1]
     powers = rows[list(POWERS)].to_numpy(np.float32).astype(np.float64)
     co2 = rows[CO2].to_numpy(np.float32).astype(np.float64)
     day_before = data.measured_at(hours[1:-1] - 24)[:, MEASURED.index(CO2)]
+    day_before[NEAR_HOURS:] = np.nan  # not over at the issue time
     is_shown = [position for position, name in enumerate(module.CALENDAR_COLUMNS) if name in CALENDAR]
     blocks = [
         calendar(hours[1:-1])[:, is_shown],
-        np.arange(1, NEAR_HOURS + 1)[:, None],
+        np.arange(1, NEAR_REACH_HOURS + 1)[:, None],
         [0.0],
         [last],
         day_before[:, None] - last,
@@ -153,13 +157,15 @@ def test_each_column_of_the_arrays_holds_the_input_of_its_place(data: KnownData)
         return [steps[:-1], steps[1:]]
 
     wind_solar = data.wind_solar_at(hours, at)
-    blocks += [wind_solar[1:-1], wind_solar[1:-1] - wind_solar_now, *slopes(wind_solar)]
+    blocks += [wind_solar[1:-1], wind_solar[1:-1] - wind_solar_now, *slopes(wind_solar), error.to_numpy()[-1]]
     prices = data.prices_at(hours, at)
-    blocks += [prices[1:-1], *slopes(prices)]
+    course = prices[:, :3]
+    price_now = data.prices_at(np.array(ISSUE - 1), at)[:3]
+    blocks += [prices[1:-1, NEAR_ZONES], course[1:-1] - price_now, *slopes(course)]
     prognosis = data.prognosis_at(hours, at)[:, None]
     blocks += [prognosis[1:-1], prognosis[1:-1] - last, *slopes(prognosis), summaries(prognosis_error)]
-    wind = data.weather_at(ISSUE + np.arange(-3, NEAR_HOURS + 3), at)[..., 0]
-    blocks.append(np.stack([wind[hour : hour + 7].mean(axis=0) for hour in range(NEAR_HOURS)]))
+    wind = data.weather_at(ISSUE + np.arange(-3, NEAR_REACH_HOURS + 3), at)[..., 0]
+    blocks.append(np.stack([wind[hour : hour + 7].mean(axis=0) for hour in range(NEAR_REACH_HOURS)]))
     check(windows.future[0], blocks, FUTURE)
 
     far_hours = ISSUE + np.arange(NEAR_HOURS, HORIZON_HOURS)

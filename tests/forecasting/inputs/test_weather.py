@@ -13,7 +13,7 @@ from co2_assets.contracts.weather import WEATHER_POINTS
 from co2_assets.forecasting.inputs.input_lists import WIND, far_inputs, future_inputs
 from co2_assets.forecasting.inputs.known_data import WEATHER_COLUMNS, KnownData
 from co2_assets.forecasting.inputs.versions import NEVER_HOUR
-from co2_assets.forecasting.inputs.windows import Windows, build_windows
+from co2_assets.forecasting.inputs.windows import NEAR_REACH_HOURS, Windows, build_windows
 from tests.support.worlds import hours_from, weather_version
 
 ISSUE = datetime(2024, 3, 20, 12)
@@ -99,7 +99,7 @@ def test_the_wind_around_is_the_mean_of_three_hours_on_either_side(data: KnownDa
     known = with_weather(data, rows)
     windows = build_windows(known, np.array([hour_of(ISSUE)]))
     ten_metres = np.where(lost, np.nan, speeds[:, 0])
-    expected = [np.nanmean(ten_metres[24 + lead - 3 : 24 + lead + 4]) for lead in range(NEAR_HOURS)]
+    expected = [np.nanmean(ten_metres[24 + lead - 3 : 24 + lead + 4]) for lead in range(NEAR_REACH_HOURS)]
     np.testing.assert_allclose(shown(data, windows, "anholt_wind_around_m_per_s"), expected, rtol=1e-6)
     # In the far hours each stands by itself.
     for variable in WIND:

@@ -11,7 +11,7 @@ from co2_assets.contracts.forecast_spec import CO2, HORIZON_HOURS, NEAR_HOURS
 from co2_assets.contracts.time import hour_of
 from co2_assets.forecasting.inputs.input_lists import CHANGE_HOURS, far_inputs, future_inputs, past_inputs
 from co2_assets.forecasting.inputs.known_data import KnownData
-from co2_assets.forecasting.inputs.windows import Windows, build_windows
+from co2_assets.forecasting.inputs.windows import NEAR_REACH_HOURS, Windows, build_windows
 from tests.support.worlds import spoiled_after
 
 INPUTS = ("past", "future", "far", "last_value", "age_hours")
@@ -44,10 +44,10 @@ def test_the_hours_are_the_ones_next_to_the_issue_time(data: KnownData):
     np.testing.assert_allclose(past(data, windows, CO2)[0], before, rtol=1e-6)
     np.testing.assert_allclose(windows.target[0], after, rtol=1e-6)
     assert windows.last_value[0] == pytest.approx(before[-1])
-    np.testing.assert_allclose(future(data, windows, "lead")[0], np.arange(1, 25))
+    np.testing.assert_allclose(future(data, windows, "lead")[0], np.arange(1, NEAR_REACH_HOURS + 1))
     np.testing.assert_allclose(far(data, windows, "lead")[0], np.arange(25, HORIZON_HOURS + 1))
     np.testing.assert_allclose(
-        future(data, windows, "day_before_change")[0], np.array(before) - before[-1], atol=1e-3
+        future(data, windows, "day_before_change")[0, :NEAR_HOURS], np.array(before) - before[-1], atol=1e-3
     )
 
 
@@ -103,8 +103,8 @@ def test_slopes_are_differences_from_the_hours_on_either_side(data: KnownData):
     after = future(data, windows, "price_dk1_eur_per_mwh_to_hour_after")[0]
     np.testing.assert_allclose(before[1:], np.diff(values), atol=1e-3)
     np.testing.assert_allclose(after[:-1], np.diff(values), atol=1e-3)
-    # Beyond the 24 hours on either side the prices are known too.
-    assert np.isfinite([before[0], after[-1]]).all()
+    # The hour before is known too, and so is that after the first day.
+    assert np.isfinite([before[0], after[NEAR_HOURS - 1]]).all()
 
 
 def test_an_hour_without_a_day_of_measurements_is_left_out(data: KnownData):

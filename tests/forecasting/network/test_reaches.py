@@ -20,7 +20,7 @@ from co2_assets.forecasting.inputs.input_lists import (
     wind_around,
 )
 from co2_assets.forecasting.inputs.known_data import WEATHER_COLUMNS, KnownData
-from co2_assets.forecasting.inputs.windows import PAST_HOURS, Windows, build_windows
+from co2_assets.forecasting.inputs.windows import HANDOVER_HOURS, PAST_HOURS, Windows, build_windows
 from co2_assets.forecasting.network.scaling import (
     FAR,
     LEAST_WEATHER_COVERAGE,
@@ -66,8 +66,19 @@ def moved(model: TrainedModel, windows: Windows, change: Callable[[Windows], Non
 
 def test_the_reaches_are_the_horizon_without_a_gap() -> None:
     leads = [lead for reach in REACHES for lead in range(HORIZON_HOURS)[reach.leads]]
-    assert leads == list(range(HORIZON_HOURS))
-    assert (NEAR.hours, FAR.hours) == (NEAR_HOURS, HORIZON_HOURS - NEAR_HOURS)
+    assert sorted(set(leads)) == list(range(HORIZON_HOURS))
+    assert (NEAR.hours, FAR.hours) == (NEAR_HOURS + HANDOVER_HOURS, HORIZON_HOURS - NEAR_HOURS)
+
+
+def test_the_networks_take_over_from_one_another_step_by_step(model: TrainedModel, windows: Windows) -> None:
+    near, far = (ensemble.quantiles(windows) for ensemble in model.ensembles)
+    both = raw_quantiles(model, windows)
+    np.testing.assert_allclose(both[:, :NEAR_HOURS], near[:, :NEAR_HOURS], rtol=1e-12)
+    np.testing.assert_allclose(both[:, NEAR_HOURS + HANDOVER_HOURS :], far[:, HANDOVER_HOURS:], rtol=1e-12)
+    for step in range(HANDOVER_HOURS):
+        share = (step + 1) / (HANDOVER_HOURS + 1)
+        mixed = (1 - share) * near[:, NEAR_HOURS + step] + share * far[:, step]
+        np.testing.assert_allclose(both[:, NEAR_HOURS + step], mixed, rtol=1e-12)
 
 
 def test_weather_of_a_later_hour_moves_earlier_hours_beyond_the_first_day_alone(
@@ -107,14 +118,14 @@ def test_the_days_beyond_never_depend_on_the_inputs_of_the_first(
     def other_near(changed: Windows) -> None:
         changed.future[:] += 1.0
 
-    assert moved(model, windows, other_near).max() == NEAR_HOURS
+    assert moved(model, windows, other_near).max() == NEAR_HOURS + HANDOVER_HOURS
 
 
-def test_an_hour_of_the_first_day_is_moved_by_no_later_one(model: TrainedModel, windows: Windows) -> None:
+def test_an_hour_of_the_first_day_is_moved_by_a_later_one(model: TrainedModel, windows: Windows) -> None:
     def later(changed: Windows) -> None:
         changed.future[:, 10:] += 1.0
 
-    assert moved(model, windows, later).min() == 11
+    assert moved(model, windows, later).min() == 1
 
 
 @EACH_REACH
@@ -195,12 +206,18 @@ def test_what_was_held_out_is_forecast_by_the_network_that_did_not_learn_it(
     held_out = prepared.held_out
     quantiles = raw_quantiles_held_out(model, held_out)
     assert quantiles.shape[:2] == (len(held_out), HORIZON_HOURS)
-    for ensemble in model.ensembles:
-        leads = ensemble.layer.reach.leads
+    for ensemble, own in zip(
+        model.ensembles,
+        (slice(0, NEAR_HOURS), slice(NEAR_HOURS + HANDOVER_HOURS, HORIZON_HOURS)),
+        strict=True,
+    ):
+        first = ensemble.layer.reach.leads.start
         for number, block in enumerate(np.array_split(np.arange(len(held_out)), len(ensemble.networks))):
             alone = replace(ensemble, networks=(ensemble.networks[number],))
             np.testing.assert_allclose(
-                quantiles[block, leads], alone.quantiles(held_out.take(block)), rtol=1e-12
+                quantiles[block, own],
+                alone.quantiles(held_out.take(block))[:, own.start - first : own.stop - first],
+                rtol=1e-12,
             )
 
 
