@@ -89,11 +89,12 @@ def test_score_columns_are_the_declared_ones() -> None:
 
 def test_sizes_named_in_the_run_configuration_are_the_defaults_of_training() -> None:
     config = trained_model.TrainingRunConfig
-    for name in ("ensemble", "hidden", "epochs"):
+    for name in trained_model.SIZES:
         default = getattr(TrainingConfig(), name)
         assert f"empty takes {default}," in (config.model_fields[name].description or "")
     assert config().sizes() == {}
     assert config(ensemble=1, hidden=8, epochs=2).sizes() == {"ensemble": 1, "hidden": 8, "epochs": 2}
+    assert config(far_hidden=8).sizes() == {"far_hidden": 8}
 
 
 def test_decisions_are_the_words_that_the_views_look_for() -> None:

@@ -21,7 +21,7 @@ from co2_assets.warehouse.paths import Home
 DAYS = 5
 NOW = pd.Timestamp(2024, 6, 1, 9).to_pydatetime()
 START = pd.Timestamp(2024, 5, 27)
-SIZES = {"ensemble": 1, "hidden": 4, "epochs": 2}
+SIZES = {"ensemble": 1, "hidden": 4, "epochs": 2, "far_ensemble": 1, "far_hidden": 4, "far_epochs": 1}
 
 
 def run(settings: Settings, job: str, config: dict[str, Any], assets: list[str] | None = None) -> bool:

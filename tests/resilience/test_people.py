@@ -17,6 +17,7 @@ from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from tests.support.resilience_runs import (
     HOUR,
+    SIZES,
     T0,
     TRAINING,
     at,
@@ -106,8 +107,7 @@ def test_a_run_is_not_held_up_by_a_training(home: Settings) -> None:
         ticked.append(tick(settings))
         return train(*arguments, **named)
 
-    sizes = {name: TRAINING[name] for name in ("ensemble", "hidden", "epochs")}
-    config = {"ops": {"trained_model": {"config": {**sizes, "trigger": "by hand"}}}}
+    config = {"ops": {"trained_model": {"config": {**SIZES, "trigger": "by hand"}}}}
     with patch.object(training, "train_together", tick_meanwhile):
         assert materialize(settings, RETRAIN_JOB, **config).success
     assert ticked == [True]

@@ -20,6 +20,8 @@ from co2_assets.pipeline.retraining import Trigger
 from co2_assets.pipeline.run import Run
 from co2_assets.settings import MAXIMUM_SEED
 
+# The fields of a run configuration that are sizes of a model.
+SIZES = ("ensemble", "hidden", "epochs", "far_ensemble", "far_hidden", "far_epochs")
 LISTED_VERSIONS = 4
 LISTED_COLUMNS = ["price_area", "model_version", "decision", "test_mae_g_per_kwh", "reason", "trigger"]
 CHECK_NAME = "model_usable"
@@ -37,20 +39,32 @@ class LearningConfig(dg.Config):
     ensemble: int | None = Field(
         default=None,
         ge=1,
-        description="Networks whose quantiles are averaged; empty takes 4, the best of those measured.",
+        description="Networks of the first day ahead, whose quantiles are averaged; "
+        "empty takes 4, the best of those measured.",
     )
     hidden: int | None = Field(
-        default=None, ge=1, description="Units of each network; empty takes 64, the best of those measured."
+        default=None,
+        ge=1,
+        description="Units of each network of the first day; empty takes 64, the best of those measured.",
     )
     epochs: int | None = Field(
         default=None,
         ge=1,
-        description="Passes over the training part; empty takes 5, the best of those measured.",
+        description="Passes of these over the training part; empty takes 5, the best of those measured.",
+    )
+    far_ensemble: int | None = Field(
+        default=None, ge=1, description="Networks of the days beyond the first; empty takes 2, as measured."
+    )
+    far_hidden: int | None = Field(
+        default=None, ge=1, description="Units of each network of those days; empty takes 48, as measured."
+    )
+    far_epochs: int | None = Field(
+        default=None, ge=1, description="Passes of these over the training part; empty takes 6, as measured."
     )
 
     def sizes(self) -> dict[str, int]:
         """Return the sizes that are set here, as the forecaster takes them."""
-        given = {"ensemble": self.ensemble, "hidden": self.hidden, "epochs": self.epochs}
+        given = {name: getattr(self, name) for name in SIZES}
         return {name: number for name, number in given.items() if number is not None}
 
 
