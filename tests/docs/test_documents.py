@@ -18,7 +18,7 @@ from markdown_it.token import Token
 from co2_assets.cli.output import status_table
 from co2_assets.contracts.timetable import Timetable
 from co2_assets.definitions import build_definitions
-from co2_assets.forecasting.inputs.windows import MASKABLE_FEEDS, POWER_FEED
+from co2_assets.forecasting.inputs.input_lists import MASKABLE_FEEDS, POWER_FEED
 from co2_assets.forecasting.issue.fallback import CAUSE
 from co2_assets.http_service.errors import ServiceError
 from co2_assets.pipeline.status import Status
