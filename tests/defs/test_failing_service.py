@@ -10,6 +10,7 @@ import pytest
 
 from co2_assets.contracts import CO2_EMISSION, DATASETS, Dataset
 from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_assets.contracts.tables import TABLES
 from co2_assets.forecasting.issue.forecast import history_needed, issue_forecasts
 from co2_assets.forecasting.network.trained_model import TrainedModel
@@ -42,7 +43,7 @@ def newest_forecast(home: Path, area: str) -> pd.DataFrame:
 
 
 def mean_width(forecast: pd.DataFrame) -> float:
-    assert len(forecast) == 24
+    assert len(forecast) == HORIZON_HOURS
     return float((forecast["q90_g_per_kwh"] - forecast["q10_g_per_kwh"]).mean())
 
 
@@ -120,7 +121,7 @@ def test_a_feed_down_at_the_first_run_is_named_and_the_forecast_issued(
     result = run(settings)
     assert result.success, failures(result)
     live = tables(settings)["predictions"].query("kind == 'live'")
-    assert len(live) == 24 * len(AREAS)
+    assert len(live) == HORIZON_HOURS * len(AREAS)
     assert live["energinet_prognosis_g_per_kwh"].isna().all()
     assert "co2_emission_prognosis: missing" in live["degraded_causes"].iloc[0]
 
