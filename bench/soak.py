@@ -61,7 +61,15 @@ MARK = timedelta(hours=6)
 DAY = timedelta(days=1)
 HISTORY_DAYS = 40
 # Small enough to train in seconds: the pipeline is tested, not the forecast.
-TRAINING = {"only_if_missing": True, "ensemble": 1, "hidden": 8, "epochs": 4}
+TRAINING = {
+    "only_if_missing": True,
+    "ensemble": 1,
+    "hidden": 8,
+    "epochs": 4,
+    "far_ensemble": 1,
+    "far_hidden": 8,
+    "far_epochs": 2,
+}
 SERVICE_FAULT_CHANCE = 0.25
 # The share of six-hour marks at which each of these faults is injected.
 MACHINE_CHANCES = {

@@ -99,7 +99,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> P
 
     ``clock`` gives the wall clock in naive UTC.
     """
-    reader = Reader(SnapshotStore(settings), clock, settings.timetable)
+    reader = Reader(SnapshotStore(settings), clock, settings.timetable, settings.weather_wanted)
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_ready_pages)
     install(server, reader, settings)
     app = Pages(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from co2_assets.contracts.sources import SOURCE_LABELS, SourceKind
 from co2_assets.contracts.timetable import DEFAULT_TIMETABLE, Timetable
-from co2_assets.settings import hourly_update_in
+from co2_assets.settings import hourly_update_in, weather_in
 from co2_assets.warehouse.paths import Home, home_folder
 
 DEFAULT_REQUESTS_PER_MINUTE = 600
@@ -19,7 +19,7 @@ class Settings:
     ``source`` is ``live``, ``archive``, ``simulator`` or ``auto``: what the last run resolved it to.
     ``api_keys`` empty leaves the API open. ``cors_origins`` empty sends no CORS header at all.
     ``trusted_proxies`` are the addresses whose ``X-Forwarded-For`` is believed. ``timetable`` says when
-    forecasts are due.
+    forecasts are due, ``weather_wanted`` whether the pipeline requests the weather forecast.
     """
 
     home: Home
@@ -29,6 +29,7 @@ class Settings:
     cors_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     timetable: Timetable = DEFAULT_TIMETABLE
+    weather_wanted: bool = True
 
     def snapshot_folder(self) -> Path | None:
         """Folder of the snapshots shown now, or None while ``auto`` has not been resolved."""
@@ -49,7 +50,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
     ``CO2_HOME``, ``CO2_SOURCE``; ``CO2_API_KEYS``, ``CO2_CORS_ORIGINS`` and ``CO2_TRUSTED_PROXIES``,
     lists parted by commas; ``CO2_API_REQUESTS_PER_MINUTE``, a whole number per client;
-    ``CO2_HOURLY_UPDATE``, on or off.
+    ``CO2_HOURLY_UPDATE`` and ``CO2_WEATHER``, on or off, as for the pipeline.
     """
     pace = environment.get("CO2_API_REQUESTS_PER_MINUTE", str(DEFAULT_REQUESTS_PER_MINUTE))
     if not pace.isdecimal() or int(pace) < 1:
@@ -62,6 +63,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         cors_origins=_listed(environment, "CO2_CORS_ORIGINS"),
         trusted_proxies=_listed(environment, "CO2_TRUSTED_PROXIES"),
         timetable=Timetable(hourly_update_in(environment)),
+        weather_wanted=weather_in(environment).wanted,
     )
 
 

@@ -71,6 +71,7 @@ def _datasets(view: View, state: DataState) -> list[DatasetState]:
             rows=plain(row["row_count"]),
             last_ok_fetch=plain(row["last_ok_fetch_utc"]),
             late=_is_late(row, state),
+            switched_off=row["state"] == "off",
         )
         for row in records(freshness_rows(view, state))
     ]
@@ -79,8 +80,10 @@ def _datasets(view: View, state: DataState) -> list[DatasetState]:
 def _is_late(row: dict[str, Any], state: DataState) -> bool:
     # What never came is late too, as for the pipeline's own checks. A recording holds no rows of what it
     # does not serve; the other sources serve everything.
-    is_off = row["state"] in ("late", "ahead of the clock")
-    return is_off or (not row["row_count"] and state.source != SourceKind.ARCHIVE)
+    if row["state"] == "off":
+        return False
+    is_amiss = row["state"] in ("late", "ahead of the clock")
+    return is_amiss or (not row["row_count"] and state.source != SourceKind.ARCHIVE)
 
 
 @router.get("/healthz", response_model=Health)

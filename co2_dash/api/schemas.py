@@ -302,7 +302,11 @@ class DatasetState(Answer):
     rows: int = Field(description="Number of rows.")
     last_ok_fetch: Instant | None = Field(description="When it was last fetched well.")
     late: bool = Field(
-        description="True when its newest time is further behind now than it should be, or it never came."
+        description="True when its newest time is further behind now than it should be, or it never came. "
+        "Never for what is switched off."
+    )
+    switched_off: bool = Field(
+        description="True when the operator's settings switch it off, so that nothing of it is requested."
     )
 
 

@@ -15,7 +15,8 @@ def freshness_rows(view: View, state: DataState) -> pd.DataFrame:
     """Return `dataset_freshness` with two more columns.
 
     ``hours_behind_now`` is the age of the newest row in hours; ``state`` is "in time", "late",
-    "no data", or "ahead of the clock" where rows are for times that no answer reaches.
+    "no data", "ahead of the clock" where rows are for times that no answer reaches, or "off" where the
+    settings switch the dataset off.
     """
     late_after = {dataset.name: dataset.late_after for dataset in DATASETS}
     reach = {dataset.name: dataset.reach for dataset in DATASETS}
@@ -25,13 +26,15 @@ def freshness_rows(view: View, state: DataState) -> pd.DataFrame:
     rows["hours_behind_now"] = (age.dt.total_seconds() / 3600).round(1)
     earliest = rows["dataset"].map(lambda name: -reach.get(name, timedelta(0)) - CLOCK_TOLERANCE)
     rows["state"] = [
-        "no data"
+        "off"
+        if name in state.switched_off
+        else "no data"
         if pd.isna(value)
         else "late"
         if value > limit
         else "ahead of the clock"
         if value < least
         else "in time"
-        for value, limit, least in zip(age, limits, earliest, strict=True)
+        for name, value, limit, least in zip(rows["dataset"], age, limits, earliest, strict=True)
     ]
     return rows

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from co2_assets.contracts.sources import SourceKind
+from co2_assets.contracts.sources import WEATHER_OFF, SourceKind
 from co2_assets.contracts.weather import WEATHER_ATTRIBUTION
 from co2_dash.data.danish_time import date_and_clock, span
 from co2_dash.data.state import DataState
@@ -72,10 +72,20 @@ def notices(state: DataState) -> tuple[Notice, ...]:
             Notice(
                 "degraded",
                 "This forecast is less certain than usual",
-                "Its bands are wider than usual. Reasons: " + "; ".join(state.degraded_causes) + ".",
+                "Its bands are wider than usual. Reasons: " + "; ".join(_reasons(state)) + ".",
             )
         )
     return tuple(found)
+
+
+def _reasons(state: DataState) -> tuple[str, ...]:
+    """Return the causes why the forecast is degraded; of what is switched off, that it is."""
+
+    def reason(cause: str) -> str:
+        dataset, colon, _ = cause.partition(": ")
+        return f"{dataset}: {WEATHER_OFF}" if colon and dataset in state.switched_off else cause
+
+    return tuple(dict.fromkeys(reason(cause) for cause in state.degraded_causes))
 
 
 def _origin(state: DataState) -> tuple[Notice, ...]:

@@ -32,7 +32,8 @@ class DataState:
 
     ``version`` is empty when nothing has been published. ``issued_at_utc`` and ``model_version`` are None
     without a forecast, ``measured_until_utc`` (the end of the last measured hour) is None without
-    measurements. ``rests_on_weather``: forecasts of the weather are held. For ``replayed`` data
+    measurements. ``rests_on_weather``: forecasts of the weather are held. ``weather_wanted`` is False
+    where it is switched off. For ``replayed`` data
     ``now_utc`` is a fixed time, not the wall clock.
     """
 
@@ -48,8 +49,14 @@ class DataState:
     measured_until_utc: datetime | None = None
     degraded_causes: tuple[str, ...] = ()
     rests_on_weather: bool = False
+    weather_wanted: bool = True
     wall_clock_utc: datetime | None = None
     timetable: Timetable = DEFAULT_TIMETABLE
+
+    @property
+    def switched_off(self) -> frozenset[str]:
+        """The raw datasets that are not requested, by the operator's settings."""
+        return frozenset() if self.weather_wanted else frozenset({WEATHER_DATASET})
 
     @property
     def issue_time_utc(self) -> datetime | None:
@@ -121,6 +128,7 @@ def state_of(
     wall_clock_utc: datetime,
     area_name: str = DENMARK.name,
     timetable: Timetable = DEFAULT_TIMETABLE,
+    weather_wanted: bool = True,
 ) -> DataState:
     """Return the state of an area's data in a snapshot.
 
@@ -128,10 +136,21 @@ def state_of(
     the time of the newest data where that is later.
     """
     if view is None:
-        return DataState(now_utc=wall_clock_utc, area=AREAS[area_name], timetable=timetable)
+        return DataState(
+            now_utc=wall_clock_utc,
+            area=AREAS[area_name],
+            timetable=timetable,
+            weather_wanted=weather_wanted,
+        )
     at_publication = view.remember(("state", area_name), lambda: _state_at_publication(view, area_name))
     now = at_publication.now_utc if at_publication.replayed else wall_clock_utc
-    return replace(at_publication, now_utc=now, wall_clock_utc=wall_clock_utc, timetable=timetable)
+    return replace(
+        at_publication,
+        now_utc=now,
+        wall_clock_utc=wall_clock_utc,
+        timetable=timetable,
+        weather_wanted=weather_wanted,
+    )
 
 
 def _state_at_publication(view: View, area_name: str) -> DataState:
@@ -199,8 +218,9 @@ class Reader:
     store: SnapshotStore
     wall_clock: Callable[[], datetime]
     timetable: Timetable = DEFAULT_TIMETABLE
+    weather_wanted: bool = True
 
     def look(self, area_name: str = DENMARK.name) -> tuple[View | None, DataState]:
         """Return the view of the newest snapshot, None while there is none, and an area's state now."""
         view = self.store.view()
-        return view, state_of(view, self.wall_clock(), area_name, self.timetable)
+        return view, state_of(view, self.wall_clock(), area_name, self.timetable, self.weather_wanted)

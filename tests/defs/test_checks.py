@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from co2_assets.contracts import DATASETS
+from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_assets.defs.checks import all_checks
 from co2_assets.defs.resources import PipelineResource
 from co2_assets.settings import Settings
@@ -45,7 +47,10 @@ def test_a_broken_price_is_set_apart_and_the_forecast_goes_on(home: Path) -> Non
     (value,) = tables(settings)["quarantined_values"].to_dict("records")
     assert (value["dataset"], value["value"]) == ("day_ahead_prices", "-2000.0")
     assert value["row_key"] == f"price_area=SE3, time_utc={T0 - timedelta(days=20)}"
-    assert len(tables(settings)["predictions"].query("issue_time_utc == @settings.as_of")) == 72
+    assert (
+        len(tables(settings)["predictions"].query("issue_time_utc == @settings.as_of"))
+        == len(AREAS) * HORIZON_HOURS
+    )
 
 
 def test_a_doubled_row_stops_the_forecast(home: Path) -> None:

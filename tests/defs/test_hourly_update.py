@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from dagster._core.test_utils import create_run_for_test  # Dagster has no public one
 
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_assets.contracts.tables import MODEL_TABLE
 from co2_assets.defs.automation import (
     RETRAIN_JOB,
@@ -88,7 +89,7 @@ def test_an_hour_has_one_forecast_and_the_schedule_asks_for_it_once(
     assert (made["issue_time_utc"], made["issued_at_utc"]) == (T0 + HOUR, T0 + HOUR + 5 * MINUTE)
     assert (made["cadence"], made["degraded_causes"]) == ("hourly", "[]")
     rows = tables(later)["predictions"]
-    assert len(rows) == len(before["predictions"]) + 3 * 24
+    assert len(rows) == len(before["predictions"]) + 3 * HORIZON_HOURS
     # Nothing that was issued before was touched.
     old = rows[rows["issued_at_utc"] < later.as_of]
     assert old.reset_index(drop=True).equals(before["predictions"])

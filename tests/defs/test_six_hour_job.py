@@ -11,7 +11,7 @@ import pytest
 
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import AREAS
-from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, QUANTILE_COLUMNS
 from co2_assets.contracts.tables import PREDICTIONS, TABLES
 from co2_assets.defs.assets import features, forecasts
 from co2_assets.defs.assets.all_assets import all_assets
@@ -140,7 +140,7 @@ def test_the_next_run_appends_and_never_rewrites(first: Tables, second: Tables) 
     assert added["power_system_right_now"] <= 6 * 60
     assert added["co2_emission"] <= 2 * 6 * 12
     assert added["aggregated_data"] == added["engineered_features"] == 6 * len(AREAS)
-    assert added["predictions"] == 24 * len(AREAS)
+    assert added["predictions"] == HORIZON_HOURS * len(AREAS)
     assert added["model_table"] == added["model_training_sets"] == 0
     assert added["new_data_log"] == len(DATASETS)
     new = second["predictions"].query("issue_time_utc > @T0")
@@ -217,7 +217,7 @@ def test_a_run_that_dies_after_its_forecast_issues_no_other(
         patch.setattr(forecasts, "forecast_picture", _die)
         assert not run(settings, assets=[PREDICTIONS.name]).success
     issued = tables(settings)[PREDICTIONS.name]
-    assert (issued["issue_time_utc"] == T0 + HOUR).sum() == 24 * len(AREAS)
+    assert (issued["issue_time_utc"] == T0 + HOUR).sum() == HORIZON_HOURS * len(AREAS)
     assert run(settings, assets=[PREDICTIONS.name]).success
     assert tables(settings)[PREDICTIONS.name].equals(issued)
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from co2_assets.cli.commands import app
 from co2_assets.contracts import CO2_EMISSION
 from co2_assets.contracts.areas import AREAS, Area
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_assets.energidataservice.emulator.simulator import SimulatedGrid
 from co2_assets.pipeline import sources
 from co2_assets.pipeline.ingest import update
@@ -55,7 +56,7 @@ def test_an_area_is_added_by_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyP
     hours = content["aggregated_data"].pivot(index="hour_utc", columns="price_area", values="co2_g_per_kwh")
     assert (hours["DK3"] / hours["DK2"]).median() == pytest.approx(2, rel=1e-3)
     live = content["predictions"].query("price_area == 'DK3' and kind == 'live'")
-    assert len(live) == 24
+    assert len(live) == HORIZON_HOURS
     assert live["model_version"].iloc[0] == content["model_table"]["model_version"].iloc[0]
     assert read_status(published(settings), settings, "DK3").champion is not None
 

@@ -1,5 +1,6 @@
 """A stretch of the past is scored as if it had been live, and goes on where it was stopped."""
 
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,11 +18,16 @@ from co2_assets.pipeline import backfill
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.paths import Home
+from tests.support.made_once import made_once
 
 DAYS = 5
 NOW = pd.Timestamp(2024, 6, 1, 9).to_pydatetime()
 START = pd.Timestamp(2024, 5, 27)
-SIZES = {"ensemble": 1, "hidden": 4, "epochs": 2, "far_ensemble": 1, "far_hidden": 4, "far_epochs": 2}
+SIZES = {"ensemble": 1, "hidden": 4, "epochs": 2, "far_ensemble": 1, "far_hidden": 4, "far_epochs": 1}
+
+
+def simulated(home: Path) -> Settings:
+    return Settings(home=home, source="simulator", as_of=NOW, history_days=45)
 
 
 def run(settings: Settings, job: str, config: dict[str, Any], assets: list[str] | None = None) -> bool:
@@ -40,13 +46,21 @@ def run(settings: Settings, job: str, config: dict[str, Any], assets: list[str] 
         )
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Settings:
-    """A home with some weeks of the simulator's history and no model."""
-    settings = Settings(home=tmp_path, source="simulator", as_of=NOW, history_days=45)
+@pytest.fixture(scope="session")
+def fetched_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with some weeks of the simulator's history and no model. Not to be changed."""
     raw = ["power_system_right_now", "forecasts_hour", "day_ahead_prices", "co2_emission_prognosis"]
-    assert run(settings, "six_hour_tick", {}, [*raw, "aggregated_data"])
-    return settings
+
+    def make(home: Path) -> None:
+        assert run(simulated(home), "six_hour_tick", {}, [*raw, "aggregated_data"])
+
+    return made_once(tmp_path_factory, "backfill-home", make)
+
+
+@pytest.fixture
+def home(tmp_path: Path, fetched_home: Path) -> Settings:
+    """Settings of a copy of that home, to be changed."""
+    return simulated(shutil.copytree(fetched_home, tmp_path / "home"))
 
 
 def published(settings: Settings, sql: str) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_assets.contracts.tables import MODEL_TABLE
 from co2_assets.defs.automation import RETRAIN_JOB
 from co2_assets.forecasting.forecaster import Model
@@ -22,6 +23,8 @@ from tests.support.pipeline_runs import SMALL, T0, folder, run, simulated, table
 from tests.support.pipeline_runs import champion as champion_of
 
 FITTED_UNTIL = T0 - timedelta(days=6)
+# Between what a model was fitted to and what it is measured on.
+GAP = timedelta(hours=HORIZON_HOURS)
 TRUTH = 100.0
 
 
@@ -67,7 +70,7 @@ def test_the_better_challenger_is_promoted_with_both_errors() -> None:
         True,
         verdict.reason,
         compared_with="old",
-        compared_from=FITTED_UNTIL + timedelta(days=1),
+        compared_from=FITTED_UNTIL + GAP,
         compared_to=T0,
         challenger_mae=5.0,
         champion_mae=8.0,
@@ -83,15 +86,15 @@ def test_a_challenger_that_is_not_better_is_rejected(error: float) -> None:
 
 
 def test_both_are_measured_on_hours_later_than_what_either_was_fitted_to() -> None:
-    later = T0 - timedelta(days=4)
+    later = T0 - GAP - timedelta(days=2)
     for challenger, champion in ((later, FITTED_UNTIL), (FITTED_UNTIL, later)):
         verdict = judge(model("new", 1, challenger), model("old", 2, champion), data(), T0)
-        assert verdict.compared_from == later + timedelta(days=1)
+        assert verdict.compared_from == later + GAP
 
 
 def test_without_later_hours_the_champion_stays() -> None:
-    for days in (0, 1, 2.5):
-        fitted = T0 - timedelta(days=days)
+    for before in (timedelta(0), timedelta(days=1), GAP, GAP + timedelta(days=1.5)):
+        fitted = T0 - before
         verdict = judge(model("new", 1, fitted), model("old", 50), data(), T0)
         assert not verdict.promoted
         assert "hours lie after what both models were fitted to" in verdict.reason
@@ -119,7 +122,7 @@ def test_areas_that_learnt_together_are_promoted_together(west: float, promoted:
 
 
 def test_hours_without_a_measurement_count_for_nobody() -> None:
-    verdict = judge(model("new", 1), model("old", 2), data(until=T0 - timedelta(days=4)), T0)
+    verdict = judge(model("new", 1), model("old", 2), data(until=FITTED_UNTIL + GAP + timedelta(days=1)), T0)
     assert not verdict.promoted
     assert "Only 24 hours" in verdict.reason
 

@@ -19,6 +19,8 @@ from co2_assets.contracts import (
     PRICE_DATASETS_SWITCH,
     Dataset,
 )
+from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_assets.pipeline import ingest
 from co2_assets.pipeline.ingest import FetchReport, update
 from co2_assets.pipeline.run import open_run
@@ -522,7 +524,7 @@ def test_half_a_character_in_one_dataset_does_not_stop_the_forecast(home: Path, 
     result = run(settings)
     assert result.success, failures(result)
     issued = tables(settings)["predictions"].query("issue_time_utc == @settings.as_of")
-    assert len(issued) == 72
+    assert len(issued) == len(AREAS) * HORIZON_HOURS
 
 
 def test_no_exception_of_one_dataset_stops_the_forecast(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -544,7 +546,8 @@ def test_no_exception_of_one_dataset_stops_the_forecast(home: Path, monkeypatch:
     (row,) = content["new_data_log"].query("outcome == 'failed'").to_dict("records")
     assert row["dataset"] == "day_ahead_prices"
     assert "the next run asks again" in row["message"]
-    assert len(content["predictions"].query("issue_time_utc == @settings.as_of")) == 72
+    issued = content["predictions"].query("issue_time_utc == @settings.as_of")
+    assert len(issued) == len(AREAS) * HORIZON_HOURS
 
     monkeypatch.setattr(ingest, "split_rows", split)
     assert fetch(settings).error is None

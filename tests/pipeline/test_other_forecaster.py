@@ -28,8 +28,9 @@ from co2_assets.forecasting.forecaster import (
     TrainingRecord,
     TrainingSplit,
 )
+from co2_assets.forecasting.inputs.input_lists import Input, far_inputs, future_inputs
 from co2_assets.forecasting.inputs.known_data import KnownData
-from co2_assets.forecasting.inputs.windows import REACH_BACK_HOURS, Windows, build_windows, future_inputs
+from co2_assets.forecasting.inputs.windows import REACH_BACK_HOURS, Windows, build_windows
 from co2_assets.pipeline.backfill import score_the_past
 from co2_assets.pipeline.run import open_run
 from co2_assets.pipeline.run_backtest import BacktestError, run_backtest
@@ -42,7 +43,10 @@ INPUTS = (
     "prognosis_g_per_kwh_change",
     "onshore_wind_forecast_mw_change",
 )
-TEST_HOURS = 96
+# What is given of the days beyond the first instead.
+FAR_INPUTS = ("level_over_24h_change", "level_over_168h_change", *INPUTS[2:])
+# A challenger of six days later is compared on what is left of them after its horizon.
+TEST_HOURS = 144
 FIRST = "linear-20240601T0000-s1"
 DAY = timedelta(days=1)
 
@@ -60,7 +64,7 @@ class LinearModel:
 
     architecture: ClassVar[str] = "one line for each lead"
     feature_list: ClassVar[list[str]] = [f"future.{name}" for name in INPUTS]
-    widening: ClassVar[Mapping[str, float]] = {}
+    widening: ClassVar[Mapping[str, tuple[float, ...]]] = {}
     offsets: ClassVar[np.ndarray] = np.zeros((HORIZON_HOURS, len(QUANTILES)))
     reach_back: ClassVar[timedelta] = timedelta(hours=REACH_BACK_HOURS)
     standing_causes: ClassVar[tuple[str, ...]] = ()
@@ -81,8 +85,14 @@ class LinearModel:
 
 def shown(area: Area, windows: Windows) -> np.ndarray:
     """Inputs of each coming hour and a constant: (N, HORIZON_HOURS, 1 + inputs), 0 where unknown."""
-    names = [i.name for i in future_inputs(area)]
-    known = np.nan_to_num(windows.future[..., [names.index(name) for name in INPUTS]].astype(np.float64))
+
+    def chosen(values: np.ndarray, given: Sequence[Input], names: Sequence[str]) -> np.ndarray:
+        every = [i.name for i in given]
+        return values[..., [every.index(name) for name in names]]
+
+    near = chosen(windows.future, future_inputs(area), INPUTS)
+    far = chosen(windows.far, far_inputs(area), FAR_INPUTS)
+    known = np.nan_to_num(np.concatenate([near, far], axis=1).astype(np.float64))
     return np.concatenate([np.ones((*known.shape[:2], 1)), known], axis=-1)
 
 

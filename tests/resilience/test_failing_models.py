@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from co2_assets.contracts.areas import DENMARK
-from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, QUANTILE_COLUMNS
 from co2_assets.contracts.tables import MODEL_TABLE
 from co2_assets.forecasting.issue.fallback import CAUSE, VERSION
 from co2_assets.forecasting.issue.forecast import NoForecastError, issue_forecasts
@@ -71,7 +71,7 @@ def issued(home: Settings) -> tuple[pd.DataFrame, list[str]]:
         data = read_for_issue(pipeline, DENMARK, champion, NOW)
         live = issue_live(pipeline, champion, data, NOW)
     (causes,) = live["degraded_causes"].unique()
-    assert len(live) == 24
+    assert len(live) == HORIZON_HOURS
     assert set(live["kind"]) == {"live"}
     return live, json.loads(causes)
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from co2_assets.cli.commands import app
 from co2_assets.cli.dagster_runs import run_job
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_assets.defs.automation import DEEPEN_JOB
 from co2_assets.forecasting.issue.fallback import CAUSE, VERSION
 from co2_assets.settings import Settings
@@ -84,7 +85,7 @@ def test_a_run_killed_at_any_point_is_finished_by_the_next(
     assert now is not None
     assert before is not None
     assert now.version >= before.version
-    assert len(snapshots.query(now, "SELECT * FROM current_forecast")) == 24
+    assert len(snapshots.query(now, "SELECT * FROM current_forecast")) == HORIZON_HOURS
 
     assert tick(at(home, NOW))
     assert differing(everything(home), well) == set()
@@ -162,7 +163,7 @@ def test_without_weights_and_training_a_named_rule_forecasts_and_the_next_run_tr
     ):
         assert tick(at(home, NOW))
     live = rows(home, "predictions").query("issue_time_utc == @NOW and kind == 'live'")
-    assert len(live) == 24
+    assert len(live) == HORIZON_HOURS
     assert set(live["model_version"]) == {VERSION}
     assert CAUSE in live["degraded_causes"].iloc[0]
 

@@ -9,7 +9,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, QUANTILE_COLUMNS
 from co2_assets.definitions import build_definitions
 from co2_assets.defs.assets import features
 from co2_assets.defs.automation import RETRAIN_JOB, TICK_JOB
@@ -17,6 +17,7 @@ from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from tests.support.resilience_runs import (
     HOUR,
+    SIZES,
     T0,
     TRAINING,
     at,
@@ -92,7 +93,7 @@ def test_the_folder_deleted_during_a_run_is_made_anew_by_the_next(home: Settings
     assert tick(later)
     live = rows(later, "predictions").query("kind == 'live'")
     assert set(live["issue_time_utc"]) == {pd.Timestamp(NOW + 6 * HOUR)}
-    assert len(live) == 24
+    assert len(live) == HORIZON_HOURS
 
 
 def test_a_run_is_not_held_up_by_a_training(home: Settings) -> None:
@@ -106,13 +107,12 @@ def test_a_run_is_not_held_up_by_a_training(home: Settings) -> None:
         ticked.append(tick(settings))
         return train(*arguments, **named)
 
-    sizes = {name: size for name, size in TRAINING.items() if name != "only_if_missing"}
-    config = {"ops": {"trained_model": {"config": {**sizes, "trigger": "by hand"}}}}
+    config = {"ops": {"trained_model": {"config": {**SIZES, "trigger": "by hand"}}}}
     with patch.object(training, "train_together", tick_meanwhile):
         assert materialize(settings, RETRAIN_JOB, **config).success
     assert ticked == [True]
     live = rows(settings, "predictions").query("issue_time_utc == @NOW and kind == 'live'")
-    assert len(live) == 24
+    assert len(live) == HORIZON_HOURS
     assert "by hand" in set(rows(settings, "model_table")["trigger"])
 
 
@@ -125,7 +125,10 @@ def test_a_run_whose_readers_see_nothing_of_it_is_red(home: Settings) -> None:
     assert [event.step_key for event in result.get_step_failure_events()] == ["published_snapshot"]
     assert snapshots.current(folder(home).snapshots) == before
     # What was issued is kept, and published by the next run.
-    assert len(warehouse(home).read("SELECT * FROM predictions WHERE issue_time_utc = ?", [NOW])) == 24
+    assert (
+        len(warehouse(home).read("SELECT * FROM predictions WHERE issue_time_utc = ?", [NOW]))
+        == HORIZON_HOURS
+    )
     assert tick(at(home, NOW))
     after = snapshots.current(folder(home).snapshots)
     assert after is not None

@@ -14,6 +14,7 @@ from co2_assets.contracts import (
     Dataset,
     split_rows,
 )
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_assets.pipeline.fetch_plan import plan
 from co2_assets.pipeline.quarantine import NotInQuarantine, breaks_contract, release
 from co2_assets.settings import Settings
@@ -205,7 +206,7 @@ def test_feeds_that_are_hours_late_are_named(home: Settings) -> None:
     settings = at(home, T0 + 6 * HOUR)
     assert tick(settings, late(5 * HOUR, lambda: T0 + 6 * HOUR))
     forecast = issued(settings)
-    assert len(forecast) == 24
+    assert len(forecast) == HORIZON_HOURS
     assert f"{POWER.name}: newest hour is 5 h older" in forecast["degraded_causes"].iloc[0]
     # What came late is there for the next.
     assert tick(at(home, T0 + 12 * HOUR))

@@ -20,6 +20,8 @@ from co2_assets.pipeline.retraining import Trigger
 from co2_assets.pipeline.run import Run
 from co2_assets.settings import MAXIMUM_SEED
 
+# The fields of a run configuration that are sizes of a model.
+SIZES = ("ensemble", "hidden", "epochs", "far_ensemble", "far_hidden", "far_epochs")
 LISTED_VERSIONS = 4
 LISTED_COLUMNS = ["price_area", "model_version", "decision", "test_mae_g_per_kwh", "reason", "trigger"]
 CHECK_NAME = "model_usable"

@@ -209,6 +209,7 @@ def test_the_status_tells_the_state_and_the_freshness(asked: Client) -> None:
         "rows": 200,
         "last_ok_fetch": "2024-06-01T13:00:00Z",
         "late": True,
+        "switched_off": False,
     }
 
 

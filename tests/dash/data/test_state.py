@@ -10,6 +10,7 @@ import pytest
 from co2_assets.contracts import DATASETS
 from co2_assets.warehouse.paths import Home
 from co2_dash.data import queries
+from co2_dash.data.freshness import freshness_rows
 from co2_dash.data.snapshot_store import SnapshotStore, View
 from co2_dash.data.state import WEATHER_DATASET, DataState, Reader, state_of
 from co2_dash.settings import Settings
@@ -97,6 +98,29 @@ def test_what_never_came_is_late_unless_the_source_does_not_have_it(
     snapshot_data.publish_empty(home, source)
     datasets = asked(home, source=source).get("/api/v1/status").json()["datasets"]
     assert {row["dataset"]: row["late"] for row in datasets} == {d.name: late for d in DATASETS}
+
+
+@pytest.mark.parametrize("source", ["live", "archive"])
+def test_a_weather_that_is_switched_off_is_off_and_not_late(
+    asked: MakeClient, tmp_path: Path, source: str
+) -> None:
+    home = Home(tmp_path)
+    snapshot_data.publish_empty(home, source)
+    client = asked(home, source=source, weather_wanted=False)
+    datasets = {row["dataset"]: row for row in client.get("/api/v1/status").json()["datasets"]}
+    assert [name for name, row in datasets.items() if row["switched_off"]] == [WEATHER_DATASET]
+    assert not datasets[WEATHER_DATASET]["late"]
+    assert datasets["power_system_right_now"]["late"] is (source == "live")
+
+
+def test_the_table_of_freshness_says_off_whatever_was_held_before(view: View) -> None:
+    def states(weather_wanted: bool) -> dict[str, str]:
+        rows = freshness_rows(view, state_of(view, now(), weather_wanted=weather_wanted))
+        return dict(zip(rows["dataset"], rows["state"], strict=True))
+
+    on, off = states(True), states(False)
+    assert on[WEATHER_DATASET] == "no data"
+    assert off == {**on, WEATHER_DATASET: "off"}
 
 
 def test_a_forecast_rests_on_the_weather_once_there_are_rows_of_it(view: View) -> None:

@@ -73,6 +73,16 @@ def test_every_state_has_its_own_notice(changes: dict[str, object], names: list[
     assert origin(state) == badge
 
 
+def test_a_weather_that_is_switched_off_is_the_reason_named() -> None:
+    causes = ("day_ahead_prices: missing", "weather_forecast: missing")
+    (on,) = notices(replace(GOOD, degraded_causes=causes))
+    assert on.text.endswith("Reasons: day_ahead_prices: missing; weather_forecast: missing.")
+    (off,) = notices(replace(GOOD, degraded_causes=causes, weather_wanted=False))
+    assert off.text.endswith(
+        "Reasons: day_ahead_prices: missing; weather_forecast: switched off (CO2_WEATHER=off)."
+    )
+
+
 def test_a_forecast_of_a_time_that_has_not_come_is_not_ready() -> None:
     ahead = replace(GOOD, issued_at_utc=NOW + timedelta(hours=866))
     assert ahead.stale
@@ -177,11 +187,17 @@ def test_settings_come_from_the_environment() -> None:
     assert (settings.source, settings.requests_per_minute) == ("archive", 5)
     assert settings.api_keys == {"a", "b"}
     assert from_environment({}) == Settings(settings.home)
+    assert not from_environment({"CO2_WEATHER": "off"}).weather_wanted
 
 
 @pytest.mark.parametrize(
     "environment",
-    [{"CO2_SOURCE": "nowhere"}, {"CO2_API_REQUESTS_PER_MINUTE": "0"}, {"CO2_API_REQUESTS_PER_MINUTE": "x"}],
+    [
+        {"CO2_SOURCE": "nowhere"},
+        {"CO2_API_REQUESTS_PER_MINUTE": "0"},
+        {"CO2_API_REQUESTS_PER_MINUTE": "x"},
+        {"CO2_WEATHER": "perhaps"},
+    ],
 )
 def test_a_setting_that_cannot_be_used_is_refused(environment: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=next(iter(environment.values()))):
