@@ -27,10 +27,6 @@ LISTED_COLUMNS = ["price_area", "model_version", "decision", "test_mae_g_per_kwh
 CHECK_NAME = "model_usable"
 
 
-# The sizes of a model that a run may set.
-SIZES = ("ensemble", "hidden", "epochs", "far_ensemble", "far_hidden", "far_epochs")
-
-
 class LearningConfig(dg.Config):
     """Run configuration of anything that trains: the history to learn from and the size of the model."""
 
