@@ -1,5 +1,7 @@
 """The scores of forecasts whose hours were measured, by lead and over ranges of leads."""
 
+from dataclasses import dataclass, fields
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from co2_assets.contracts.forecast_spec import (
     HORIZON_HOURS,
     LATER_LEADS,
     MARK_HOURS,
+    MEDIAN,
     MEDIAN_COLUMN,
     QUANTILE_COLUMNS,
     QUANTILES,
@@ -43,35 +46,51 @@ def score(outcomes: pd.DataFrame) -> pd.DataFrame:
     lead_from_hours, lead_to_hours, window_from_utc and window_to_utc to the measures.
     """
     known = outcomes.dropna(subset=["actual_g_per_kwh", "persistence_g_per_kwh", MEDIAN_COLUMN])
+    lead = known["lead_hours"].to_numpy()
+    # As arrays once, not for each range.
+    scored = _Scored(
+        known["target_hour_utc"].to_numpy(),
+        known["actual_g_per_kwh"].to_numpy(np.float64),
+        known["persistence_g_per_kwh"].to_numpy(np.float64),
+        known["energinet_prognosis_g_per_kwh"].to_numpy(np.float64),
+        known[list(QUANTILE_COLUMNS)].to_numpy(np.float64),
+    )
     rows = []
     for first, last in LEAD_RANGES:
-        chosen = known[known["lead_hours"].between(first, last)]
-        if len(chosen):
-            rows.append({"lead_from_hours": first, "lead_to_hours": last, **_measures(chosen)})
+        chosen = (lead >= first) & (lead <= last)
+        if chosen.any():
+            measures = _measures(scored.rows(chosen))
+            rows.append({"lead_from_hours": first, "lead_to_hours": last, **measures})
     return pd.DataFrame(rows)
 
 
-def _measures(rows: pd.DataFrame) -> dict[str, object]:
-    actual, median, last_value, prognosis = (
-        rows[name].to_numpy(np.float64)
-        for name in (
-            "actual_g_per_kwh",
-            MEDIAN_COLUMN,
-            "persistence_g_per_kwh",
-            "energinet_prognosis_g_per_kwh",
-        )
-    )
-    quantiles = rows[list(QUANTILE_COLUMNS)].to_numpy(np.float64)
+@dataclass(frozen=True)
+class _Scored:
+    """Forecasts with their truth, g/kWh; ``quantiles`` is (n, len(QUANTILES)), the others (n,)."""
+
+    target_hour_utc: NDArray[np.datetime64]
+    actual: Floats
+    persistence: Floats
+    prognosis: Floats
+    quantiles: Floats
+
+    def rows(self, chosen: NDArray[np.bool_]) -> "_Scored":
+        return _Scored(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+
+def _measures(rows: _Scored) -> dict[str, object]:
+    actual, last_value, prognosis, quantiles = rows.actual, rows.persistence, rows.prognosis, rows.quantiles
+    median = quantiles[:, MEDIAN]
     own = metrics.mae(actual, median)
     naive = metrics.mae(actual, last_value)
     has_prognosis = ~np.isnan(prognosis)
     prognosis_mae = metrics.mae(actual[has_prognosis], prognosis[has_prognosis])
     beside_prognosis = metrics.mae(actual[has_prognosis], median[has_prognosis])
     return {
-        "window_from_utc": rows["target_hour_utc"].min(),
-        "window_to_utc": rows["target_hour_utc"].max() + pd.Timedelta(hours=1),
-        "n_hours": rows["target_hour_utc"].nunique(),
-        "n_forecasts": len(rows),
+        "window_from_utc": pd.Timestamp(rows.target_hour_utc.min()),
+        "window_to_utc": pd.Timestamp(rows.target_hour_utc.max()) + pd.Timedelta(hours=1),
+        "n_hours": len(np.unique(rows.target_hour_utc)),
+        "n_forecasts": len(actual),
         "mae_g_per_kwh": own,
         "rmse_g_per_kwh": metrics.rmse(actual, median),
         "mse": metrics.mse(actual, median),
