@@ -1,6 +1,7 @@
 """The settings of a process: the home folder, the source of the data, the time, and the seed."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -137,8 +138,11 @@ class Settings:
                     f"{name} {address!r} is not the address of a service; "
                     "write it as https://HOST or http://HOST:PORT/PATH"
                 )
-        if not (self.weather.key.isascii() and self.weather.key.isprintable()):
-            raise SettingsError("CO2_WEATHER_KEY is not a key: copy it again, without line breaks")
+        # Such characters stay the same in an address, so that the key can be found and hidden in any answer.
+        if not re.fullmatch(r"[A-Za-z0-9._~-]*", self.weather.key):
+            raise SettingsError(
+                "CO2_WEATHER_KEY is not a key: copy it again, letters, digits and . _ ~ - without line breaks"
+            )
         if 0 < len(self.weather.key) < SHORTEST_KEY:
             raise SettingsError(f"CO2_WEATHER_KEY has under {SHORTEST_KEY} characters: copy it again, whole")
         if self.as_of is not None and self.as_of > utc_now() and self.source != SourceKind.SIMULATOR:

@@ -11,8 +11,7 @@ from rich.text import Text
 
 from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS
-from co2_assets.contracts.sources import SourceKind
-from co2_assets.contracts.time import utc_now
+from co2_assets.pipeline.status import clock as pipeline_clock
 from co2_assets.pipeline.status import instant, newest_forecast
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
@@ -32,9 +31,9 @@ def days_of(
 ) -> tuple[list[DayAhead], datetime]:
     """Return the days that the newest forecast of an area reaches, and the instant they are told at.
 
-    That is now, or the time of the last run where the data are not live.
+    That is now, or the time of the last run where the data are recorded.
     """
-    now = settings.as_of or (utc_now() if snapshot.source == SourceKind.LIVE else snapshot.as_of_utc)
+    now = pipeline_clock(snapshot, settings)
     forecast = newest_forecast(snapshot, area_name, settings.as_of)
     whole = forecast.dropna(subset=list(QUANTILE_COLUMNS)).sort_values("target_hour_utc")
     return days_ahead(forecast_hours(whole), now), now

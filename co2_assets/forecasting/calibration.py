@@ -17,10 +17,9 @@ from co2_assets.contracts.forecast_spec import MEDIAN, QUANTILES
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# Forecasts whose outcomes count: those issued so often over the last weeks. With 11 hours, which have no
-# factor in common with a day, every hour of the day has its turn.
+# Forecasts whose outcomes count: those issued on six-hour marks of the last weeks. What was known at the marks
+# is kept (`pipeline.thinning`), so they can be issued again as they were.
 RECALIBRATION_WINDOW = timedelta(days=28)
-RECALIBRATION_EVERY_HOURS = 11
 # A lead learns from the errors of this many leads on either side too: a hundred outcomes are few for
 # the 5 % that lie beyond a band.
 POOLED_LEADS = 2

@@ -270,7 +270,7 @@ def _far_enough_apart(
         f"WHERE {VINTAGE} > ? GROUP BY ALL",
         [now - dataset.versions_every],
     )
-    after = rows[VINTAGE] - rows[same].merge(newest, how="left", on=same)["newest"]
+    after = rows[VINTAGE] - rows[same].merge(newest, how="left", on=same)["newest"].to_numpy()
     return rows[~((after > timedelta(0)) & (after < dataset.versions_every))]
 
 

@@ -10,6 +10,7 @@ from co2_dash.data.state import DataState
 ATTRIBUTION = "Source: Energinet, www.energidataservice.dk (CC BY 4.0)."
 # Beside it where a forecast rests on the weather; the licence asks for it.
 WEATHER = f"{WEATHER_ATTRIBUTION}."
+MADE_ERRORS = "The weather of a recording is recorded; the errors of its forecasts are made."
 UNIT = "g CO₂/kWh"
 
 
@@ -25,7 +26,14 @@ class Notice:
 
 def attribution(state: DataState) -> str:
     """Return whose data a forecast rests on."""
-    return f"{ATTRIBUTION} {WEATHER}" if state.rests_on_weather else ATTRIBUTION
+    return " ".join([ATTRIBUTION, *weather_notes(state)])
+
+
+def weather_notes(state: DataState) -> list[str]:
+    """Return whose weather a forecast rests on, and what of it is made; nothing where it rests on none."""
+    if not state.rests_on_weather:
+        return []
+    return [WEATHER, MADE_ERRORS] if state.source == SourceKind.ARCHIVE else [WEATHER]
 
 
 def notices(state: DataState) -> tuple[Notice, ...]:

@@ -111,8 +111,12 @@ def assess(
         values = np.stack([_values(area, windows, *names) for names in series.values()], axis=-1)
         missing = np.isnan(values) & shown
         gone: Flags = missing.max(axis=-1)
+        # One price of several is missed as much as all, one place's weather as one of many.
+        lost_share = (
+            missing.sum(axis=-1) / np.maximum(shown.sum(axis=-1), 1) if feed == WEATHER_FEED else gone
+        )
         for day, span in enumerate(_DAYS):
-            share = gone[:, span].sum(axis=1) / np.maximum(due[feed][:, span].sum(axis=1), 1)
+            share = lost_share[:, span].sum(axis=1) / np.maximum(due[feed][:, span].sum(axis=1), 1)
             factor[:, span] *= 1 + share[:, None] * (widening[feed][day] - 1)
         for row in np.flatnonzero(gone.any(axis=1)):
             expected = shown[row].any(axis=0)

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from co2_assets.contracts.forecast_spec import HORIZON_HOURS, QUANTILE_COLUMNS
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, MARK_HOURS, QUANTILE_COLUMNS
 from co2_assets.contracts.time import hour_containing, hour_of, second_of, time_of, times_of
 from co2_assets.forecasting.calibration import (
-    RECALIBRATION_EVERY_HOURS,
     RECALIBRATION_WINDOW,
     offsets_as_of,
     recalibrated,
@@ -136,11 +135,11 @@ def _check(times: list[datetime], as_of: datetime | None) -> None:
 
 
 def _marks(issue_hours: Integers, model: Model) -> Integers:
-    """Past issue hours whose forecasts calibrate: outside of what the model was fitted to."""
+    """Six-hour marks whose forecasts calibrate: outside of what the model was fitted to."""
     window = RECALIBRATION_WINDOW // timedelta(hours=1)
     first = max(int(issue_hours[0]) - window, hour_of(model.record.fitted_until))
-    first = -(-first // RECALIBRATION_EVERY_HOURS) * RECALIBRATION_EVERY_HOURS
-    return np.arange(first, int(issue_hours[-1]), RECALIBRATION_EVERY_HOURS, dtype=np.int64)
+    first = -(-first // MARK_HOURS) * MARK_HOURS
+    return np.arange(first, int(issue_hours[-1]), MARK_HOURS, dtype=np.int64)
 
 
 def _from(issue_hours: Integers, model: Model) -> datetime:

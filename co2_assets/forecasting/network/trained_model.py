@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 _CHUNK: Final = 512
 
 NO_WEATHER_CAUSE: Final = (
-    f"{MODEL_CAUSE}it was trained without weather forecasts; beyond tomorrow it is rough"
+    f"{MODEL_CAUSE}it was trained without weather forecasts; beyond the first day it is rough"
 )
 
 
