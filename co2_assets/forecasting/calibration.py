@@ -17,8 +17,8 @@ from co2_assets.contracts.forecast_spec import MEDIAN, QUANTILES
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# Forecasts whose outcomes count: those issued on six-hour marks of the last weeks. What was known at the marks
-# is kept (`pipeline.thinning`), so they can be issued again as they were.
+# Forecasts whose outcomes count: those issued on six-hour marks of the last weeks. What was known at the
+# marks is kept (`pipeline.thinning`), so they can be issued again as they were.
 RECALIBRATION_WINDOW = timedelta(days=28)
 # A lead learns from the errors of this many leads on either side too: a hundred outcomes are few for
 # the 5 % that lie beyond a band.

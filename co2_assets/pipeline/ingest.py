@@ -271,7 +271,8 @@ def _far_enough_apart(
         [now - dataset.versions_every],
     )
     after = rows[VINTAGE] - rows[same].merge(newest, how="left", on=same)["newest"].to_numpy()
-    return rows[~((after > timedelta(0)) & (after < dataset.versions_every))]
+    chosen: pd.DataFrame = rows[~((after > timedelta(0)) & (after < dataset.versions_every))]
+    return chosen
 
 
 def _log(

@@ -67,7 +67,8 @@ TREND_HOURS: Final = 2
 # hour, and one hour more or less of wind moves little.
 WIND_AROUND_HOURS: Final = 3
 # The near networks go on into the second day for so many hours, in which the far ones take over step by step.
-HANDOVER_HOURS: Final = 4
+# With four, LightGBM was better at leads 29 and 30 (docs/accuracy.md).
+HANDOVER_HOURS: Final = 8
 NEAR_REACH_HOURS: Final = NEAR_HOURS + HANDOVER_HOURS
 FAR_HOURS: Final = HORIZON_HOURS - NEAR_HOURS
 # A mean level over a span of which less was measured says nothing.
