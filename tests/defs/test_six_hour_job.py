@@ -94,8 +94,8 @@ def test_the_first_run_fills_every_table(first: Tables) -> None:
 
 def test_the_forecast_is_of_the_coming_day(first: Tables, area: str) -> None:
     live = own(first["predictions"], area).query("kind == 'live'").sort_values("lead_hours")
-    assert live["lead_hours"].tolist() == list(range(1, 25))
-    assert live["target_hour_utc"].tolist() == [T0 + n * HOUR for n in range(24)]
+    assert live["lead_hours"].tolist() == list(range(1, HORIZON_HOURS + 1))
+    assert live["target_hour_utc"].tolist() == [T0 + n * HOUR for n in range(HORIZON_HOURS)]
     assert set(live["issue_time_utc"]) == set(live["issued_at_utc"]) == {T0}
     assert set(live["model_version"]) == set(first["model_table"]["model_version"])
 
