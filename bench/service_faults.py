@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 
 from co2_assets.energidataservice.emulator.catalog import SERVED
-from co2_assets.energidataservice.emulator.service import Fault
 from co2_assets.http_service.client import LARGEST_RESPONSE_BYTES
+from co2_assets.http_service.emulated import Fault
 
 Record = dict[str, Any]
 Records = list[Record]

@@ -46,7 +46,7 @@ from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.tables import TABLES
 from co2_assets.definitions import build_definitions
 from co2_assets.defs.automation import TICK_JOB
-from co2_assets.energidataservice.emulator.service import Fault
+from co2_assets.http_service.emulated import Fault
 from co2_assets.pipeline import run as run_module
 from co2_assets.pipeline.progress import Progress
 from co2_assets.pipeline.quiet_exit import silence_library_reports

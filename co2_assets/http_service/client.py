@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -49,7 +50,23 @@ SECRET_PARAMETERS = frozenset({"apikey"})
 _RANDOM = SystemRandom()
 
 
-class ServiceClient:
+class Closes(ABC):
+    """A context manager that closes itself at the end."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connections; the object cannot be used afterwards."""
+
+
+class ServiceClient(Closes):
     """One address of a service, asked within the rate limit, with retries.
 
     ``min_interval`` is the least time between two requests for a dataset; ``rate_limit_file`` keeps the
@@ -87,14 +104,6 @@ class ServiceClient:
         self._wall = wall
         self._sleep = sleep
         self._jitter = jitter
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections; the client cannot be used afterwards."""

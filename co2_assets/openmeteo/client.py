@@ -6,8 +6,7 @@ Facts about the parameters: https://open-meteo.com/en/docs and /en/docs/previous
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import pandas as pd
@@ -16,7 +15,7 @@ from co2_assets.contracts import FETCHED_AT, UNREADABLE, Dataset
 from co2_assets.contracts.sources import WeatherAccess
 from co2_assets.contracts.time import hour_containing
 from co2_assets.contracts.weather import DAYS_BEFORE, WEATHER_POINTS, WEATHER_VARIABLES, WeatherPoint
-from co2_assets.http_service.client import ServiceClient
+from co2_assets.http_service.client import Closes, ServiceClient
 from co2_assets.http_service.errors import EmptyResponse, RequestedWindow, ServiceError
 from co2_assets.openmeteo.responses import REMEDIES, Version, frame_of_places, refusal_in
 
@@ -37,7 +36,7 @@ def all_points(_now: datetime) -> Sequence[WeatherPoint]:
     return WEATHER_POINTS
 
 
-class OpenMeteo:
+class OpenMeteo(Closes):
     """Fetches one window per call: the coming hours from one address, the past ones from another.
 
     ``now`` is the pipeline's clock (naive UTC): a coming hour counts as forecast then, a past one as forecast
@@ -72,14 +71,6 @@ class OpenMeteo:
         self._points = points
         self._coming = client(access.forecast_address, transports[0])
         self._past = client(access.history_address, transports[1])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections; the client cannot be used afterwards."""

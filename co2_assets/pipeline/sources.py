@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import pandas as pd
@@ -18,9 +17,11 @@ from co2_assets.contracts.weather import WeatherPoint
 from co2_assets.energidataservice.client import LIVE_INTERVAL, EnergiDataService
 from co2_assets.energidataservice.emulator.catalog import Grid
 from co2_assets.energidataservice.emulator.recording import ArchiveError, RecordedGrid
-from co2_assets.energidataservice.emulator.service import EmulatedService, Fault
+from co2_assets.energidataservice.emulator.service import EmulatedService
 from co2_assets.energidataservice.emulator.simulated_weather import EPOCH
 from co2_assets.energidataservice.emulator.simulator import DEFAULT_SEED, SimulatedGrid
+from co2_assets.http_service.client import Closes
+from co2_assets.http_service.emulated import Fault
 from co2_assets.http_service.errors import ServiceError
 from co2_assets.openmeteo.client import OpenMeteo, all_points
 from co2_assets.openmeteo.emulator.recording import RecordedWeather, WeatherRecordingError
@@ -77,7 +78,7 @@ class ServiceClients:
 
 
 @dataclass(frozen=True)
-class Connection:
+class Connection(Closes):
     """An open source, to be used as a context manager.
 
     ``label`` is live, archive or simulator. A first run fetches the newest ``first_days`` days (None:
@@ -115,12 +116,8 @@ class Connection:
         """Return the first instant of the data of ``dataset``, naive UTC, where it is known."""
         return earliest_of(self.label, dataset) if self.earliest is None else self.earliest
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close the connections; the source cannot be used afterwards."""
         self.client.close()
 
 

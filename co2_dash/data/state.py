@@ -12,6 +12,7 @@ from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.time import hour_containing
 from co2_assets.contracts.timetable import DEFAULT_TIMETABLE, Timetable
+from co2_assets.contracts.weather import WEATHER_FORECAST
 from co2_assets.warehouse.snapshots import Snapshot
 from co2_dash.data import queries
 from co2_dash.data.snapshot_store import SnapshotStore, View
@@ -20,8 +21,6 @@ from co2_dash.data.snapshot_store import SnapshotStore, View
 # A slow run cannot be the reason: Dagster ends a run after two hours (`max_runtime_seconds` in
 # dagster.yaml).
 REPLAY_BEYOND = timedelta(hours=2)
-# The raw dataset of the weather forecast, by its name in `dataset_freshness`.
-WEATHER_DATASET = "weather_forecast"
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class DataState:
     @property
     def switched_off(self) -> frozenset[str]:
         """The raw datasets that are not requested, by the operator's settings."""
-        return frozenset() if self.weather_wanted else frozenset({WEATHER_DATASET})
+        return frozenset() if self.weather_wanted else frozenset({WEATHER_FORECAST.name})
 
     @property
     def issue_time_utc(self) -> datetime | None:
@@ -175,7 +174,7 @@ def _state_at_publication(view: View, area_name: str) -> DataState:
         model_version=None if forecast.empty else str(forecast["model_version"].iloc[0]),
         measured_until_utc=measured_until,
         degraded_causes=_causes(forecast),
-        rests_on_weather=queries.has_rows(view, WEATHER_DATASET),
+        rests_on_weather=queries.has_rows(view, WEATHER_FORECAST.name),
     )
 
 

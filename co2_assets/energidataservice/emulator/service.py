@@ -18,6 +18,7 @@ import pandas as pd
 
 from co2_assets.contracts.time import danish_from_utc
 from co2_assets.energidataservice.emulator.catalog import KNOWN_AT, SERVED, Grid, ServedDataset, danish_twin
+from co2_assets.http_service.emulated import BadParameterError, EmulatedTransport, Fault, json_response
 
 DEFAULT_LIMIT = 100
 TIME_FORMATS = {4: "%Y", 7: "%Y-%m", 10: "%Y-%m-%d", 16: "%Y-%m-%dT%H:%M"}
@@ -25,32 +26,20 @@ PARAMETERS = frozenset({"start", "end", "timezone", "columns", "filter", "sort",
 # The window asked of a grid where the request has no start or no end.
 BEGINNING, END_OF_TIME = datetime(2000, 1, 1), datetime(2100, 1, 1)
 
-Fault = Callable[[httpx.Request, httpx.Response], httpx.Response]
 
-
-class _BadParameterError(Exception):
-    """A request that the service would refuse with status 400."""
-
-
-class EmulatedService(httpx.BaseTransport):
+class EmulatedService(EmulatedTransport):
     """Answers ``GET /dataset/NAME`` as the service would have answered at ``now()``.
 
-    ``fault`` gets every request with its good response and returns the response to send instead. It
-    may raise an httpx error, as a broken connection would.
+    ``fault``: see its base.
     """
 
     def __init__(self, grid: Grid, now: Callable[[], datetime], fault: Fault | None = None) -> None:
+        super().__init__(fault)
         self._grid = grid
         self._now = now
-        self._fault = fault
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request; faults are applied last."""
-        response = self._answer(request)
-        response.request = request
-        return self._fault(request, response) if self._fault else response
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """Return what the service would have answered."""
         if request.method != "GET":
             return _error(405, f"{request.method} is not allowed")
         parts = request.url.path.strip("/").split("/")
@@ -59,16 +48,14 @@ class EmulatedService(httpx.BaseTransport):
             return _error(404, f"there is no {request.url.path}")
         try:
             body = self._envelope(dataset, request.url.params)
-        except _BadParameterError as problem:
+        except BadParameterError as problem:
             return _error(400, str(problem))
-        return httpx.Response(
-            200, content=body.encode(), headers={"Content-Type": "application/json; charset=utf-8"}
-        )
+        return json_response(body)
 
     def _envelope(self, dataset: ServedDataset, params: httpx.QueryParams) -> str:
         unknown = set(params) - PARAMETERS
         if unknown:
-            raise _BadParameterError(f"unknown parameter {', '.join(sorted(unknown))}")
+            raise BadParameterError(f"unknown parameter {', '.join(sorted(unknown))}")
         columns = _columns(dataset, params.get("columns"))
         filters = _filters(dataset, params.get("filter"))
         order = _sort(dataset, params.get("sort"))
@@ -99,7 +86,7 @@ class EmulatedService(httpx.BaseTransport):
         start, end = _time(params, "start"), _time(params, "end")
         zone = params.get("timezone", "DK").upper()
         if zone not in ("UTC", "DK"):
-            raise _BadParameterError(f"timezone {zone!r} is not UTC or DK")
+            raise BadParameterError(f"timezone {zone!r} is not UTC or DK")
         danish = zone == "DK"
         # A Danish time is one or two hours ahead of UTC: read a day more on both sides, then select by
         # the Danish times themselves.
@@ -132,7 +119,7 @@ def _time(params: httpx.QueryParams, name: str) -> datetime | None:
         # Naive, as in the service: the parameter timezone gives the zone.
         return datetime.strptime(text, TIME_FORMATS.get(len(text), ""))  # noqa: DTZ007
     except ValueError as error:
-        raise _BadParameterError(f"{name} {text!r} is not yyyy-MM-ddTHH:mm") from error
+        raise BadParameterError(f"{name} {text!r} is not yyyy-MM-ddTHH:mm") from error
 
 
 def _whole_number(params: httpx.QueryParams, name: str) -> int | None:
@@ -140,7 +127,7 @@ def _whole_number(params: httpx.QueryParams, name: str) -> int | None:
     if text is None:
         return None
     if not text.isdecimal():
-        raise _BadParameterError(f"{name} {text!r} is not a whole number")
+        raise BadParameterError(f"{name} {text!r} is not a whole number")
     return int(text)
 
 
@@ -160,7 +147,7 @@ def _filters(dataset: ServedDataset, text: str | None) -> dict[str, list[Any]]:
     except ValueError:
         filters = None
     if not isinstance(filters, dict):
-        raise _BadParameterError(f"filter {text!r} is not a JSON object")
+        raise BadParameterError(f"filter {text!r} is not a JSON object")
     _require_columns(dataset, tuple(filters))
     return {name: value if isinstance(value, list) else [value] for name, value in filters.items()}
 
@@ -173,7 +160,7 @@ def _sort(dataset: ServedDataset, text: str | None) -> list[tuple[str, bool]]:
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\w+)(?:\s+(asc|desc))?\s*", part, re.IGNORECASE)
         if match is None:
-            raise _BadParameterError(f"sort {text!r} is not COLUMN ASC or COLUMN DESC")
+            raise BadParameterError(f"sort {text!r} is not COLUMN ASC or COLUMN DESC")
         order.append((match[1], (match[2] or "asc").lower() == "asc"))
     _require_columns(dataset, tuple(name for name, _ in order))
     return order
@@ -182,7 +169,7 @@ def _sort(dataset: ServedDataset, text: str | None) -> list[tuple[str, bool]]:
 def _require_columns(dataset: ServedDataset, names: tuple[str, ...]) -> None:
     unknown = [name for name in names if name not in dataset.columns + dataset.on_request]
     if unknown:
-        raise _BadParameterError(f"{dataset.name} has no column {', '.join(unknown)}")
+        raise BadParameterError(f"{dataset.name} has no column {', '.join(unknown)}")
 
 
 def _with(rows: pd.DataFrame, column: str) -> "pd.Series[Any]":

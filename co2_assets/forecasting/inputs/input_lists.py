@@ -17,7 +17,7 @@ from co2_assets.contracts.forecast_spec import (
     WIND_SOLAR_FORECAST,
     price_column,
 )
-from co2_assets.contracts.weather import WEATHER_POINTS
+from co2_assets.contracts.weather import WEATHER_FORECAST, WEATHER_POINTS
 from co2_assets.forecasting.inputs.calendar import CALENDAR_COLUMNS
 from co2_assets.forecasting.inputs.features import ROLLING_COLUMNS
 
@@ -26,7 +26,7 @@ POWER_FEED: Final = "power_system_right_now"
 WIND_SOLAR_FEED: Final = "forecasts_hour"
 PRICES_FEED: Final = "day_ahead_prices"
 PROGNOSIS_FEED: Final = "co2_emission_prognosis"
-WEATHER_FEED: Final = "weather_forecast"
+WEATHER_FEED: Final = WEATHER_FORECAST.name
 # Known whatever is down.
 CALENDAR: Final = "calendar"
 MASKABLE_FEEDS: Final = (WIND_SOLAR_FEED, PRICES_FEED, PROGNOSIS_FEED, WEATHER_FEED)

@@ -27,6 +27,7 @@ from co2_assets.forecasting.inputs.input_lists import (
     WEATHER_FEED,
     WIND,
     WIND_SOLAR_FEED,
+    Input,
     far_inputs,
     future_inputs,
     past_inputs,
@@ -102,13 +103,16 @@ def assess(
             causes[row].append(
                 f"{POWER_FEED}: production of {unproduced[row]} of the last {PAST_HOURS} hours is missing"
             )
+    near, far = _positions(future_inputs(area)), _positions(far_inputs(area))
+    is_far = np.arange(HORIZON_HOURS) >= NEAR_HOURS
     for feed, series in _series(area).items():
         if feed not in widening:
             continue
-        shown = np.stack([due[feed] & _is_shown(area, *names) for names in series.values()], axis=-1)
+        positions = [(near.get(first), far[second]) for first, second in series.values()]
+        shown = np.stack([due[feed] & (is_far | (first is not None)) for first, _ in positions], axis=-1)
         if feed == WEATHER_FEED:
             shown &= _expected_weather(data, windows, as_of)[:, None]
-        values = np.stack([_values(area, windows, *names) for names in series.values()], axis=-1)
+        values = np.stack([_values(windows, *own) for own in positions], axis=-1)
         missing = np.isnan(values) & shown
         gone: Flags = missing.max(axis=-1)
         # One price of several is missed as much as all, one place's weather as one of many.
@@ -156,23 +160,20 @@ def _series(area: Area) -> dict[str, dict[str, tuple[str, str]]]:
     }
 
 
-def _values(area: Area, windows: Windows, near: str, far: str) -> Singles:
-    """One input over the whole horizon: (N, HORIZON_HOURS)."""
-    second = [i.name for i in far_inputs(area)].index(far)
-    names = [i.name for i in future_inputs(area)]
-    if near in names:
-        first = windows.future[:, :NEAR_HOURS, names.index(near)]
-    else:
-        first = np.full((len(windows), NEAR_HOURS), np.nan, np.float32)
-    return np.concatenate([first, windows.far[..., second]], axis=1)
+def _positions(inputs: Sequence[Input]) -> dict[str, int]:
+    return {i.name: position for position, i in enumerate(inputs)}
 
 
-def _is_shown(area: Area, near: str, far: str) -> Flags:
-    """At which leads an input is given to the networks: (HORIZON_HOURS,)."""
-    leads = np.arange(HORIZON_HOURS)
-    is_near = near in {i.name for i in future_inputs(area)}
-    is_far = far in {i.name for i in far_inputs(area)}
-    return np.where(leads < NEAR_HOURS, is_near, is_far)
+def _values(windows: Windows, near: int | None, far: int) -> Singles:
+    """The input at the positions ``near`` and ``far`` over the whole horizon: (N, HORIZON_HOURS).
+
+    None where the networks of the first day are not given it.
+    """
+    values = np.full((len(windows), HORIZON_HOURS), np.nan, np.float32)
+    if near is not None:
+        values[:, :NEAR_HOURS] = windows.future[:, :NEAR_HOURS, near]
+    values[:, NEAR_HOURS:] = windows.far[..., far]
+    return values
 
 
 def _missing(hours: Mapping[str, int], due: Sequence[int]) -> str:

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from co2_assets.contracts.weather import DAYS_BEFORE, WeatherPoint
+from co2_assets.http_service.emulated import BadParameterError, EmulatedTransport, Fault, json_response
 
 Floats = npt.NDArray[np.float64]
 Times = npt.NDArray[np.datetime64]
-Fault = Callable[[httpx.Request, httpx.Response], httpx.Response]
 
 PATH = "/v1/forecast"
 UNITS = {
@@ -66,16 +66,11 @@ class WeatherGrid(Protocol):
         ...
 
 
-class _BadParameterError(Exception):
-    """A request that the service would refuse with status 400."""
-
-
-class EmulatedOpenMeteo(httpx.BaseTransport):
+class EmulatedOpenMeteo(EmulatedTransport):
     """Answers ``GET /v1/forecast`` as the service would have answered at ``now()``.
 
-    ``keeps_history``: it is the address of the previous runs, else that of the forecast. ``fault`` gets
-    every request with its good response and returns the response to send instead; it may raise an httpx
-    error.
+    ``keeps_history``: it is the address of the previous runs, else that of the forecast. ``fault``: see its
+    base.
     """
 
     def __init__(
@@ -86,40 +81,34 @@ class EmulatedOpenMeteo(httpx.BaseTransport):
         keeps_history: bool,
         fault: Fault | None = None,
     ) -> None:
+        super().__init__(fault)
         self._grid = grid
         self._now = now
         self._keeps_history = keeps_history
-        self._fault = fault
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request; faults are applied last."""
-        response = self._answer(request)
-        response.request = request
-        return self._fault(request, response) if self._fault else response
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """Return what the service would have answered."""
         if request.method != "GET" or request.url.path != PATH:
             return httpx.Response(404, json={"error": True, "reason": "Not Found"})
         try:
             places = self._places(request.url.params)
-        except _BadParameterError as problem:
+        except BadParameterError as problem:
             return httpx.Response(400, json={"error": True, "reason": str(problem)})
         body = json.dumps(places if len(places) > 1 else places[0], ensure_ascii=False)
-        headers = {"Content-Type": "application/json; charset=utf-8"}
-        return httpx.Response(200, content=body.encode(), headers=headers)
+        return json_response(body)
 
     def _places(self, params: httpx.QueryParams) -> list[dict[str, Any]]:
         unknown = set(params) - PARAMETERS
         if unknown:
-            raise _BadParameterError(f"Unknown parameter {', '.join(sorted(unknown))}")
+            raise BadParameterError(f"Unknown parameter {', '.join(sorted(unknown))}")
         if params.get("timezone", "GMT") not in ("GMT", "UTC"):
-            raise _BadParameterError("Invalid timezone")
+            raise BadParameterError("Invalid timezone")
         speed = SPEED_UNITS.get(params.get("wind_speed_unit", "kmh"))
         if speed is None:
-            raise _BadParameterError("Cannot initialize WindspeedUnit from invalid String value")
+            raise BadParameterError("Cannot initialize WindspeedUnit from invalid String value")
         latitudes, longitudes = _numbers(params, "latitude"), _numbers(params, "longitude")
         if len(latitudes) != len(longitudes):
-            raise _BadParameterError(
+            raise BadParameterError(
                 "Parameter 'latitude' and 'longitude' must have the same number of elements"
             )
         now = self._now()
@@ -155,14 +144,14 @@ class EmulatedOpenMeteo(httpx.BaseTransport):
             try:
                 day = date.fromisoformat(params.get(name, ""))
             except ValueError as error:
-                raise _BadParameterError(f"Invalid date for parameter '{name}'") from error
+                raise BadParameterError(f"Invalid date for parameter '{name}'") from error
             if not allowed[0] <= day <= allowed[1]:
-                raise _BadParameterError(
+                raise BadParameterError(
                     f"Parameter '{name}' is out of allowed range from {allowed[0]} to {allowed[1]}"
                 )
             days.append(np.datetime64(day, "us"))
         if days[1] < days[0]:
-            raise _BadParameterError("End-date must be larger or equals than start-date")
+            raise BadParameterError("End-date must be larger or equals than start-date")
         return np.arange(days[0], days[1] + _DAY, _HOUR)
 
     def _column(
@@ -176,7 +165,7 @@ class EmulatedOpenMeteo(httpx.BaseTransport):
         """Return unit and values of a variable, from the forecasts of a place."""
         match = re.fullmatch(r"(\w+?)(?:_previous_day([1-7]))?", name)
         if match is None or match[1] not in UNITS or (match[2] and not self._keeps_history):
-            raise _BadParameterError(
+            raise BadParameterError(
                 "Data corrupted at path ''. Cannot initialize SurfacePressureAndHeightVariable from invalid "
                 f"String value {name}."
             )
@@ -217,7 +206,7 @@ def _numbers(params: httpx.QueryParams, name: str) -> list[float]:
     try:
         return [float(text) for text in params.get(name, "").split(",")]
     except ValueError as error:
-        raise _BadParameterError(f"Parameter '{name}' is not a number") from error
+        raise BadParameterError(f"Parameter '{name}' is not a number") from error
 
 
 def _shown(times: Times) -> list[str]:

@@ -8,11 +8,12 @@ import httpx
 import pytest
 
 from co2_assets.contracts import DATASETS
+from co2_assets.contracts.weather import WEATHER_FORECAST
 from co2_assets.warehouse.paths import Home
 from co2_dash.data import queries
 from co2_dash.data.freshness import freshness_rows
 from co2_dash.data.snapshot_store import SnapshotStore, View
-from co2_dash.data.state import WEATHER_DATASET, DataState, Reader, state_of
+from co2_dash.data.state import DataState, Reader, state_of
 from co2_dash.settings import Settings
 from tests.support import snapshot_data
 from tests.support.pages_server import now
@@ -108,8 +109,8 @@ def test_a_weather_that_is_switched_off_is_off_and_not_late(
     snapshot_data.publish_empty(home, source)
     client = asked(home, source=source, weather_wanted=False)
     datasets = {row["dataset"]: row for row in client.get("/api/v1/status").json()["datasets"]}
-    assert [name for name, row in datasets.items() if row["switched_off"]] == [WEATHER_DATASET]
-    assert not datasets[WEATHER_DATASET]["late"]
+    assert [name for name, row in datasets.items() if row["switched_off"]] == [WEATHER_FORECAST.name]
+    assert not datasets[WEATHER_FORECAST.name]["late"]
     assert datasets["power_system_right_now"]["late"] is (source == "live")
 
 
@@ -119,12 +120,12 @@ def test_the_table_of_freshness_says_off_whatever_was_held_before(view: View) ->
         return dict(zip(rows["dataset"], rows["state"], strict=True))
 
     on, off = states(True), states(False)
-    assert on[WEATHER_DATASET] == "no data"
-    assert off == {**on, WEATHER_DATASET: "off"}
+    assert on[WEATHER_FORECAST.name] == "no data"
+    assert off == {**on, WEATHER_FORECAST.name: "off"}
 
 
 def test_a_forecast_rests_on_the_weather_once_there_are_rows_of_it(view: View) -> None:
     assert queries.has_rows(view, "power_system_right_now")
     assert not queries.has_rows(view, "no such dataset")
-    assert not queries.has_rows(view, WEATHER_DATASET)
+    assert not queries.has_rows(view, WEATHER_FORECAST.name)
     assert not state_of(view, now()).rests_on_weather
