@@ -16,7 +16,7 @@ import pytest
 
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import AREAS, Area
-from co2_assets.contracts.forecast_spec import HORIZON_HOURS, MEDIAN, QUANTILE_COLUMNS, QUANTILES
+from co2_assets.contracts.forecast_spec import HORIZON_HOURS, MEDIAN, NEAR_HOURS, QUANTILE_COLUMNS, QUANTILES
 from co2_assets.contracts.time import hour_of, times_of
 from co2_assets.defs.resources import PipelineResource
 from co2_assets.forecasting.forecaster import (
@@ -90,7 +90,7 @@ def shown(area: Area, windows: Windows) -> np.ndarray:
         every = [i.name for i in given]
         return values[..., [every.index(name) for name in names]]
 
-    near = chosen(windows.future, future_inputs(area), INPUTS)
+    near = chosen(windows.future[:, :NEAR_HOURS], future_inputs(area), INPUTS)
     far = chosen(windows.far, far_inputs(area), FAR_INPUTS)
     known = np.nan_to_num(np.concatenate([near, far], axis=1).astype(np.float64))
     return np.concatenate([np.ones((*known.shape[:2], 1)), known], axis=-1)

@@ -118,6 +118,7 @@ def test_freshness_tells_how_far_each_dataset_has_come(warehouse: Warehouse) -> 
         "forecasts_hour",
         "day_ahead_prices",
         "co2_emission_prognosis",
+        "weather_forecast",
     }
     rows = freshness["row_count"].to_dict()
     newest = freshness["newest_utc"].dropna().to_dict()
