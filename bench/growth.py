@@ -51,7 +51,11 @@ USUAL_AREAS = len(AREAS)
 UNTRAINED = [*(dataset.name for dataset in DATASETS), "aggregated_data", "engineered_features"]
 DEEPEN = {"ops": {dataset.name: {"config": {"deepen": True}} for dataset in DATASETS}}
 ONE_EPOCH = {
-    "ops": {"trained_model": {"config": {"ensemble": 1, "epochs": 1, "far_ensemble": 1, "far_epochs": 1}}}
+    "ops": {
+        "trained_model": {
+            "config": {"ensemble": 1, "epochs": 1, "first_epochs": 1, "far_ensemble": 1, "far_epochs": 1}
+        }
+    }
 }
 
 

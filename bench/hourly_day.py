@@ -47,7 +47,15 @@ HOUR = timedelta(hours=1)
 KILLED_AT = MIDNIGHT + 3 * HOUR
 PROMOTED_AT = MIDNIGHT + 9 * HOUR + timedelta(minutes=30)
 AWAY_FROM, AWAY_TO = MIDNIGHT + 13 * HOUR, MIDNIGHT + 18 * HOUR
-SMALL = {"ensemble": 1, "hidden": 8, "epochs": 1, "far_ensemble": 1, "far_hidden": 8, "far_epochs": 1}
+SMALL = {
+    "ensemble": 1,
+    "hidden": 8,
+    "epochs": 1,
+    "first_epochs": 1,
+    "far_ensemble": 1,
+    "far_hidden": 8,
+    "far_epochs": 1,
+}
 
 
 def slots() -> Iterator[tuple[datetime, bool]]:

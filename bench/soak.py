@@ -68,6 +68,7 @@ TRAINING = {
     "epochs": 4,
     "far_ensemble": 1,
     "far_hidden": 8,
+    "first_epochs": 2,
     "far_epochs": 2,
 }
 SERVICE_FAULT_CHANCE = 0.25

@@ -108,9 +108,18 @@ def day_before_at(hours: Hours, clock_hours: float) -> Hours:
     ``clock_hours`` is that time of day in hours. It must not be between 2 and 3: clock changes skip
     or repeat that hour.
     """
+    return _day_at(hours, -1, clock_hours)
+
+
+def same_day_at(hours: Hours, clock_hours: float) -> Hours:
+    """Seconds since 1970 of a Danish time of day, on the Danish day of each hour; see `day_before_at`."""
+    return _day_at(hours, 0, clock_hours)
+
+
+def _day_at(hours: Hours, days_later: int, clock_hours: float) -> Hours:
     days = danish_days(hours)
     unique, inverse = np.unique(days, return_inverse=True)
-    midnight = (unique - 1).astype("datetime64[D]").astype("datetime64[s]")
+    midnight = (unique + days_later).astype("datetime64[D]").astype("datetime64[s]")
     local = midnight + np.timedelta64(round(clock_hours * 3600), "s")
     instants = pd.DatetimeIndex(local).tz_localize(COPENHAGEN).tz_convert("UTC").tz_localize(None)
     result: Hours = seconds_since_epoch(instants)[inverse]

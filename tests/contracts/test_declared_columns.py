@@ -89,7 +89,12 @@ def test_score_columns_are_the_declared_ones() -> None:
 
 def test_sizes_named_in_the_run_configuration_are_the_defaults_of_training() -> None:
     config = trained_model.TrainingRunConfig
-    assert trained_model.SIZES == ("ensemble", "hidden", "epochs", "far_ensemble", "far_hidden", "far_epochs")
+    near, first, far_sizes = (
+        ("hidden", "epochs"),
+        ("first_hidden", "first_epochs"),
+        ("far_hidden", "far_epochs"),
+    )
+    assert ("ensemble", *near, *first, "far_ensemble", *far_sizes) == trained_model.SIZES
     for name in trained_model.SIZES:
         default = getattr(TrainingConfig(), name)
         assert f"empty takes {default}," in (config.model_fields[name].description or "")

@@ -23,7 +23,15 @@ from tests.support.made_once import made_once
 DAYS = 5
 NOW = pd.Timestamp(2024, 6, 1, 9).to_pydatetime()
 START = pd.Timestamp(2024, 5, 27)
-SIZES = {"ensemble": 1, "hidden": 4, "epochs": 2, "far_ensemble": 1, "far_hidden": 4, "far_epochs": 1}
+SIZES = {
+    "ensemble": 1,
+    "hidden": 4,
+    "epochs": 2,
+    "first_epochs": 1,
+    "far_ensemble": 1,
+    "far_hidden": 4,
+    "far_epochs": 1,
+}
 
 
 def simulated(home: Path) -> Settings:

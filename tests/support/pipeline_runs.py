@@ -28,7 +28,15 @@ T0 = datetime(2024, 6, 1)
 HOUR = timedelta(hours=1)
 # Seldom fewer days can be parted into training, validation and test.
 HISTORY_DAYS = 30
-SMALL = {"ensemble": 1, "hidden": 8, "epochs": 2, "far_ensemble": 1, "far_hidden": 8, "far_epochs": 1}
+SMALL = {
+    "ensemble": 1,
+    "hidden": 8,
+    "epochs": 2,
+    "first_epochs": 1,
+    "far_ensemble": 1,
+    "far_hidden": 8,
+    "far_epochs": 1,
+}
 FIRST_RUN = {"only_if_missing": True, **SMALL}
 
 Fault = Callable[[httpx.Request, httpx.Response], httpx.Response]

@@ -35,7 +35,15 @@ from co2_assets.warehouse.paths import Home, SourceFolder
 T0 = datetime(2024, 10, 5)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 HISTORY_DAYS = 32
-SIZES = {"ensemble": 1, "hidden": 4, "epochs": 4, "far_ensemble": 1, "far_hidden": 4, "far_epochs": 1}
+SIZES = {
+    "ensemble": 1,
+    "hidden": 4,
+    "epochs": 4,
+    "first_epochs": 1,
+    "far_ensemble": 1,
+    "far_hidden": 4,
+    "far_epochs": 1,
+}
 TRAINING = {"only_if_missing": True, **SIZES}
 
 

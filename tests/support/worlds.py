@@ -25,7 +25,15 @@ FETCHED = pd.Timestamp("2030-01-01")
 
 # A model small enough to be trained in a test.
 TINY = TrainingConfig(
-    ensemble=2, hidden=8, epochs=3, far_ensemble=2, far_hidden=8, far_epochs=2, test_share=0.15
+    ensemble=2,
+    hidden=8,
+    epochs=3,
+    first_hidden=8,
+    first_epochs=2,
+    far_ensemble=2,
+    far_hidden=8,
+    far_epochs=2,
+    test_share=0.15,
 )
 TRAINED_UNTIL = datetime(2024, 4, 1)
 

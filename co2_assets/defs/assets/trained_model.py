@@ -21,7 +21,16 @@ from co2_assets.pipeline.run import Run
 from co2_assets.settings import MAXIMUM_SEED
 
 # The fields of a run configuration that are sizes of a model.
-SIZES = ("ensemble", "hidden", "epochs", "far_ensemble", "far_hidden", "far_epochs")
+SIZES = (
+    "ensemble",
+    "hidden",
+    "epochs",
+    "first_hidden",
+    "first_epochs",
+    "far_ensemble",
+    "far_hidden",
+    "far_epochs",
+)
 LISTED_VERSIONS = 4
 LISTED_COLUMNS = ["price_area", "model_version", "decision", "test_mae_g_per_kwh", "reason", "trigger"]
 CHECK_NAME = "model_usable"
@@ -49,6 +58,17 @@ class LearningConfig(dg.Config):
         default=None,
         ge=1,
         description="Their passes over the training part; empty takes 5, the best of those measured.",
+    )
+    first_hidden: int | None = Field(
+        default=None,
+        ge=1,
+        description="Units of each plain network of the first hours; empty takes 128, the best of those "
+        "measured.",
+    )
+    first_epochs: int | None = Field(
+        default=None,
+        ge=1,
+        description="Their passes over the training part; empty takes 10, the best of those measured.",
     )
     far_ensemble: int | None = Field(
         default=None,

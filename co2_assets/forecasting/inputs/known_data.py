@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 from co2_assets.contracts import CO2_MAXIMUM, PRICE_DATASETS_SWITCH
 from co2_assets.contracts.areas import DENMARK, Area
 from co2_assets.contracts.forecast_spec import CO2, MEASURED, WIND_SOLAR
-from co2_assets.contracts.time import day_before_at, hours_since_epoch, second_of, seconds_since_epoch
+from co2_assets.contracts.time import (
+    day_before_at,
+    hours_since_epoch,
+    same_day_at,
+    second_of,
+    seconds_since_epoch,
+)
 from co2_assets.contracts.weather import WEATHER_POINTS, WEATHER_VARIABLES
 from co2_assets.forecasting.inputs.versions import Versions, codes, known_by_rule
 from co2_assets.forecasting.inputs.zeros_for_nulls import believed_zeros, days_of_zeros
@@ -29,15 +35,18 @@ PRICES_OUT_CLOCK = 13.0
 # The day-ahead wind and solar forecast is out about 18:00 Danish time the day before; recorded
 # copies were first seen from 18:07 on.
 DAY_AHEAD_OUT_CLOCK = 18.25
+# The intraday forecast is out about 08:00 Danish time, on the day itself.
+INTRADAY_OUT_CLOCK = 8.25
 # Forecast5Hour is known 5 h and Forecast1Hour 1 h before the hour; the margin is for publication.
 PUBLICATION_MARGIN_SECONDS = 300
 HOURS_AHEAD = {"forecast_1_hour_mw": 1, "forecast_5_hour_mw": 5}
 DAY_AHEAD = "forecast_day_ahead_mw"
+INTRADAY = "forecast_intraday_mw"
 ONSHORE = "Onshore Wind"
 # Columns that stay null until the day-ahead forecast has long been out.
-LATER_COLUMNS = ("forecast_intraday_mw", "forecast_5_hour_mw", "forecast_1_hour_mw", "forecast_current_mw")
+LATER_COLUMNS = (INTRADAY, "forecast_5_hour_mw", "forecast_1_hour_mw", "forecast_current_mw")
 # Freshest first.
-WIND_SOLAR_PRODUCTS = ("forecast_1_hour_mw", "forecast_5_hour_mw", DAY_AHEAD)
+WIND_SOLAR_PRODUCTS = ("forecast_1_hour_mw", "forecast_5_hour_mw", INTRADAY, DAY_AHEAD)
 
 # Prices of an hour since `PRICE_DATASETS_SWITCH`.
 QUARTERS = 4
@@ -284,7 +293,10 @@ def _wind_solar_known(frame: pd.DataFrame) -> dict[str, Integers]:
     published = seconds_since_epoch(frame["published_at_utc"])
     series = codes(frame, ["price_area", "forecast_type", "hour_utc"])
     is_first_publication = frame[list(LATER_COLUMNS)].isna().to_numpy().all(axis=1)
-    rules = {DAY_AHEAD: np.where(is_first_publication, published, day_before_at(hours, DAY_AHEAD_OUT_CLOCK))}
+    rules = {
+        DAY_AHEAD: np.where(is_first_publication, published, day_before_at(hours, DAY_AHEAD_OUT_CLOCK)),
+        INTRADAY: same_day_at(hours, INTRADAY_OUT_CLOCK),
+    }
     for product, ahead in HOURS_AHEAD.items():
         rules[product] = (hours - ahead) * 3600 + PUBLICATION_MARGIN_SECONDS
     known = {}
@@ -307,8 +319,7 @@ def _cut_wind_solar(frame: pd.DataFrame, as_of: int) -> pd.DataFrame:
     for product, instants in known.items():
         wound_back[product] = frame[product].where(instants <= as_of)
     seen = published <= as_of
-    for column in ("forecast_intraday_mw", "forecast_current_mw"):
-        wound_back[column] = frame[column].where(seen)
+    wound_back["forecast_current_mw"] = frame["forecast_current_mw"].where(seen)
     only_day_ahead = wound_back[list(LATER_COLUMNS)].isna().to_numpy().all(axis=1)
     stamp = np.where(seen, published, np.where(only_day_ahead, known[DAY_AHEAD], as_of))
     wound_back["published_at_utc"] = stamp.astype("datetime64[s]").astype("datetime64[us]")

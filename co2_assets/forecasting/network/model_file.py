@@ -18,10 +18,10 @@ from co2_assets.contracts.forecast_spec import DAYS_AHEAD, HORIZON_HOURS, QUANTI
 from co2_assets.forecasting.forecaster import ModelFileError, TrainingRecord, TrainingSplit
 from co2_assets.forecasting.inputs.input_lists import past_inputs
 from co2_assets.forecasting.inputs.windows import PAST_HOURS
-from co2_assets.forecasting.network.network import AttentionLstm
 from co2_assets.forecasting.network.scaling import FAR, NEAR, REACHES, InputLayer, Reach, Scaler
 from co2_assets.forecasting.network.trained_model import (
     Ensemble,
+    Network,
     TrainedModel,
     TrainingConfig,
     feature_list,
@@ -29,7 +29,7 @@ from co2_assets.forecasting.network.trained_model import (
     weights_bytes,
 )
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 WEIGHTS_SUFFIX: Final = ".safetensors"
 SIDECAR_SUFFIX: Final = ".json"
 # Within the sidecar, so that one rename puts both in place.
@@ -54,7 +54,7 @@ def save_model(model: TrainedModel, folder: Path) -> Path:
     return weights
 
 
-def _networks(model: TrainedModel) -> dict[str, tuple[AttentionLstm, ...]]:
+def _networks(model: TrainedModel) -> dict[str, tuple[Network, ...]]:
     return {ensemble.layer.reach.name: ensemble.networks for ensemble in model.ensembles}
 
 

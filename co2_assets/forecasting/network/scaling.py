@@ -188,6 +188,8 @@ class InputLayer:
         # A mark says how much is missing of what is used.
         self._past_marked = _used(self._past_by_feed, scaler.past_used)
         self._future_marked = _used(self._future_by_feed, scaler.future_used)
+        # Among the past channels, that of the change from the last value.
+        self.co2_change = len(self._past)
         self.past_width = len(self._past) + 1 + len(self._past_feeds)
         self.future_width = len(self._future) + len(self.feeds)
 

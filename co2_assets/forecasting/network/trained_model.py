@@ -19,10 +19,12 @@ from co2_assets.forecasting.inputs.input_lists import WEATHER_FEED, past_inputs
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.inputs.windows import HANDOVER_HOURS, PAST_HOURS, REACH_BACK_HOURS, Windows
 from co2_assets.forecasting.issue.degradation import MODEL_CAUSE
+from co2_assets.forecasting.network.hour_network import FIRST_LEADS, HourNetwork, NearNetwork
 from co2_assets.forecasting.network.network import AttentionLstm
 from co2_assets.forecasting.network.scaling import NEAR, REACHES, InputLayer, Reach, Scaler
 
 Floats = NDArray[np.float64]
+Network = AttentionLstm | NearNetwork
 
 # Windows forecast at once: bounds the memory of long backtests.
 _CHUNK: Final = 512
@@ -39,8 +41,10 @@ class TrainingConfig:
     ``ensemble`` networks of ``hidden`` units forecast the first day, ``far_ensemble`` of ``far_hidden`` units
     the days beyond. They differ by their seed and by the block of hours held out for validation; their
     quantiles are averaged. A far network is shown every ``far_every``-th issue hour, since neighbours have
-    nearly all their hours in common. ``test_share`` and ``validation_share`` are shares of
-    the issue times, taken from the end (see `splits`); a ``test_share`` of 0 leaves the test part out.
+    nearly all their hours in common. Beside each network of the first day a plain one of
+    ``first_hidden`` units forecasts its first hours (see `hour_network`). ``test_share`` and
+    ``validation_share`` are shares of the issue times, taken from the end (see `splits`); a ``test_share``
+    of 0 leaves the test part out.
     ``feed_dropout`` is the share of training windows in which each optional feed is hidden;
     ``input_noise`` is the standard deviation, in scales of the input, of an error that is added to an
     input in all hours of a training window alike. In the loss a lead of the headline counts
@@ -50,6 +54,9 @@ class TrainingConfig:
     ensemble: int = 4
     hidden: int = 64
     epochs: int = 5
+    first_hidden: int = 128
+    first_epochs: int = 10
+    first_batch_size: int = 128
     far_ensemble: int = 2
     far_hidden: int = 48
     far_epochs: int = 6
@@ -69,10 +76,15 @@ class TrainingConfig:
         """How many networks forecast ``reach``."""
         return self.ensemble if reach is NEAR else self.far_ensemble
 
-    def network(self, layer: InputLayer, areas: int) -> AttentionLstm:
+    def network(self, layer: InputLayer, areas: int) -> Network:
         """Return a new network for the inputs of ``layer``."""
-        hidden = self.hidden if layer.reach is NEAR else self.far_hidden
-        return AttentionLstm(layer.past_width, layer.future_width, hidden, self.dropout, areas)
+        widths = layer.past_width, layer.future_width
+        if layer.reach is not NEAR:
+            return AttentionLstm(*widths, self.far_hidden, self.dropout, areas)
+        return NearNetwork(
+            AttentionLstm(*widths, self.hidden, self.dropout, areas),
+            HourNetwork(*widths, layer.co2_change, self.first_hidden, self.dropout, areas),
+        )
 
 
 @dataclass(frozen=True)
@@ -80,7 +92,7 @@ class Ensemble:
     """The networks of one reach, with the scaler of one area."""
 
     layer: InputLayer
-    networks: tuple[AttentionLstm, ...]
+    networks: tuple[Network, ...]
 
     @property
     def scaler(self) -> Scaler:
@@ -157,7 +169,8 @@ class TrainedModel:
         """The architecture in one line."""
         areas = f", areas {' '.join(self.trained_together)}" if len(self.trained_together) > 1 else ""
         return (
-            f"{self.config.ensemble} x attention LSTM({self.config.hidden}) to {NEAR_HOURS} h and "
+            f"{self.config.ensemble} x (attention LSTM({self.config.hidden}) to {NEAR_HOURS} h, "
+            f"with a plain network({self.config.first_hidden}) to {FIRST_LEADS} h) and "
             f"{self.config.far_ensemble} x attention LSTM({self.config.far_hidden}) beyond, "
             f"{PAST_HOURS} h past, {HORIZON_HOURS} h ahead, {len(QUANTILES)} quantiles{areas}"
         )
@@ -187,7 +200,7 @@ def model_version(area: Area, until: datetime, seed: int, weights_sha256: str) -
     return f"{area.name}-{until:%Y%m%dT%H%MZ}-s{seed}-{weights_sha256[:8]}"
 
 
-def weights_bytes(networks: Mapping[str, Sequence[AttentionLstm]]) -> bytes:
+def weights_bytes(networks: Mapping[str, Sequence[Network]]) -> bytes:
     """The weights of the networks of each reach as the content of a safetensors file, single precision."""
     return save(
         {

@@ -1,13 +1,13 @@
 """Training: the same data, seed and machine give the same model, bit by bit."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from co2_assets.contracts.forecast_spec import (
     DAYS_AHEAD,
@@ -21,10 +21,12 @@ from co2_assets.forecasting.calibration import conformal_offsets, scaled_errors
 from co2_assets.forecasting.inputs.input_lists import MASKABLE_FEEDS, POWER_FEED
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.inputs.windows import build_windows
-from co2_assets.forecasting.network.network import AttentionLstm, pinball_loss
-from co2_assets.forecasting.network.scaling import FAR, NEAR, REACHES, Batch, Batches, Reach
+from co2_assets.forecasting.network.hour_network import FIRST_LEADS, NearNetwork
+from co2_assets.forecasting.network.network import pinball_loss
+from co2_assets.forecasting.network.scaling import FAR, NEAR, REACHES, Batch, Batches, InputLayer, Reach
 from co2_assets.forecasting.network.trained_model import (
     Ensemble,
+    Network,
     TrainedModel,
     TrainingConfig,
     deterministic,
@@ -36,6 +38,8 @@ from co2_assets.forecasting.network.trained_model import (
 from co2_assets.forecasting.network.training_data import AreaTrainingData, prepare
 
 Floats = NDArray[np.float64]
+# The training and the validation loss of each epoch.
+Curve = tuple[tuple[float, float], ...]
 
 # When a feed is missing the bands are at least this much wider.
 LEAST_WIDENING = 1.05
@@ -45,10 +49,9 @@ WIDENING_LATE_HOURS = 3
 # An epoch has at least this many batches, smaller ones where the history is short.
 LEAST_BATCHES = 32
 
-# However many areas there are, an epoch shows as many windows as this many of them have. Of three simulated
-# areas, leads 1-6 of the whole country erred by 9.15 g/kWh with one area's windows, by 8.91 with two's, and
-# by 9.00 where it learnt alone (`co2 backtest`, March to May 2024). Two take more time than a training may.
-AREAS_SHOWN = 1.25
+# An epoch shows at most as many windows as one area has in twenty months, drawn anew from those of all areas:
+# it keeps the time of a training in bounds. Of shorter histories all are shown.
+SHOWN_AT_MOST = 14_500
 
 _WARM_UP_SHARE = 0.1
 _LARGEST_GRADIENT = 1.0
@@ -58,7 +61,8 @@ _LARGEST_GRADIENT = 1.0
 class EpochReport:
     """How far a training is: network and epoch count from 1, losses are scaled pinball losses.
 
-    ``reach`` says which of the two kinds of networks, ``epochs`` how many it is trained for.
+    ``reach`` says which of the three kinds of networks: of the first hours, the first day, the days beyond;
+    ``epochs`` how many it is trained for.
     """
 
     reach: str
@@ -94,23 +98,24 @@ def train_together(
 
     Each network learns from every area's training part but a block of its own, which validates it
     and calibrates; the test parts are scored once, at the end. The first day ahead and the days beyond have
-    networks of their own. An epoch shows as many windows as AREAS_SHOWN areas have, drawn anew from all.
+    networks of their own. An epoch shows at most SHOWN_AT_MOST windows, drawn anew from all areas.
     Scaling and calibration are each area's own. Returns a model for each area that has enough history, all
     of one version, in the order given; TooLittleDataError when the history is too short for all of them.
     """
     config = config or TrainingConfig()
     prepared = prepare(data, until, config)
     together = tuple(own.area.name for own in prepared)
-    networks: dict[str, tuple[AttentionLstm, ...]] = {}
-    curves: list[tuple[tuple[float, float], ...]] = []
+    networks: dict[str, tuple[Network, ...]] = {}
+    curves: list[Curve] = []
     with deterministic(config.threads):
         for reach in REACHES:
+            first = sum(map(len, networks.values()))
             fitted = [
-                _fit(prepared, reach, number, (seed, len(curves) + number), config, progress)
+                _fit(prepared, reach, number, (seed, first + number), config, progress)
                 for number in range(config.networks_of(reach))
             ]
             networks[reach.name] = tuple(network for network, _ in fitted)
-            curves += [curve for _, curve in fitted]
+            curves += [curve for _, own in fitted for curve in own]
         weights_sha256 = sha256(weights_bytes(networks))
         return tuple(
             _finished(
@@ -140,47 +145,96 @@ def _fit(
     seed: tuple[int, int],
     config: TrainingConfig,
     progress: Callable[[EpochReport], None] | None,
-) -> tuple[AttentionLstm, tuple[tuple[float, float], ...]]:
-    """Fit network ``number`` of a reach to what it learns, its learning rate falling to nothing."""
+) -> tuple[Network, list[Curve]]:
+    """Fit network ``number`` of a reach to what it learns; return it with the curve of each of its parts."""
     shown = [own.shown[reach.name] for own in prepared]
-    layer = shown[0].layer
-    windows = Batches([part for own in shown for part in own.parts])
     learnt = torch.as_tensor(np.flatnonzero(np.concatenate([own.learns(number) for own in shown])))
-    validation = Batch.joined([own.validation(reach, number) for own in prepared])
+    lessons = _Lessons(
+        shown[0].layer,
+        Batches([part for own in shown for part in own.parts]),
+        learnt,
+        Batch.joined([own.validation(reach, number) for own in prepared]),
+        config,
+    )
     torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0]))
-    areas = len(prepared)
-    shown_each_epoch = math.ceil(len(learnt) * min(1.0, AREAS_SHOWN / areas))
-    network = config.network(layer, areas)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
-    epochs = config.epochs if reach is NEAR else config.far_epochs
-    batch_size = max(1, min(config.batch_size, shown_each_epoch // LEAST_BATCHES))
-    steps = epochs * -(-shown_each_epoch // batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, config.learning_rate, total_steps=steps, pct_start=_WARM_UP_SHARE, cycle_momentum=False
-    )
+    network = config.network(lessons.layer, len(prepared))
+    curves = []
+    for course in _courses(network, reach, config):
+        curve: list[tuple[float, float]] = []
+        for losses in lessons.fit(course):
+            curve.append(losses)
+            if progress is not None:
+                progress(EpochReport(course.name, number + 1, len(curve), course.epochs, *losses))
+        curves.append(tuple(curve))
+    return network.double().eval(), curves
+
+
+@dataclass(frozen=True)
+class _Course:
+    """How one part of a network is trained; ``weight`` (leads,) is how much each of its leads counts."""
+
+    name: str
+    part: nn.Module
+    weight: torch.Tensor
+    epochs: int
+    batch_size: int
+
+
+def _courses(network: Network, reach: Reach, config: TrainingConfig) -> list[_Course]:
     weight = _lead_weights(config, reach)
-    curve: list[tuple[float, float]] = []
-    for epoch in range(1, epochs + 1):
-        network.train()
-        losses = []
-        for index in torch.split(learnt[torch.randperm(len(learnt))[:shown_each_epoch]], batch_size):
-            batch = windows.rows(index)
-            for feed in MASKABLE_FEEDS:
-                layer.hide(batch, feed, torch.rand(len(index)) < config.feed_dropout)
-            past, future = (_disturbed(values, config.input_noise) for values in (batch.past, batch.future))
-            loss = pinball_loss(network(past, future, batch.area), batch.target, weight)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(network.parameters(), _LARGEST_GRADIENT)
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
-        curve.append((float(np.mean(losses)), _loss(network, validation, weight)))
-        if progress is not None:
-            progress(EpochReport(reach.name, number + 1, epoch, epochs, *curve[-1]))
-    return network.double().eval(), tuple(curve)
+    if not isinstance(network, NearNetwork):
+        return [_Course(reach.name, network, weight, config.far_epochs, config.batch_size)]
+    first = torch.ones(FIRST_LEADS)
+    return [
+        _Course(reach.name, network.course, weight, config.epochs, config.batch_size),
+        _Course("first", network.first, first, config.first_epochs, config.first_batch_size),
+    ]
+
+
+@dataclass(frozen=True)
+class _Lessons:
+    """What a network learns: the windows ``learnt`` of all ``windows``, and those that validate it."""
+
+    layer: InputLayer
+    windows: Batches
+    learnt: torch.Tensor
+    validation: Batch
+    config: TrainingConfig
+
+    def fit(self, course: _Course) -> Iterator[tuple[float, float]]:
+        """Fit a part of a network, its learning rate falling to nothing; yield the losses of each epoch."""
+        part, config = course.part, self.config
+        shown = min(len(self.learnt), SHOWN_AT_MOST)
+        batch_size = max(1, min(course.batch_size, shown // LEAST_BATCHES))
+        optimizer = torch.optim.AdamW(
+            part.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            config.learning_rate,
+            total_steps=course.epochs * -(-shown // batch_size),
+            pct_start=_WARM_UP_SHARE,
+            cycle_momentum=False,
+        )
+        for _ in range(course.epochs):
+            part.train()
+            losses = []
+            for index in torch.split(self.learnt[torch.randperm(len(self.learnt))[:shown]], batch_size):
+                batch = self.windows.rows(index)
+                for feed in MASKABLE_FEEDS:
+                    self.layer.hide(batch, feed, torch.rand(len(index)) < config.feed_dropout)
+                past, future = (
+                    _disturbed(values, config.input_noise) for values in (batch.past, batch.future)
+                )
+                target = batch.target[:, : len(course.weight)]
+                loss = pinball_loss(part(past, future, batch.area), target, course.weight)
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                torch.nn.utils.clip_grad_norm_(part.parameters(), _LARGEST_GRADIENT)
+                optimizer.step()
+                schedule.step()
+                losses.append(loss.item())
+            yield float(np.mean(losses)), _loss(part, self.validation, course.weight)
 
 
 def _lead_weights(config: TrainingConfig, reach: Reach) -> torch.Tensor:
@@ -200,12 +254,14 @@ def _disturbed(values: torch.Tensor, noise: float) -> torch.Tensor:
     return values + noise * torch.randn(len(values), 1, values.shape[-1])
 
 
-def _loss(network: AttentionLstm, batch: Batch, weight: torch.Tensor) -> float:
+def _loss(network: nn.Module, batch: Batch, weight: torch.Tensor) -> float:
     network.eval()
     with torch.inference_mode():
         parts = [batch.rows(index) for index in torch.split(torch.arange(len(batch)), 1024)]
         losses = [
-            pinball_loss(network(part.past, part.future, part.area), part.target, weight).item()
+            pinball_loss(
+                network(part.past, part.future, part.area), part.target[:, : len(weight)], weight
+            ).item()
             for part in parts
         ]
     return float(np.average(losses, weights=[len(part) for part in parts]))

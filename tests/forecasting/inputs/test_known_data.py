@@ -62,7 +62,10 @@ def test_the_freshest_product_that_was_out():
     day_ahead_out = datetime(2024, 5, 1, 16, 15)  # 18:15 in Denmark, in summer
     assert np.isnan(onshore(data, day_ahead_out - timedelta(seconds=1)))
     assert onshore(data, day_ahead_out) == 1.0
-    assert onshore(data, TARGET - timedelta(hours=5)) == 1.0
+    intraday_out = datetime(2024, 5, 2, 6, 15)  # 08:15 in Denmark
+    assert onshore(data, intraday_out - timedelta(seconds=1)) == 1.0
+    assert onshore(data, intraday_out) == 2.0
+    assert onshore(data, TARGET - timedelta(hours=5)) == 2.0
     assert onshore(data, TARGET - timedelta(hours=4)) == 5.0
     assert onshore(data, TARGET - timedelta(hours=1)) == 5.0
     assert onshore(data, TARGET) == 9.0

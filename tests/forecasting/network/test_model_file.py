@@ -212,8 +212,8 @@ def test_weights_that_lack_a_part_of_a_network_are_refused(
 
 def test_a_model_of_the_format_before_is_passed_over(model: TrainedModel, tmp_path: Path):
     save_model(model, tmp_path)
-    rewritten(tmp_path, model.version, {"format": 1})
-    with pytest.raises(ModelFileError, match="has format 1 and this program reads 2; train anew"):
+    rewritten(tmp_path, model.version, {"format": 2})
+    with pytest.raises(ModelFileError, match="has format 2 and this program reads 3; train anew"):
         load_model(tmp_path, model.version)
 
 

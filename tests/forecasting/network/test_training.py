@@ -27,7 +27,8 @@ from co2_assets.forecasting.inputs.windows import (
     Windows,
     build_windows,
 )
-from co2_assets.forecasting.network.network import AttentionLstm, pinball_loss
+from co2_assets.forecasting.network.hour_network import FIRST_LEADS, SHARES, HourNetwork, NearNetwork
+from co2_assets.forecasting.network.network import AttentionLstm, LockedDropout, pinball_loss
 from co2_assets.forecasting.network.scaling import REACHES, InputLayer, Reach, fit_scaler
 from co2_assets.forecasting.network.splits import (
     GAP_HOURS,
@@ -142,7 +143,12 @@ def test_same_data_and_seed_same_bits_reported_epoch_by_epoch(data: KnownData, m
     reports: list[EpochReport] = []
     again = train(data, until=TRAINED_UNTIL, seed=3, config=TINY, progress=reports.append)
     assert [(report.reach, report.network, report.epoch) for report in reports] == [
-        *(("near", network, epoch) for network in (1, 2) for epoch in (1, 2, 3)),
+        *(
+            (reach, network, epoch)
+            for network in (1, 2)
+            for reach, epochs in (("near", 3), ("first", 2))
+            for epoch in range(1, epochs + 1)
+        ),
         *(("far", network, epoch) for network in (1, 2) for epoch in (1, 2)),
     ]
     losses = [(report.train_loss, report.validation_loss) for report in reports]
@@ -172,22 +178,59 @@ def test_each_network_is_judged_on_its_own_block(data: KnownData, model: Trained
         own = weight[ensemble.layer.reach.leads]
         for network, block in zip(ensemble.networks, split.held_out, strict=True):
             batch = ensemble.layer.batch(windows.take(block), torch.float64)
-            with torch.inference_mode():
-                quantiles = network(batch.past, batch.future, batch.area)
-                loss = pinball_loss(quantiles, batch.target, torch.tensor(own / own.mean()))
-            assert loss.item() == pytest.approx(next(curves)[-1][1], rel=1e-3)
+            parts = [(network, own / own.mean())]
+            if isinstance(network, NearNetwork):
+                parts = [(network.course, own / own.mean()), (network.first, np.ones(FIRST_LEADS))]
+            for part, counts in parts:
+                with torch.inference_mode():
+                    quantiles = part(batch.past, batch.future, batch.area)
+                    loss = pinball_loss(quantiles, batch.target[:, : len(counts)], torch.tensor(counts))
+                assert loss.item() == pytest.approx(next(curves)[-1][1], rel=1e-3)
     assert next(curves, None) is None
+
+
+def near_network(dropout: float = 0.0) -> NearNetwork:
+    widths = (len(MEASURED) + 2, 4)
+    return NearNetwork(
+        AttentionLstm(*widths, 8, dropout, areas=3), HourNetwork(*widths, len(MEASURED), 8, dropout, areas=3)
+    )
 
 
 def test_quantiles_never_cross_whatever_the_weights():
     torch.manual_seed(0)
-    network = AttentionLstm(5, 4, 8, 0.0, areas=3)
+    network = near_network()
     for weight in network.parameters():
         torch.nn.init.normal_(weight, std=3.0)
     area = torch.randint(3, (64,))
-    quantiles = network(torch.randn(64, 24, 5) * 10, torch.randn(64, 24, 4) * 10, area)
+    past = torch.randn(64, 24, len(MEASURED) + 2) * 10
+    quantiles = network(past, torch.randn(64, 24, 4) * 10, area)
     assert quantiles.shape == (64, 24, len(QUANTILES))
     assert (quantiles.diff(dim=-1) >= 0).all()
+
+
+def test_the_first_hours_are_forecast_by_both_networks_and_the_later_ones_by_one():
+    torch.manual_seed(0)
+    network = near_network().double().eval()
+    past, future = torch.randn(5, 24, len(MEASURED) + 2).double(), torch.randn(5, 24, 4).double()
+    area = torch.tensor([0, 1, 2, 0, 1])
+    with torch.inference_mode():
+        both, course = network(past, future, area), network.course(past, future, area)
+        first = network.first(past, future, area)
+    assert SHARES[0] > SHARES[-1] > 0
+    for lead, share in enumerate(SHARES):
+        assert torch.allclose(both[:, lead], share * first[:, lead] + (1 - share) * course[:, lead])
+    assert torch.equal(both[:, FIRST_LEADS:], course[:, FIRST_LEADS:])
+
+
+def test_dropout_leaves_out_the_same_units_in_all_hours_and_none_when_forecasting():
+    torch.manual_seed(0)
+    dropout = LockedDropout(0.5)
+    values = torch.ones(200, 6, 10)
+    dropped = dropout(values)
+    assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
+    assert set(dropped.unique().tolist()) == {0.0, 2.0}
+    assert 0.4 < (dropped == 0).float().mean() < 0.6
+    assert torch.equal(dropout.eval()(values), values)
 
 
 def test_pinball_loss_against_a_loop_with_unknown_targets():
