@@ -32,6 +32,7 @@ from rich.table import Table
 
 from bench.accuracy.contestants import Contestant, last_value, ours
 from bench.accuracy.recording import Say, Trial, read_recording, trial
+from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.forecast_spec import BAND_LEVELS, HORIZON_HOURS, MARK, QUANTILES
 from co2_assets.contracts.time import hour_containing
 from co2_assets.contracts.timetable import HOUR, Timetable
@@ -305,7 +306,9 @@ def main() -> None:
     def say(line: str) -> None:
         print(f"{time.monotonic() - started:5.0f} s  {line}", flush=True)
 
-    given = trial(read_recording(options.archive, options.home, say), options.until, options.end)
+    given = trial(
+        read_recording(options.archive, options.home, say)[DENMARK.name], options.until, options.end
+    )
     result = replay(given, timedelta(seconds=options.run_seconds), options.seed, say)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.accuracy import contestants
+from bench.accuracy.areas import contests
 from bench.accuracy.contestants import Contestant
 from bench.accuracy.gradient_boosting import boosted_trees
 from bench.accuracy.hidden_weather import HiddenMonth, hidden_month
@@ -23,11 +24,15 @@ from bench.accuracy.original import original_network
 from bench.accuracy.picture import error_picture
 from bench.accuracy.recording import Say, Trial, read_recording, trial
 from bench.accuracy.scores import SPANS, duel, measures, monthly_coverage, same_hours
+from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, HORIZON_HOURS
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.settings import parse_instant
 
 OUT = Path("bench/out")
+# What the recording of the whole country is judged on, and that of the areas, which ends a year earlier.
+NATIONAL_SPAN = (datetime(2024, 6, 1), datetime(2024, 11, 29))
+AREAS_SPAN = (datetime(2023, 9, 1), datetime(2023, 11, 14, 23))
 TABLE_LEADS = (1, 2, 3, 6, 12, 18, 24, 36, 48, 60, 72)
 OURS, OURS_WITHOUT = "attention LSTM", "attention LSTM, no weather"
 TREES, TREES_WITHOUT = "LightGBM", "LightGBM, no weather"
@@ -53,8 +58,15 @@ def main() -> None:
     recorded = Path(os.environ.get("CO2_ARCHIVE", "../shared/archive"))
     parser.add_argument("--archive", type=Path, default=recorded, help="folder of the recorded data")
     parser.add_argument("--home", type=Path, default=OUT / "home", help="where they are read into")
-    parser.add_argument("--until", type=parse_instant, default=datetime(2024, 6, 1), help="end of training")
-    parser.add_argument("--end", type=parse_instant, default=datetime(2024, 11, 29), help="end of test")
+    parser.add_argument(
+        "--until", type=parse_instant, help="end of training; default 2024-06-01, for areas 2023-09-01"
+    )
+    parser.add_argument(
+        "--end", type=parse_instant, help="end of test; default 2024-11-29, for areas 2023-11-14T23:00"
+    )
+    parser.add_argument(
+        "--areas", action="store_true", help="only the three areas, each beside a LightGBM of its own"
+    )
     parser.add_argument("--ablation", action="store_true", help="only ours, with inputs taken away")
     parser.add_argument(
         "--ours",
@@ -64,13 +76,27 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="default: bench/out/NAME.json, accuracy, ablation or ours")
     parser.add_argument("--picture", type=Path, help="default: bench/out/NAME.svg")
     options = parser.parse_args()
-    name = "ablation" if options.ablation else "ours" if options.ours else "accuracy"
+    name = (
+        "areas"
+        if options.areas
+        else "ablation"
+        if options.ablation
+        else "ours"
+        if options.ours
+        else "accuracy"
+    )
     started = time.monotonic()
 
     def say(line: str) -> None:
         print(f"{time.monotonic() - started:5.0f} s  {line}", flush=True)
 
-    given = trial(read_recording(options.archive, options.home, say), options.until, options.end)
+    spans = AREAS_SPAN if options.areas else NATIONAL_SPAN
+    until, end = options.until or spans[0], options.end or spans[1]
+    recorded_areas = read_recording(options.archive, options.home, say)
+    if options.areas:
+        _areas({name: trial(data, until, end) for name, data in recorded_areas.items()}, say, options.json)
+        return
+    given = trial(recorded_areas[DENMARK.name], until, end)
     enter = {"ablation": _ablation, "ours": _own_contest, "accuracy": _contest}[name]
     entries = enter(given, say)
     result = _result(given, entries)
@@ -86,6 +112,19 @@ def main() -> None:
     picture_path.write_text(error_picture(title, lines), encoding="utf-8")
     _print(result)
     say(f"written: {json_path}, {picture_path}")
+
+
+def _areas(trials: Mapping[str, Trial], say: Say, json_path: Path | None) -> None:
+    """Print and write the result of each area."""
+    results = {}
+    for area, entries in contests(trials, say).items():
+        results[area] = _result(trials[area], entries)
+        Console(width=150, highlight=False).rule(AREAS[area].title)
+        _print(results[area])
+    path = json_path or OUT / "areas.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    say(f"written: {path}")
 
 
 def _contest(given: Trial, say: Say) -> list[Contestant]:

@@ -99,15 +99,13 @@ class OwnModel:
     training_seconds: float
 
 
+def report_epoch(epoch: EpochReport) -> None:
+    """Print how far a training is."""
+    print(f"  {epoch.reach} network {epoch.network}, epoch {epoch.epoch}: {epoch.train_loss:.4f}", flush=True)
+
+
 def train_ours(trial: Trial) -> OwnModel:
     """Train this project's model by the same functions as in production."""
-
-    def report(epoch: EpochReport) -> None:
-        print(
-            f"  {epoch.reach} network {epoch.network}, epoch {epoch.epoch}: {epoch.train_loss:.4f}",
-            flush=True,
-        )
-
     started = time.process_time()
     # The half-year after is the test, so none of the training span is set aside for one.
     model = train(
@@ -115,7 +113,7 @@ def train_ours(trial: Trial) -> OwnModel:
         until=trial.until,
         seed=OWN_SEED,
         config=TrainingConfig(test_share=0.0),
-        progress=report,
+        progress=report_epoch,
     )
     return OwnModel(model, time.process_time() - started)
 

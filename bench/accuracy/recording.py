@@ -14,7 +14,7 @@ from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.time import hour_of
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.inputs.windows import FIRST_WINDOW_HOURS, Windows, build_windows
-from co2_assets.pipeline.forecast_inputs import read_known_data
+from co2_assets.pipeline.forecast_inputs import read_areas
 from co2_assets.pipeline.hourly import store_hours
 from co2_assets.pipeline.ingest import update
 from co2_assets.pipeline.run import open_run
@@ -24,8 +24,8 @@ Integers = NDArray[np.int64]
 Say = Callable[[str], None]
 
 
-def read_recording(archive: Path, home: Path, say: Say) -> KnownData:
-    """Fetch the recording in the folder ``archive`` into a database in ``home`` and read it.
+def read_recording(archive: Path, home: Path, say: Say) -> dict[str, KnownData]:
+    """Fetch the recording in the folder ``archive`` into a database in ``home`` and read it, by area.
 
     What ``home`` holds already is not fetched again. RuntimeError when a dataset cannot be had.
     """
@@ -38,7 +38,7 @@ def read_recording(archive: Path, home: Path, say: Say) -> KnownData:
                 if report.error is not None:
                     raise RuntimeError(f"{dataset.name}: {report.error}")
         store_hours(pipeline)
-        return read_known_data(pipeline.warehouse, since=BEGINNING, until=pipeline.now)
+        return read_areas(pipeline.warehouse, since=BEGINNING, until=pipeline.now)
 
 
 @dataclass(frozen=True)

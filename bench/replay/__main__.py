@@ -28,6 +28,7 @@ from rich.table import Table
 from bench.accuracy.recording import read_recording
 from bench.replay.differences import compared
 from bench.replay.policies import FIRST, Check, Policy, Replay, by_calendar, by_rule
+from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, MEDIAN_COLUMN
 from co2_assets.forecasting import metrics
 from co2_assets.forecasting.network.trained_model import TrainingConfig
@@ -174,7 +175,7 @@ def main() -> None:
     def say(line: str) -> None:
         print(f"{time.monotonic() - started:5.0f} s  {line}", flush=True)
 
-    data = read_recording(options.archive, options.home, say)
+    data = read_recording(options.archive, options.home, say)[DENMARK.name]
     replay = Replay(data, options.start, options.end, ensemble=options.ensemble, kept=options.models, say=say)
     first = Policy(FIRST, [(options.start, replay.trained_at(options.start))])
     say("the service's rule")

@@ -253,10 +253,10 @@ def spoiled_after(data: KnownData, as_of: datetime) -> KnownData:
     hour = wind_solar["hour_utc"]
     published = wind_solar["published_at_utc"]
     out = {
-        "forecast_day_ahead_mw": _danish_day_before(hour, 18, 15),
+        "forecast_day_ahead_mw": _danish_clock(hour, -1, 18, 15),
         "forecast_5_hour_mw": hour - timedelta(hours=5) + timedelta(minutes=5),
         "forecast_1_hour_mw": hour - timedelta(hours=1) + timedelta(minutes=5),
-        "forecast_intraday_mw": published,
+        "forecast_intraday_mw": _danish_clock(hour, 0, 8, 15),
         "forecast_current_mw": published,
     }
     for product, known in out.items():
@@ -264,7 +264,7 @@ def spoiled_after(data: KnownData, as_of: datetime) -> KnownData:
         wind_solar.loc[unknown, product] = -9999.0
 
     prices = data.prices.copy()
-    prices.loc[_danish_day_before(prices["time_utc"], 13, 0) > instant, "price_eur_per_mwh"] = -8888.0
+    prices.loc[_danish_clock(prices["time_utc"], -1, 13, 0) > instant, "price_eur_per_mwh"] = -8888.0
     prognosis = data.prognosis.copy()
     prognosis.loc[prognosis["published_at_utc"] > instant, "co2_g_per_kwh"] = 1.0
     weather = data.weather.copy()
@@ -272,7 +272,7 @@ def spoiled_after(data: KnownData, as_of: datetime) -> KnownData:
     return KnownData(aggregated, wind_solar, prices, prognosis, data.area, weather)
 
 
-def _danish_day_before(times: pd.Series, hour: int, minute: int) -> pd.Series:
+def _danish_clock(times: pd.Series, days_later: int, hour: int, minute: int) -> pd.Series:
     local = times.dt.tz_localize("UTC").dt.tz_convert("Europe/Copenhagen").dt.tz_localize(None)
-    clock = local.dt.normalize() - timedelta(days=1) + timedelta(hours=hour, minutes=minute)
+    clock = local.dt.normalize() + timedelta(days=days_later, hours=hour, minutes=minute)
     return clock.dt.tz_localize("Europe/Copenhagen").dt.tz_convert("UTC").dt.tz_localize(None)

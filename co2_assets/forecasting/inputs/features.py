@@ -11,7 +11,6 @@ from co2_assets.contracts.forecast_spec import (
     CO2,
     LAG_HOURS,
     MEASURED,
-    POWERS,
     PROGNOSIS,
     ROLLING_HOURS,
     WIND_SOLAR_FORECAST,
@@ -19,7 +18,7 @@ from co2_assets.contracts.forecast_spec import (
 )
 from co2_assets.contracts.time import hours_since_epoch
 from co2_assets.forecasting.inputs.calendar import CALENDAR_COLUMNS, calendar
-from co2_assets.forecasting.inputs.known_data import KnownData
+from co2_assets.forecasting.inputs.known_data import HOURLY, KnownData
 
 # A mean over fewer minutes is not that of the hour.
 LEAST_MINUTES = 45
@@ -87,7 +86,7 @@ def features_of(data: KnownData) -> pd.DataFrame:
         "hour_utc": own["hour_utc"].to_numpy(),
     }
     measured = data.measured_at(hours)
-    columns |= dict(zip((CO2, *POWERS), measured.T, strict=True))
+    columns |= dict(zip(HOURLY, measured.T, strict=True))
     before = _co2_before(data, hours, max(*LAG_HOURS, *ROLLING_HOURS))
     columns |= {name: before[:, lag] for name, lag in zip(LAG_COLUMNS, LAG_HOURS, strict=True)}
     windows = [before[:, :length] for length in ROLLING_HOURS]

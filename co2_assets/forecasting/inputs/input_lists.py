@@ -11,6 +11,7 @@ from typing import Final
 
 from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import (
+    FLOWS,
     MEASURED,
     POWERS,
     PROGNOSIS,
@@ -27,9 +28,10 @@ WIND_SOLAR_FEED: Final = "forecasts_hour"
 PRICES_FEED: Final = "day_ahead_prices"
 PROGNOSIS_FEED: Final = "co2_emission_prognosis"
 WEATHER_FEED: Final = WEATHER_FORECAST.name
+AREA_PRODUCTION_FEED: Final = "area_production"
 # Known whatever is down.
 CALENDAR: Final = "calendar"
-MASKABLE_FEEDS: Final = (WIND_SOLAR_FEED, PRICES_FEED, PROGNOSIS_FEED, WEATHER_FEED)
+MASKABLE_FEEDS: Final = (WIND_SOLAR_FEED, PRICES_FEED, PROGNOSIS_FEED, WEATHER_FEED, AREA_PRODUCTION_FEED)
 
 # Hours before the newest one, from which the change of the carbon intensity so far is given.
 CHANGE_HOURS: Final = (1, 2, 3)
@@ -76,6 +78,7 @@ def past_inputs(area: Area) -> tuple[Input, ...]:
             WIND_SOLAR_FEED: (*WIND_SOLAR_FORECAST, *ERRORS[WIND_SOLAR_FEED]),
             PRICES_FEED: price_columns(area),
             PROGNOSIS_FEED: (PROGNOSIS, *ERRORS[PROGNOSIS_FEED]),
+            AREA_PRODUCTION_FEED: FLOWS,
         }
     )
 
@@ -108,6 +111,10 @@ def future_inputs(area: Area) -> tuple[Input, ...]:
                 *(f"{PROGNOSIS}_error_{kind}" for kind in ("mean", "now", "trend")),
             ),
             WEATHER_FEED: tuple(wind_around(point.name) for point in WEATHER_POINTS),
+            AREA_PRODUCTION_FEED: (
+                *(f"{name}_now" for name in FLOWS),
+                *(f"{name}_change_over_1h" for name in FLOWS),
+            ),
         }
     )
 
@@ -127,6 +134,7 @@ def far_inputs(area: Area) -> tuple[Input, ...]:
             PRICES_FEED: (*prices, *(f"{name}_change" for name in prices)),
             PROGNOSIS_FEED: (PROGNOSIS, f"{PROGNOSIS}_change"),
             WEATHER_FEED: tuple(weather_input(*read) for read in FAR_WEATHER),
+            AREA_PRODUCTION_FEED: tuple(f"{name}_now" for name in FLOWS),
         }
     )
 

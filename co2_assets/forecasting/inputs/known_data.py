@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from co2_assets.contracts import CO2_MAXIMUM, PRICE_DATASETS_SWITCH
 from co2_assets.contracts.areas import DENMARK, Area
-from co2_assets.contracts.forecast_spec import CO2, MEASURED, WIND_SOLAR
+from co2_assets.contracts.forecast_spec import CO2, FLOWS, MEASURED, WIND_SOLAR
 from co2_assets.contracts.time import (
     day_before_at,
     hours_since_epoch,
@@ -53,6 +53,9 @@ QUARTERS = 4
 # An hour of the prognosis counts once three quarters of its 12 values are there, as for minutes.
 _SLOTS = 12
 _LEAST_SLOTS = 9
+
+# What is known of an hour that is over, in the order of `KnownData.measured`.
+HOURLY = (*MEASURED, *FLOWS)
 
 WEATHER_COLUMNS = tuple(column.name for column in WEATHER_VARIABLES)
 
@@ -118,16 +121,21 @@ class KnownData:
 
     @cached_property
     def measured(self) -> Floats:
-        """Measured values, shape (hours, len(MEASURED)), row 0 at `first_hour`, NaN in gaps."""
+        """Measured values, shape (hours, len(HOURLY)), row 0 at `first_hour`, NaN in gaps."""
         hours = self._measured_hours
         length = int(hours.max()) - self.first_hour + 1 if len(hours) else 0
-        table = np.full((length, len(MEASURED)), np.nan)
+        table = np.full((length, len(HOURLY)), np.nan)
         own = self.aggregated[self.aggregated["price_area"] == self.area.name]
-        table[hours - self.first_hour] = own[list(MEASURED)].to_numpy(np.float64)
+        table[hours - self.first_hour] = own.reindex(columns=list(HOURLY)).to_numpy(np.float64)
         return table
 
+    @cached_property
+    def has_flows(self) -> bool:
+        """Whether any flow over a border of the area was measured."""
+        return bool((~np.isnan(self.measured[:, len(MEASURED) :])).any())
+
     def measured_at(self, hours: Integers) -> Floats:
-        """Measured values of ``hours``: shape (*hours.shape, len(MEASURED)), NaN where there are none.
+        """Measured values of ``hours``: shape (*hours.shape, len(HOURLY)), NaN where there are none.
 
         Hours outside the recording are not measured. Looks neither left nor right: the caller asks
         only for hours that were over.
@@ -135,7 +143,7 @@ class KnownData:
         index = hours - self.first_hour
         inside = (index >= 0) & (index < len(self.measured))
         if not len(self.measured):
-            return np.full((*np.shape(hours), len(MEASURED)), np.nan)
+            return np.full((*np.shape(hours), len(HOURLY)), np.nan)
         values = self.measured[np.clip(index, 0, len(self.measured) - 1)]
         return np.where(inside[..., None], values, np.nan)
 

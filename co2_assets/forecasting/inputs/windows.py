@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from co2_assets.contracts.forecast_spec import (
     CO2,
+    FLOWS,
     HORIZON_HOURS,
     MEASURED,
     NEAR_HOURS,
@@ -44,7 +45,7 @@ from co2_assets.forecasting.inputs.input_lists import (
     weather_input,
     wind_around,
 )
-from co2_assets.forecasting.inputs.known_data import WEATHER_COLUMNS, KnownData
+from co2_assets.forecasting.inputs.known_data import HOURLY, WEATHER_COLUMNS, KnownData
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -179,8 +180,8 @@ class _Now:
         return _newest_hours(self.past[name], self.age)
 
     def powers(self) -> Values:
-        """Production and exchange in the last measured hour."""
-        return {f"{name}_now": self.newest_hours(name)[:, :1] for name in POWERS}
+        """Production, exchange and flows in the last measured hour."""
+        return {f"{name}_now": self.newest_hours(name)[:, :1] for name in (*POWERS, *FLOWS)}
 
     def ahead(self, hours: Integers) -> Iterator[tuple[str, Floats, Floats]]:
         """Yield what operator and market say of ``hours``: name, values (N, hours), value now (N, 1)."""
@@ -230,7 +231,7 @@ def _in_order(inputs: Sequence[Input], values: Values, shape: tuple[int, ...]) -
 def _past(data: KnownData, hours: Integers, newest: Integers) -> Values:
     """Values of `past_inputs` for ``hours``, by name; nothing measured after ``newest``."""
     features = features_of(data)
-    names = (*MEASURED, *ROLLING_COLUMNS, *WIND_SOLAR_FORECAST, *price_columns(data.area), PROGNOSIS)
+    names = (*HOURLY, *ROLLING_COLUMNS, *WIND_SOLAR_FORECAST, *price_columns(data.area), PROGNOSIS)
     series = {name: features[name] for name in names}
     for measured, forecast in zip(WIND_SOLAR_MEASURED, WIND_SOLAR_FORECAST, strict=True):
         series[f"{forecast}_error"] = features[measured] - features[forecast]
@@ -264,7 +265,7 @@ def _future(now: _Now, hours: Integers) -> Values:
         **now.powers(),
     }
     values |= {f"change_over_{ago}h": co2[:, :1] - co2[:, ago, None] for ago in CHANGE_HOURS}
-    for name in POWERS:
+    for name in (*POWERS, *FLOWS):
         power = now.newest_hours(name)
         values[f"{name}_change_over_1h"] = power[:, :1] - power[:, 1:2]
     for name in ERRORS[PROGNOSIS_FEED]:

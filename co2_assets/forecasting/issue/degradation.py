@@ -11,6 +11,7 @@ from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import (
     CO2,
     DAYS_AHEAD,
+    FLOWS,
     HORIZON_HOURS,
     NEAR_HOURS,
     POWERS,
@@ -21,6 +22,7 @@ from co2_assets.contracts.forecast_spec import (
 from co2_assets.contracts.time import day_before_at
 from co2_assets.contracts.weather import WEATHER_POINTS
 from co2_assets.forecasting.inputs.input_lists import (
+    AREA_PRODUCTION_FEED,
     POWER_FEED,
     PRICES_FEED,
     PROGNOSIS_FEED,
@@ -88,6 +90,10 @@ def assess(
     # Where the intensity is measured by another feed than production is.
     powers = [position for position, i in enumerate(past_inputs(area)) if i.name in POWERS]
     unproduced = (unknown[..., powers].any(axis=-1) & ~unknown[..., co2]).sum(axis=1)
+    flows = [position for position, i in enumerate(past_inputs(area)) if i.name in FLOWS]
+    # No area has every border. Where production is the area's own, it comes from the same rows.
+    has_own = data.has_flows and area.measured_in != POWER_FEED
+    unflowed = (unknown[..., flows].all(axis=-1) & ~unknown[..., [co2, *powers]].any(axis=-1)).sum(axis=1)
     late = windows.age_hours.astype(np.int64)
     # Whatever else a model uses, its forecast starts at the newest value.
     for row in np.flatnonzero(late > 0):
@@ -101,7 +107,17 @@ def assess(
             causes[row].append(f"{area.measured_in}: {lost[row]} of the last {PAST_HOURS} hours are missing")
         for row in np.flatnonzero(unproduced > FORGIVEN_HOURS):
             causes[row].append(
-                f"{POWER_FEED}: production of {unproduced[row]} of the last {PAST_HOURS} hours is missing"
+                f"{AREA_PRODUCTION_FEED if has_own else POWER_FEED}: production of {unproduced[row]} of the "
+                f"last {PAST_HOURS} hours is missing"
+            )
+    if AREA_PRODUCTION_FEED in widening:
+        share = np.where(unflowed > FORGIVEN_HOURS, unflowed / PAST_HOURS, 0.0)
+        for day, span in enumerate(_DAYS):
+            factor[:, span] *= 1 + share[:, None] * (widening[AREA_PRODUCTION_FEED][day] - 1)
+        for row in np.flatnonzero(unflowed > FORGIVEN_HOURS):
+            causes[row].append(
+                f"{AREA_PRODUCTION_FEED}: flows over the borders of {unflowed[row]} of the last {PAST_HOURS} "
+                "hours are missing"
             )
     near, far = _positions(future_inputs(area)), _positions(far_inputs(area))
     is_far = np.arange(HORIZON_HOURS) >= NEAR_HOURS

@@ -1,7 +1,7 @@
 """Raw inputs to what a network can digest: centred, scaled, clipped, gaps neutral but marked."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -146,7 +146,10 @@ class Batch:
 
 
 class Batches:
-    """Some batches, seen as if one came after the other. They stay where they are: nothing is held twice."""
+    """Some batches, seen as if one came after the other. They stay where they are: nothing is held twice.
+
+    Rows are taken from them in single precision, whatever they are kept in.
+    """
 
     def __init__(self, parts: Sequence[Batch]) -> None:
         self._parts = [part for part in parts if len(part)]
@@ -162,7 +165,8 @@ class Batches:
         for number, part in enumerate(self._parts):
             own = index[owner == number]
             if len(own):
-                chosen.append(part.rows(own - (self._ends[number] - len(part))))
+                rows = part.rows(own - (self._ends[number] - len(part)))
+                chosen.append(replace(rows, past=rows.past.float(), future=rows.future.float()))
         return Batch.joined(chosen)
 
 
@@ -199,12 +203,12 @@ class InputLayer:
         return bool(self.scaler.future_used[positions].any())
 
     def batch(self, windows: Windows, dtype: torch.dtype = torch.float32) -> Batch:
-        """Tensors of ``windows``."""
+        """Tensors of ``windows``; the targets are never less precise than single."""
         count = len(windows)
         batch = Batch(
             torch.empty((count, windows.past.shape[1], self.past_width), dtype=dtype),
             torch.empty((count, self.reach.hours, self.future_width), dtype=dtype),
-            torch.empty((count, self.reach.hours), dtype=dtype),
+            torch.empty((count, self.reach.hours), dtype=torch.promote_types(dtype, torch.float32)),
             torch.full((count,), self._number),
         )
         # In parts, for what lies between windows and tensors is larger than both.
@@ -213,7 +217,7 @@ class InputLayer:
             past, future, target = self._channels(windows.take(rows))
             batch.past[rows] = torch.as_tensor(past, dtype=dtype)
             batch.future[rows] = torch.as_tensor(future, dtype=dtype)
-            batch.target[rows] = torch.as_tensor(target, dtype=dtype)
+            batch.target[rows] = torch.as_tensor(target)
         return batch
 
     def _channels(self, windows: Windows) -> tuple[Floats, Floats, Floats]:

@@ -226,8 +226,10 @@ def raw_quantiles(model: TrainedModel, windows: Windows) -> Floats:
         return _handed_over(*(ensemble.quantiles(windows) for ensemble in model.ensembles))
 
 
-def raw_quantiles_held_out(model: TrainedModel, windows: Windows, hidden_feed: str | None = None) -> Floats:
-    """`raw_quantiles` of the held out ``windows``, each by the network that did not learn it.
+def raw_quantiles_held_out(
+    model: TrainedModel, windows: Windows, hidden_feed: str | None = None, every: int = 1
+) -> Floats:
+    """`raw_quantiles` of ``every`` which of the held out ``windows``, by the network that did not learn it.
 
     The windows are all that were held out, in time order: each ensemble has them as equal blocks, one for
     each of its networks. ``hidden_feed`` is treated as missing.
@@ -237,7 +239,9 @@ def raw_quantiles_held_out(model: TrainedModel, windows: Windows, hidden_feed: s
         blocks = np.array_split(np.arange(len(windows)), len(ensemble.networks))
         return np.concatenate(
             [
-                ensemble.quantiles(windows.take(block), slice(number, number + 1), hidden_feed)
+                ensemble.quantiles(
+                    windows.take(block[block % every == 0]), slice(number, number + 1), hidden_feed
+                )
                 for number, block in enumerate(blocks)
             ]
         )

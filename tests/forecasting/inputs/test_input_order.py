@@ -1,5 +1,6 @@
 """The order of the network's inputs: weights trained before depend on it."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,14 @@ POWERS = (
     "offshore_wind_mw",
     "onshore_wind_mw",
     "net_exchange_mw",
+)
+FLOWS = (
+    "exchange_great_belt_mw",
+    "exchange_germany_mw",
+    "exchange_netherlands_mw",
+    "exchange_great_britain_mw",
+    "exchange_norway_mw",
+    "exchange_sweden_mw",
 )
 CALENDAR = ("hour_sin", "hour_cos", "weekday_sin", "weekday_cos", "is_holiday", "solar_elevation_sin")
 WIND_SOLAR = ("offshore_wind_forecast_mw", "onshore_wind_forecast_mw", "solar_forecast_mw")
@@ -63,6 +72,7 @@ PAST = (
     *PRICES,
     *PROGNOSIS,
     "prognosis_g_per_kwh_error",
+    *FLOWS,
 )
 FUTURE = (
     *CALENDAR,
@@ -87,6 +97,8 @@ FUTURE = (
     *(f"prognosis_g_per_kwh_{slope}" for slope in SLOPES),
     *(f"prognosis_g_per_kwh_{summary}" for summary in ERROR_SUMMARIES),
     *(f"{point.lower()}_wind_around_m_per_s" for point in POINTS),
+    *(f"{name}_now" for name in FLOWS),
+    *(f"{name}_change_over_1h" for name in FLOWS),
 )
 FAR = (
     *CALENDAR,
@@ -104,6 +116,7 @@ FAR = (
     "prognosis_g_per_kwh_change",
     *(f"{point.lower()}_{name}" for point in POINTS for name in WIND),
     *(f"{point.lower()}_{name}" for point in LAND_POINTS for name in LAND),
+    *(f"{name}_now" for name in FLOWS),
 )
 
 
@@ -114,6 +127,9 @@ def test_the_names_stand_in_the_order_that_stored_models_have() -> None:
 
 
 def test_each_column_of_the_arrays_holds_the_input_of_its_place(data: KnownData) -> None:
+    chance = np.random.default_rng(5)
+    flows_mw = chance.normal(500.0, 300.0, (len(data.aggregated), len(FLOWS)))
+    data = replace(data, aggregated=data.aggregated.assign(**dict(zip(FLOWS, flows_mw.T, strict=True))))
     windows = build_windows(data, np.array([ISSUE]))
     rows = features_of(data).set_index("hour_utc").iloc[: ISSUE - data.first_hour].tail(24)
     error = rows[["offshore_wind_mw", "onshore_wind_mw", "solar_mw"]].to_numpy() - rows[list(WIND_SOLAR)]
@@ -124,6 +140,7 @@ def test_each_column_of_the_arrays_holds_the_input_of_its_place(data: KnownData)
         rows[list(PRICES)],
         rows[list(PROGNOSIS)],
         prognosis_error,
+        rows[list(FLOWS)],
     ]
     assert windows.past.dtype == np.float32
     np.testing.assert_array_equal(windows.past[0], np.concatenate(past, axis=1, dtype=np.float32))
@@ -136,6 +153,7 @@ def test_each_column_of_the_arrays_holds_the_input_of_its_place(data: KnownData)
     at = np.array(ISSUE * 3600)
     last = rows[CO2].iloc[-1]
     powers = rows[list(POWERS)].to_numpy(np.float32).astype(np.float64)
+    flows = rows[list(FLOWS)].to_numpy(np.float32).astype(np.float64)
     co2 = rows[CO2].to_numpy(np.float32).astype(np.float64)
     day_before = data.measured_at(hours[1:-1] - 24)[:, MEASURED.index(CO2)]
     day_before[NEAR_HOURS:] = np.nan  # not over at the issue time
@@ -166,6 +184,7 @@ def test_each_column_of_the_arrays_holds_the_input_of_its_place(data: KnownData)
     blocks += [prognosis[1:-1], prognosis[1:-1] - last, *slopes(prognosis), summaries(prognosis_error)]
     wind = data.weather_at(ISSUE + np.arange(-3, NEAR_REACH_HOURS + 3), at)[..., 0]
     blocks.append(np.stack([wind[hour : hour + 7].mean(axis=0) for hour in range(NEAR_REACH_HOURS)]))
+    blocks += [flows[-1], flows[-1] - flows[-2]]
     check(windows.future[0], blocks, FUTURE)
 
     far_hours = ISSUE + np.arange(NEAR_HOURS, HORIZON_HOURS)
@@ -188,6 +207,7 @@ def test_each_column_of_the_arrays_holds_the_input_of_its_place(data: KnownData)
         weather[..., [0, 1]].reshape(len(far_hours), -1),
         # Of the variables in the order of the table: temperature, cloud, radiation.
         weather[:, : len(LAND_POINTS), [3, 4, 2]].reshape(len(far_hours), -1),
+        flows[-1],
     ]
     check(windows.far[0], blocks, FAR)
 

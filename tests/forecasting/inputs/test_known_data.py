@@ -250,7 +250,7 @@ def test_a_day_of_zeros_is_no_forecast(data: KnownData):
     zone = data.wind_solar["price_area"] == "DK1"
     spoiled = data.wind_solar.copy()
     spoiled.loc[day & zone, "forecast_day_ahead_mw"] = 0.0
-    spoiled.loc[:, ["forecast_1_hour_mw", "forecast_5_hour_mw"]] = np.nan
+    spoiled.loc[:, ["forecast_1_hour_mw", "forecast_5_hour_mw", "forecast_intraday_mw"]] = np.nan
     known = replace(data, wind_solar=spoiled)
     hours = hour_of(datetime(2024, 3, 11, 12)) + np.arange(24)
     values = known.wind_solar_at(hours, np.int64(2**32))
