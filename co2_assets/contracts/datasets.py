@@ -118,7 +118,8 @@ CO2_EMISSION = Dataset(
     reach=timedelta(0),
     live_chunk=timedelta(days=180),
     late_after=timedelta(hours=1),
-    description="The carbon intensity of power consumed in Western (DK1) and in Eastern Denmark (DK2).",
+    description="The carbon intensity of power consumed in Western (DK1) and in Eastern Denmark (DK2). A "
+    "recording has Energinet's settled declaration of it in its place, hour by hour, or nothing.",
     revised_for=REVISED_FOR,
 )
 

@@ -14,10 +14,12 @@ import pandas as pd
 from co2_assets.contracts.areas import DENMARK, MEASUREMENTS
 from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, HEADLINE_LEADS
 from co2_assets.pipeline.fetch_plan import history_left
+from co2_assets.pipeline.forecast_inputs import MEASURED_WITHIN
 from co2_assets.pipeline.status import clock
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.snapshots import Snapshot
+from co2_assets.warehouse.sql import interval
 
 # Four forecasts, six hours of each: fewer hours tell more about the weather than about the model.
 MINIMUM_SCORED_HOURS = 24
@@ -223,7 +225,11 @@ def read_retraining_inputs(
     ).iloc[0]
     without_model = snapshots.query(
         snapshot,
-        "SELECT DISTINCT price_area FROM aggregated_data ANTI JOIN champions USING (price_area) ORDER BY ALL",
+        f"""
+        SELECT price_area FROM aggregated_data ANTI JOIN champions USING (price_area) GROUP BY price_area
+        HAVING max(hour_utc) >= (SELECT max(hour_utc) FROM aggregated_data) - {interval(MEASURED_WITHIN)}
+        ORDER BY ALL
+        """,
     )
     fired_at = memory.get("fired_at")
     return RetrainingInputs(
