@@ -99,6 +99,25 @@ POWER_COLUMNS = (
     ),
 )
 
+# In MW, by border: twice what its cables and lines carry, because more are being built.
+FLOW_COLUMNS = tuple(
+    power_column(
+        f"exchange_{name}_mw",
+        service_name,
+        f"Flow over the {border}; positive is import.",
+        maximum,
+        -maximum,
+    )
+    for name, service_name, border, maximum in (
+        ("great_belt", "ExchangeGreatBelt", "Great Belt, between western and eastern Denmark", 1200.0),
+        ("germany", "ExchangeGermany", "borders with Germany", 7000.0),
+        ("netherlands", "ExchangeNetherlands", "cable to the Netherlands", 1400.0),
+        ("great_britain", "ExchangeGreatBritain", "cable to Great Britain", 2800.0),
+        ("norway", "ExchangeNorway", "cables to Norway", 3400.0),
+        ("sweden", "ExchangeSweden", "borders with Sweden", 5000.0),
+    )
+)
+
 FETCHED_AT = Column(
     "fetched_at_utc", Kind.TIMESTAMP, "When this row was last fetched.", "UTC", nullable=False
 )

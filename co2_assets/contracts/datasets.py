@@ -1,10 +1,13 @@
-"""The datasets: their tables, their endpoints and how they are fetched. That of the weather: `weather`.
+"""The datasets: their tables, their endpoints and how they are fetched.
+
+That of the weather is in `weather`, that of the areas' production in `area_production`.
 
 Facts about the service: Energinet, EnergiDataService (https://www.energidataservice.dk, CC BY 4.0).
 """
 
 from datetime import datetime, timedelta
 
+from co2_assets.contracts.area_production import AREA_PRODUCTION
 from co2_assets.contracts.columns import (
     AREA_STUCK_AFTER,
     AREAS_STUCK_TOGETHER,
@@ -313,6 +316,7 @@ CO2_EMISSION_PROGNOSIS = Dataset(
 DATASETS: tuple[Dataset, ...] = (
     POWER_SYSTEM_RIGHT_NOW,
     CO2_EMISSION,
+    AREA_PRODUCTION,
     FORECASTS_HOUR,
     DAY_AHEAD_PRICES,
     CO2_EMISSION_PROGNOSIS,

@@ -4,7 +4,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from co2_assets.contracts.columns import POWER_COLUMNS
+from co2_assets.contracts.columns import FLOW_COLUMNS, POWER_COLUMNS
 
 
 class ForecastKind(StrEnum):
@@ -69,6 +69,7 @@ ACCURACY_THRESHOLD_PERCENT: Final = 65.0
 CO2: Final = "co2_g_per_kwh"
 POWERS: Final = tuple(column.name for column in POWER_COLUMNS)
 MEASURED: Final = (CO2, *POWERS)
+FLOWS: Final = tuple(column.name for column in FLOW_COLUMNS)
 
 # Forecast types of the service, with the measured column and the engineered one they belong to.
 WIND_SOLAR: Final = {

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from co2_assets.contracts.areas import DENMARK, MEASUREMENTS
+from co2_assets.contracts.areas import AVERAGED, DENMARK
 from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, HEADLINE_LEADS
 from co2_assets.pipeline.fetch_plan import history_left
 from co2_assets.pipeline.forecast_inputs import MEASURED_WITHIN
@@ -241,7 +241,7 @@ def read_retraining_inputs(
         fired=frozenset(memory.get("fired", ())),
         learnt_history=None if pd.isna(trained["history"]) else trained["history"].to_pytimedelta(),
         history=(held["last"] - held["first"]).to_pytimedelta() if pd.notna(held["first"]) else None,
-        history_complete=history_left(snapshot, settings, now, MEASUREMENTS) == 0,
+        history_complete=history_left(snapshot, settings, now, AVERAGED) == 0,
         last_trained_at=None if pd.isna(trained["at"]) else trained["at"].to_pydatetime(),
         areas_without_model=tuple(without_model["price_area"]),
     )
