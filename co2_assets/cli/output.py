@@ -10,9 +10,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from co2_assets.contracts import CO2_EMISSION
 from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, NEAR_HOURS, QUANTILE_COLUMNS, QUANTILES
-from co2_assets.contracts.sources import SourceKind
+from co2_assets.contracts.sources import STAND_IN, SourceKind
 from co2_assets.contracts.time import COPENHAGEN
 from co2_assets.pipeline.status import Status, instant, newest_forecast
 from co2_assets.warehouse import snapshots
@@ -91,6 +92,8 @@ def forecast_table(
     lines: list[RenderableType] = [table]
     if note := SOURCE_NOTES.get(snapshot.source):
         lines.append(Text(note))
+    if snapshot.source == SourceKind.ARCHIVE and AREAS[area_name].measured_in == CO2_EMISSION.name:
+        lines.append(Text(f"Of this area, {STAND_IN}."))
     causes = json.loads(forecast["degraded_causes"].iloc[0])
     if causes:
         lines.append(Text("Degraded: " + "; ".join(causes)))

@@ -10,6 +10,7 @@ read. Facts about the services: Energinet, EnergiDataService (https://www.energi
 CC BY 4.0), and Open-Meteo (https://open-meteo.com/en/docs, CC BY 4.0).
 """
 
+from co2_assets.contracts.area_production import AREA_PRODUCTION
 from co2_assets.contracts.columns import CO2_MAXIMUM, FETCHED_AT, POWER_COLUMNS, PRICE_AREA
 from co2_assets.contracts.datasets import (
     CO2_EMISSION,
@@ -29,6 +30,7 @@ from co2_assets.contracts.validation import UNREADABLE, BadRow, UnreadableCell, 
 from co2_assets.contracts.weather import WEATHER_FORECAST
 
 __all__ = [
+    "AREA_PRODUCTION",
     "CO2_EMISSION",
     "CO2_EMISSION_PROGNOSIS",
     "CO2_MAXIMUM",

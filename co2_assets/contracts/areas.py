@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from co2_assets.contracts.area_production import AREA_PRODUCTION
 from co2_assets.contracts.datasets import (
     CO2_EMISSION,
     DANISH_PRICE_AREAS,
@@ -44,3 +45,6 @@ AREAS: Mapping[str, Area] = {
 MEASUREMENTS = tuple(
     dataset for dataset in DATASETS if dataset.name in {area.measured_in for area in AREAS.values()}
 )
+# The datasets that the hourly means are made of. Their rows can be fetched again, and only the means are
+# published and kept for good.
+AVERAGED = (*MEASUREMENTS, AREA_PRODUCTION)

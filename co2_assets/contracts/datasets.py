@@ -1,10 +1,13 @@
-"""The datasets: their tables, their endpoints and how they are fetched. That of the weather: `weather`.
+"""The datasets: their tables, their endpoints and how they are fetched.
+
+That of the weather is in `weather`, that of the areas' production in `area_production`.
 
 Facts about the service: Energinet, EnergiDataService (https://www.energidataservice.dk, CC BY 4.0).
 """
 
 from datetime import datetime, timedelta
 
+from co2_assets.contracts.area_production import AREA_PRODUCTION
 from co2_assets.contracts.columns import (
     AREA_STUCK_AFTER,
     AREAS_STUCK_TOGETHER,
@@ -118,7 +121,8 @@ CO2_EMISSION = Dataset(
     reach=timedelta(0),
     live_chunk=timedelta(days=180),
     late_after=timedelta(hours=1),
-    description="The carbon intensity of power consumed in Western (DK1) and in Eastern Denmark (DK2).",
+    description="The carbon intensity of power consumed in Western (DK1) and in Eastern Denmark (DK2). A "
+    "recording has Energinet's settled declaration of it in its place, hour by hour, or nothing.",
     revised_for=REVISED_FOR,
 )
 
@@ -312,6 +316,7 @@ CO2_EMISSION_PROGNOSIS = Dataset(
 DATASETS: tuple[Dataset, ...] = (
     POWER_SYSTEM_RIGHT_NOW,
     CO2_EMISSION,
+    AREA_PRODUCTION,
     FORECASTS_HOUR,
     DAY_AHEAD_PRICES,
     CO2_EMISSION_PROGNOSIS,

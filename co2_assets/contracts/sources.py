@@ -17,6 +17,9 @@ class SourceKind(StrEnum):
 # The kinds whose data are stored, each in its own database.
 SOURCE_LABELS: Final = (SourceKind.LIVE, SourceKind.ARCHIVE, SourceKind.SIMULATOR)
 
+# Said of the areas' carbon intensity where it comes from a recording: no recording of `CO2Emis` is known.
+STAND_IN: Final = "Energinet's settled declaration, published later, stands in for CO2Emis"
+
 # The address of Energinet's service. A setting names another one, such as a mirror.
 LIVE_URL: Final = "https://api.energidataservice.dk"
 

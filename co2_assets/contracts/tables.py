@@ -6,7 +6,7 @@ have to find out later what was known then.
 
 from typing import Final
 
-from co2_assets.contracts.columns import POWER_COLUMNS, PRICE_AREA
+from co2_assets.contracts.columns import FLOW_COLUMNS, POWER_COLUMNS, PRICE_AREA
 from co2_assets.contracts.datasets import DATASETS, PRICE_AREAS
 from co2_assets.contracts.forecast_spec import (
     LAG_HOURS,
@@ -46,13 +46,16 @@ def _co2(name: str, description: str) -> Column:
 
 AGGREGATED_DATA = Table(
     "aggregated_data",
-    "Hourly means of complete hours (at least 45 of 60 minutes). A missing hour has no row.",
+    "Hourly means of complete hours (at least 45 of 60 minutes). A missing hour has no row. Production and "
+    "exchange are those of the price area itself; flows of the whole country are the sums over both areas, "
+    "the Great Belt aside. The flow over a border that an area does not have is 0.",
     (
         PRICE_AREA,
         _time("hour_utc", "Start of the hour."),
         _count("minutes_observed", "Minutes the means are taken over.", "min"),
         _co2("co2_g_per_kwh", "Carbon intensity of electricity consumed."),
         *POWER_COLUMNS,
+        *FLOW_COLUMNS,
     ),
     ("price_area", "hour_utc"),
 )

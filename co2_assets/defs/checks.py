@@ -8,6 +8,7 @@ import pandas as pd
 
 from co2_assets.contracts import DATASETS, Dataset, Table
 from co2_assets.contracts.areas import AREAS, DENMARK
+from co2_assets.contracts.datasets import dataset_named
 from co2_assets.contracts.forecast_spec import (
     ACCURACY_THRESHOLD_PERCENT,
     CLOCK_TOLERANCE,
@@ -16,6 +17,7 @@ from co2_assets.contracts.forecast_spec import (
 from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES, PREDICTIONS
 from co2_assets.forecasting.inputs.features import LEAST_MINUTES
+from co2_assets.pipeline.forecast_inputs import MEASURED_WITHIN
 from co2_assets.pipeline.quarantine import breaks_contract
 from co2_assets.pipeline.run import Run
 from co2_assets.pipeline.stored_series import is_asked_for, newest_by_series
@@ -92,6 +94,9 @@ def _freshness_check(dataset: Dataset) -> dg.AssetChecksDefinition:
     def on_time(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
         if reason := pipeline.service.why_not(dataset):
             return _warning(True, f"{reason[0].upper()}{reason[1:]}.")
+        end = pipeline.service.end_of(dataset)
+        if end is not None and pipeline.now - end > dataset.late_after:
+            return _warning(True, f"The recording of this dataset ends at {end:%Y-%m-%d %H:%M} UTC.")
         series = pipeline.service.series_of(dataset, pipeline.now)
         newest = newest_by_series(pipeline.warehouse, dataset, series)
         if newest.isna().all():
@@ -186,6 +191,12 @@ def forecast_contract(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
     )
 
 
+def _may_be_forecast(run: Run, area_name: str) -> bool:
+    """Return whether the source still measures an area: a recording of its measurements may have ended."""
+    end = run.service.end_of(dataset_named(AREAS[area_name].measured_in))
+    return end is None or end > run.now - MEASURED_WITHIN
+
+
 @dg.asset_check(
     asset="predictions",
     description="Each area has a live forecast that is not stale: no two hourly forecasts were missed after "
@@ -199,7 +210,7 @@ def forecast_on_time(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
     ).set_index("price_area")["t"]
     if DENMARK.name not in newest:
         return _warning(False, f"No live forecast of {DENMARK.title} was ever issued.")
-    newest = newest[newest.index.isin(list(AREAS))]
+    newest = newest[newest.index.isin([name for name in AREAS if _may_be_forecast(pipeline, name)])]
     late = newest[[not pipeline.timetable.is_fresh(at.to_pydatetime(), pipeline.now) for at in newest]]
     return _warning(
         late.empty,

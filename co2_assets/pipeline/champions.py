@@ -15,7 +15,7 @@ from co2_assets.contracts.tables import MODEL_TABLE, MODEL_TRAINING_SETS, PROMOT
 from co2_assets.forecasting.forecaster import Model, ModelFileError, TooLittleDataError
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.score.comparison import Verdict, judge_together
-from co2_assets.pipeline.forecast_inputs import read_areas
+from co2_assets.pipeline.forecast_inputs import read_areas, still_measured
 from co2_assets.pipeline.progress import Progress
 from co2_assets.pipeline.run import Run
 from co2_assets.warehouse.views import NEWEST_CHAMPION_FIRST
@@ -153,11 +153,13 @@ def train_challenger(
 ) -> Challenger:
     """Train one model of all areas on what was known at ``until`` of the hours from ``since`` on.
 
+    Areas that are no longer measured are left out.
+
     ``sizes`` are those of the run's forecaster; ``seed`` is the run's unless given. Without ``with_test`` no
     part of the history is set aside for a test. ``progress`` gets a line from time to time. Nothing is
     stored. Raises TooLittleDataError where there is too little to learn from.
     """
-    data = read_areas(run.warehouse, since=since, until=until)
+    data = still_measured(read_areas(run.warehouse, since=since, until=until))
     if not data:
         raise TooLittleDataError(
             f"No hour from {since:%Y-%m-%d} to {until:%Y-%m-%d} UTC is held, so there is nothing to learn "

@@ -215,6 +215,7 @@ def plan(
     held_until: datetime | None = None,
     again_from: datetime | None = None,
     longest: timedelta | None = None,
+    latest: datetime | None = None,
 ) -> list[FetchWindow]:
     """Return the windows still to be fetched, newest first, each for one request to one endpoint.
 
@@ -227,13 +228,14 @@ def plan(
     ``held_until`` is the time of the newest stored row, if known. Nothing after it counts as covered, so
     that rows are requested again after the service has published nothing new for days, or after a fetch
     under a clock that was ahead. All from ``again_from`` on is requested again, too, unless the newest rows
-    were read at ``now``.
+    were read at ``now``. Nothing from ``latest`` on is requested, where the source's data end there.
     """
     # From midnight, so that the oldest window has the same bounds all day and its empty answers are counted.
     begin = (now - timedelta(days=history_days)).replace(hour=0, minute=0, second=0)
     begin = max(begin, dataset.begins, earliest or dataset.begins)
     end = now + dataset.reach
-    newest_ok = _newest_read(log)
+    end = min(end, latest or end)
+    newest_ok = _newest_read(log, latest)
     # A fetch with a time after now was made before the clock was set back: it has not seen the future.
     fetched_at = log["fetched_at_utc"].where(log["fetched_at_utc"] <= now, now)
     covered = covered_by(dataset, log.assign(fetched_at_utc=fetched_at), now)
@@ -258,9 +260,12 @@ def plan(
     return sorted(windows, key=lambda window: window.end, reverse=True)
 
 
-def _newest_read(log: pd.DataFrame) -> pd.Timestamp:
-    """Return when the newest rows were last read; not a time if never."""
-    is_newest = (log["purpose"] == "recent") & (log["window_to_utc"] >= log["fetched_at_utc"])
+def _newest_read(log: pd.DataFrame, latest: datetime | None) -> pd.Timestamp:
+    """Return when the newest rows, up to ``latest``, were last read; not a time if never."""
+    newest_end = log["fetched_at_utc"]
+    if latest is not None:
+        newest_end = newest_end.where(newest_end < latest, pd.Timestamp(latest))
+    is_newest = (log["purpose"] == "recent") & (log["window_to_utc"] >= newest_end)
     newest: pd.Timestamp = log.loc[(log["outcome"] == FETCH_OK) & is_newest, "fetched_at_utc"].max()
     return newest
 

@@ -1,6 +1,9 @@
 """Read from the warehouse what training and forecasting need: what was known at a time, by area."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+
+import pandas as pd
 
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, POWERS
@@ -9,12 +12,21 @@ from co2_assets.warehouse.database import Warehouse
 
 # Rows for times up to this much after now are read: the last hour forecast, and those around it.
 REACH_AHEAD = timedelta(hours=HORIZON_HOURS + 4)
-# Production is measured for the whole country only; the price areas use its values.
+# An area that was not measured for so long is neither forecast nor trained: a forecast needs measurements of
+# the last day, and what is missing is asked for again for a week.
+MEASURED_WITHIN = timedelta(days=7)
+# An area of which no production was ever measured, as in a recording, uses that of the whole country. Else
+# it uses its own alone: an hour of the other among its own would be several times too high.
 _MEASURED = f"""
-    SELECT a.* REPLACE ({", ".join(f"coalesce(a.{name}, n.{name}) AS {name}" for name in POWERS)})
-    FROM aggregated_data a
-    LEFT JOIN aggregated_data n ON n.hour_utc = a.hour_utc AND n.price_area <> a.price_area
-        AND n.price_area = $country
+    WITH own AS (
+        SELECT count(coalesce({", ".join(POWERS)})) > 0 AS is_measured
+        FROM aggregated_data WHERE price_area = $area AND hour_utc < $until
+    )
+    SELECT a.* REPLACE (
+        {", ".join(f"if(is_measured, a.{name}, n.{name}) AS {name}" for name in POWERS)}
+    )
+    FROM aggregated_data a CROSS JOIN own
+    LEFT JOIN aggregated_data n ON n.hour_utc = a.hour_utc AND n.price_area = $country
     WHERE a.price_area = $area AND a.hour_utc BETWEEN $first AND $last
 """
 
@@ -25,6 +37,13 @@ def read_areas(warehouse: Warehouse, *, since: datetime, until: datetime) -> dic
         area.name: read_known_data(warehouse, since=since, until=until, area=area)
         for area in measured_areas(warehouse, since=since, until=until)
     }
+
+
+def still_measured(areas: Mapping[str, KnownData]) -> dict[str, KnownData]:
+    """Return ``areas`` without those whose measurements ended `MEASURED_WITHIN` before those of another."""
+    newest = {name: known.aggregated["hour_utc"].max() for name, known in areas.items()}
+    least = max(newest.values(), default=pd.Timestamp.max) - MEASURED_WITHIN
+    return {name: known for name, known in areas.items() if newest[name] >= least}
 
 
 def measured_areas(warehouse: Warehouse, *, since: datetime, until: datetime) -> list[Area]:
@@ -48,7 +67,13 @@ def read_known_data(
     return KnownData(
         aggregated=warehouse.read(
             _MEASURED,
-            {"area": area.name, "country": DENMARK.name, "first": window[0], "last": window[1]},
+            {
+                "area": area.name,
+                "country": DENMARK.name,
+                "until": until,
+                "first": window[0],
+                "last": window[1],
+            },
         ),
         wind_solar=warehouse.read(
             "SELECT * FROM forecasts_hour WHERE list_contains(?, price_area) AND hour_utc BETWEEN ? AND ?",

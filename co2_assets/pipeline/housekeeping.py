@@ -12,7 +12,7 @@ from datetime import timedelta
 import duckdb
 
 from co2_assets.contracts import DATASETS, Dataset
-from co2_assets.contracts.areas import MEASUREMENTS
+from co2_assets.contracts.areas import AVERAGED
 from co2_assets.contracts.tables import REJECTED
 from co2_assets.forecasting.forecaster import version_of
 from co2_assets.pipeline.run import Run
@@ -43,7 +43,7 @@ class Tidied:
 
 def tidy(run: Run) -> Tidied:
     """Remove what is no longer needed from the warehouse and the model folder."""
-    minutes = sum(_remove_old_minutes(run, dataset) for dataset in MEASUREMENTS)
+    minutes = sum(_remove_old_minutes(run, dataset) for dataset in AVERAGED)
     vintages = sum(thin_versions(run, dataset) for dataset in DATASETS if dataset.keeps_vintages)
     files = _remove_rejected_models(run)
     months, moved = _archive(run)

@@ -140,6 +140,7 @@ def _windows(run: Run, dataset: Dataset, *, deepen: bool) -> list[FetchWindow]:
         held_until=held.to_pydatetime() if pd.notna(held) else None,
         again_from=again_from,
         longest=longest,
+        latest=run.service.end_of(dataset),
     )
 
 

@@ -11,13 +11,15 @@ from typing import Any
 
 import pandas as pd
 
-from co2_assets.contracts.areas import DENMARK, MEASUREMENTS
+from co2_assets.contracts.areas import AVERAGED, DENMARK
 from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, HEADLINE_LEADS
 from co2_assets.pipeline.fetch_plan import history_left
+from co2_assets.pipeline.forecast_inputs import MEASURED_WITHIN
 from co2_assets.pipeline.status import clock
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.snapshots import Snapshot
+from co2_assets.warehouse.sql import interval
 
 # Four forecasts, six hours of each: fewer hours tell more about the weather than about the model.
 MINIMUM_SCORED_HOURS = 24
@@ -223,7 +225,11 @@ def read_retraining_inputs(
     ).iloc[0]
     without_model = snapshots.query(
         snapshot,
-        "SELECT DISTINCT price_area FROM aggregated_data ANTI JOIN champions USING (price_area) ORDER BY ALL",
+        f"""
+        SELECT price_area FROM aggregated_data ANTI JOIN champions USING (price_area) GROUP BY price_area
+        HAVING max(hour_utc) >= (SELECT max(hour_utc) FROM aggregated_data) - {interval(MEASURED_WITHIN)}
+        ORDER BY ALL
+        """,
     )
     fired_at = memory.get("fired_at")
     return RetrainingInputs(
@@ -235,7 +241,7 @@ def read_retraining_inputs(
         fired=frozenset(memory.get("fired", ())),
         learnt_history=None if pd.isna(trained["history"]) else trained["history"].to_pytimedelta(),
         history=(held["last"] - held["first"]).to_pytimedelta() if pd.notna(held["first"]) else None,
-        history_complete=history_left(snapshot, settings, now, MEASUREMENTS) == 0,
+        history_complete=history_left(snapshot, settings, now, AVERAGED) == 0,
         last_trained_at=None if pd.isna(trained["at"]) else trained["at"].to_pydatetime(),
         areas_without_model=tuple(without_model["price_area"]),
     )

@@ -1,7 +1,7 @@
 """The sources of data: the live services, a recording, and the simulator."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,8 @@ class Connection(Closes):
     ``label`` is live, archive or simulator. A first run fetches the newest ``first_days`` days (None:
     everything). An ``unlimited`` source has no rate limit. ``earliest`` and ``latest`` are the first
     and the last instant of its data, naive UTC, where they are known. ``datasets`` are those of the
-    services that it has (None: all), and ``points(now)`` those of which it has weather.
+    services that it has (None: all), and ``points(now)`` those of which it has weather. ``ends`` has the
+    ends of those datasets of the services that end before ``latest``, naive UTC.
     """
 
     label: SourceKind
@@ -95,6 +96,7 @@ class Connection(Closes):
     latest: datetime | None = None
     datasets: frozenset[str] | None = None
     points: Callable[[datetime], Sequence[WeatherPoint]] = all_points
+    ends: Mapping[str, datetime] = field(default_factory=dict)
 
     def has(self, dataset: Dataset) -> bool:
         """Whether the source has ``dataset``, and it is wanted."""
@@ -115,6 +117,10 @@ class Connection(Closes):
     def earliest_of(self, dataset: Dataset) -> datetime | None:
         """Return the first instant of the data of ``dataset``, naive UTC, where it is known."""
         return earliest_of(self.label, dataset) if self.earliest is None else self.earliest
+
+    def end_of(self, dataset: Dataset) -> datetime | None:
+        """Return the end of ``dataset``, naive UTC, where the source has nothing of it from then on."""
+        return self.ends.get(dataset.endpoints[-1].dataset)
 
     def close(self) -> None:
         """Close the connections; the source cannot be used afterwards."""
@@ -205,7 +211,7 @@ def connect(
         recorded = RecordedWeather(grid.folder)
         is_there = recorded.is_there and weather.wanted
         try:
-            earliest, latest = grid.first_hour, grid.end
+            earliest, latest, ends = grid.first_hour, grid.end, grid.ends
             if is_there:
                 recorded.points(latest)  # it is read once, so that what is wrong with it is said now
         except (ArchiveError, WeatherRecordingError) as error:
@@ -220,6 +226,7 @@ def connect(
             latest=latest,
             datasets=grid.datasets | names,
             points=recorded.points if is_there else all_points,
+            ends=ends,
         )
     raise SourceError(f"the source {source} must be resolved to live or simulator before it is opened")
 

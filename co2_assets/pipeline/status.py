@@ -1,16 +1,16 @@
 """The state of the pipeline, read from the published tables."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
 
-from co2_assets.contracts import WEATHER_FORECAST
+from co2_assets.contracts import CO2_EMISSION, WEATHER_FORECAST
 from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE, HEADLINE_LEADS, ForecastKind
-from co2_assets.contracts.sources import WEATHER_OFF, SourceKind
+from co2_assets.contracts.sources import STAND_IN, WEATHER_OFF, SourceKind
 from co2_assets.contracts.tables import FETCH_OK
 from co2_assets.contracts.time import hour_containing, utc_now
 from co2_assets.contracts.timetable import Timetable
@@ -136,13 +136,16 @@ def _set_aside(settings: Settings, source: str) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _notes(settings: Settings, source: str) -> dict[str, str]:
-    """Return what is to be said of a dataset beside its rows."""
-    if not settings.weather.wanted:
-        return {WEATHER_FORECAST.name: WEATHER_OFF}
+def _notes(settings: Settings, source: str, held: Collection[str]) -> dict[str, str]:
+    """Return what is to be said of a dataset beside its rows; ``held`` are the datasets with rows."""
+    notes = {}
     if source == SourceKind.ARCHIVE:
-        return {WEATHER_FORECAST.name: MADE_ERRORS}
-    return {}
+        notes[WEATHER_FORECAST.name] = MADE_ERRORS
+        if CO2_EMISSION.name in held:
+            notes[CO2_EMISSION.name] = STAND_IN
+    if not settings.weather.wanted:
+        notes[WEATHER_FORECAST.name] = WEATHER_OFF
+    return notes
 
 
 def newest_forecast(snapshot: Snapshot, area_name: str, by: datetime | None) -> pd.DataFrame:
@@ -165,7 +168,9 @@ def newest_forecast(snapshot: Snapshot, area_name: str, by: datetime | None) -> 
 def read_status(snapshot: Snapshot, settings: Settings, area_name: str = DENMARK.name) -> Status:
     """Read the state of the pipeline for one area from ``snapshot``."""
     forecast = newest_forecast(snapshot, area_name, settings.as_of)
-    notes = _notes(settings, snapshot.source)
+    datasets = snapshots.query(snapshot, "SELECT * FROM dataset_freshness ORDER BY dataset")
+    held = datasets.loc[datasets["row_count"] > 0, "dataset"]
+    notes = _notes(settings, snapshot.source, set(held))
     # What is switched off has no failures any more.
     switched_off = [name for name, note in notes.items() if note == WEATHER_OFF]
     return Status(
@@ -197,7 +202,7 @@ def read_status(snapshot: Snapshot, settings: Settings, area_name: str = DENMARK
                 [area_name, *HEADLINE_LEADS],
             )
         ),
-        datasets=snapshots.query(snapshot, "SELECT * FROM dataset_freshness ORDER BY dataset"),
+        datasets=datasets,
         # The last fetch of each dataset, if it failed.
         failed_fetches=snapshots.query(
             snapshot,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import duckdb
 
 from co2_assets.contracts import DATASETS
-from co2_assets.contracts.areas import MEASUREMENTS
+from co2_assets.contracts.areas import AVERAGED
 from co2_assets.contracts.time import utc_now
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.month_files import MonthFiles
@@ -31,7 +31,7 @@ def history_files(folder: SourceFolder) -> dict[str, MonthFiles]:
             folder.history / dataset.name, dataset.table, dataset.time_column, dataset.table.key
         )
         for dataset in DATASETS
-        if dataset not in MEASUREMENTS
+        if dataset not in AVERAGED
     }
 
 

@@ -43,6 +43,23 @@ MIGRATIONS: Mapping[int, str] = {
             fetched_at_utc TIMESTAMP NOT NULL
         );
     """,
+    # Until version 4 the areas had no production of their own, and no flows were stored.
+    5: """
+        CREATE TABLE IF NOT EXISTS area_production (
+            price_area VARCHAR NOT NULL, minute_utc TIMESTAMP NOT NULL,
+            production_ge_100_mw DOUBLE, production_lt_100_mw DOUBLE, offshore_wind_mw DOUBLE,
+            onshore_wind_mw DOUBLE, solar_mw DOUBLE, exchange_great_belt_mw DOUBLE,
+            exchange_germany_mw DOUBLE, exchange_netherlands_mw DOUBLE, exchange_great_britain_mw DOUBLE,
+            exchange_norway_mw DOUBLE, exchange_sweden_mw DOUBLE, exchange_bornholm_mw DOUBLE,
+            fetched_at_utc TIMESTAMP NOT NULL
+        );
+        ALTER TABLE IF EXISTS aggregated_data ADD COLUMN exchange_great_belt_mw DOUBLE;
+        ALTER TABLE IF EXISTS aggregated_data ADD COLUMN exchange_germany_mw DOUBLE;
+        ALTER TABLE IF EXISTS aggregated_data ADD COLUMN exchange_netherlands_mw DOUBLE;
+        ALTER TABLE IF EXISTS aggregated_data ADD COLUMN exchange_great_britain_mw DOUBLE;
+        ALTER TABLE IF EXISTS aggregated_data ADD COLUMN exchange_norway_mw DOUBLE;
+        ALTER TABLE IF EXISTS aggregated_data ADD COLUMN exchange_sweden_mw DOUBLE;
+    """,
 }
 
 # For a version, how a reader sees those tables of an older file that are different now: until the first run
@@ -62,6 +79,18 @@ READ_AS: Mapping[int, Mapping[str, str]] = {
                 NULL::DOUBLE AS shortwave_radiation_w_per_m2, NULL::DOUBLE AS temperature_2m_degc,
                 NULL::DOUBLE AS cloud_cover_percent, NULL::TIMESTAMP AS fetched_at_utc
             WHERE false
+        """,
+    },
+    # The rows of `area_production` are not published.
+    5: {
+        "aggregated_data": """
+            SELECT *, NULL::DOUBLE AS exchange_great_belt_mw,
+                NULL::DOUBLE AS exchange_germany_mw,
+                NULL::DOUBLE AS exchange_netherlands_mw,
+                NULL::DOUBLE AS exchange_great_britain_mw,
+                NULL::DOUBLE AS exchange_norway_mw,
+                NULL::DOUBLE AS exchange_sweden_mw
+            FROM snapshot.main.aggregated_data
         """,
     },
 }

@@ -20,7 +20,7 @@ from threading import Lock
 import duckdb
 import pandas as pd
 
-from co2_assets.contracts.areas import MEASUREMENTS
+from co2_assets.contracts.areas import AVERAGED
 from co2_assets.warehouse.corruption import is_fault_of_file, read_everything
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.errors import SnapshotUnreadable
@@ -35,7 +35,7 @@ from co2_assets.warehouse.views import FRESHNESS_VIEW, SNAPSHOT_VIEWS
 POINTER = "current.json"
 _VERSION = re.compile(r"\d{8}-[0-9a-f]{8}")
 # Large tables by the minute. Readers need only their freshness and their hourly means.
-NOT_PUBLISHED = frozenset(dataset.name for dataset in MEASUREMENTS)
+NOT_PUBLISHED = frozenset(dataset.name for dataset in AVERAGED)
 
 _log = logging.getLogger(__name__)
 # Readers that ask for a new file at the same time wait until one of them has checked it.

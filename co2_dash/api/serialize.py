@@ -13,7 +13,7 @@ from co2_dash.advice.days import DayAhead
 from co2_dash.advice.intensity_scale import Scale
 from co2_dash.api.cached_response import Refusal
 from co2_dash.api.schemas import Day, DayStretch, ForecastValue, Origin, Window
-from co2_dash.data.notices import ATTRIBUTION, attribution
+from co2_dash.data.notices import attribution
 from co2_dash.data.queries import records
 from co2_dash.data.state import DataState
 
@@ -63,7 +63,7 @@ def origin_of(state: DataState, *, measured_only: bool = False) -> Origin:
             "as_of": state.as_of_utc,
             "published_at": state.published_at_utc,
             "snapshot": state.version,
-            "attribution": ATTRIBUTION if measured_only else attribution(state),
+            "attribution": attribution(state, measured_only=measured_only),
         }
     )
 

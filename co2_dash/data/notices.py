@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from co2_assets.contracts.sources import WEATHER_OFF, SourceKind
+from co2_assets.contracts import CO2_EMISSION
+from co2_assets.contracts.sources import STAND_IN, WEATHER_OFF, SourceKind
 from co2_assets.contracts.weather import WEATHER_ATTRIBUTION
 from co2_dash.data.danish_time import date_and_clock, span
 from co2_dash.data.state import DataState
@@ -24,9 +25,17 @@ class Notice:
     grave: bool = True
 
 
-def attribution(state: DataState) -> str:
-    """Return whose data a forecast rests on."""
-    return " ".join([ATTRIBUTION, *weather_notes(state)])
+def attribution(state: DataState, *, measured_only: bool = False) -> str:
+    """Return whose data a forecast rests on, or only the measurements of its area."""
+    of_weather = [] if measured_only else weather_notes(state)
+    return " ".join([ATTRIBUTION, *measurement_notes(state), *of_weather])
+
+
+def measurement_notes(state: DataState) -> list[str]:
+    """Return what is to be said of the measurements of an area; most often nothing."""
+    if state.source == SourceKind.ARCHIVE and state.area.measured_in == CO2_EMISSION.name:
+        return [f"Of this area, {STAND_IN}."]
+    return []
 
 
 def weather_notes(state: DataState) -> list[str]:

@@ -65,9 +65,16 @@ def current_forecast(view: View, area_name: str) -> pd.DataFrame:
 
 
 def areas(view: View) -> list[str]:
-    """Return the names of the areas that have measurements or a forecast, in the order of `AREAS`."""
+    """Return the names of the areas that are measured or have a forecast, in the order of `AREAS`.
+
+    One that was not measured in the last week before the newest measurement is no longer measured.
+    """
     rows = view.frame(
-        "SELECT DISTINCT price_area FROM aggregated_data UNION SELECT price_area FROM current_forecast"
+        """
+        SELECT DISTINCT price_area FROM aggregated_data
+        WHERE hour_utc >= (SELECT max(hour_utc) FROM aggregated_data) - INTERVAL 7 DAY
+        UNION SELECT price_area FROM current_forecast
+        """
     )
     return [name for name in AREAS if name in set(rows["price_area"])]
 
@@ -340,3 +347,11 @@ def quarantine(view: View) -> pd.DataFrame:
 def freshness(view: View) -> pd.DataFrame:
     """Return `dataset_freshness`: the newest row and the last good fetch of each dataset."""
     return view.frame("SELECT * FROM dataset_freshness ORDER BY dataset")
+
+
+def ended(view: View) -> frozenset[str]:
+    """Return the datasets of which the last fetch asked for nothing new, because the source has none."""
+    rows = view.frame(
+        "SELECT dataset FROM new_data_log GROUP BY dataset HAVING max(window_to_utc) < max(fetched_at_utc)"
+    )
+    return frozenset(rows["dataset"])

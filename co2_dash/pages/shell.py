@@ -8,7 +8,7 @@ import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, State
 
 from co2_assets.contracts.weather import WEATHER_ATTRIBUTION_URL
-from co2_dash.data.notices import ATTRIBUTION, notices, origin, weather_notes
+from co2_dash.data.notices import ATTRIBUTION, measurement_notes, notices, origin, weather_notes
 from co2_dash.data.state import DataState, Reader, tokens
 from co2_dash.pages.components import ADDRESS, LOCATION, Part, area_in, dcc, html, in_browser, page
 
@@ -123,7 +123,8 @@ def attributions(state: DataState) -> list[Part]:
     """Return whose data the pages show."""
     weather, *made = weather_notes(state) or [""]
     link = [" ", html.A(weather, href=WEATHER_ATTRIBUTION_URL)] if weather else []
-    return ["Danish power. ", ATTRIBUTION, *link, *(f" {note}" for note in made)]
+    notes = [*measurement_notes(state), *made]
+    return ["Danish power. ", ATTRIBUTION, *link, *(f" {note}" for note in notes)]
 
 
 def _footer(state: DataState) -> list[Part]:

@@ -128,6 +128,7 @@ def test_first_run_fills_the_whole_lineage(first_run: Any) -> None:
     assert made == {
         ("power_system_right_now",),
         ("co2_emission",),
+        ("area_production",),
         ("forecasts_hour",),
         ("day_ahead_prices",),
         ("co2_emission_prognosis",),

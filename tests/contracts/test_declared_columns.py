@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from co2_assets.contracts import DATASETS, POWER_COLUMNS, PRICE_AREAS, areas, forecast_spec, tables
+from co2_assets.contracts.area_production import BORDERS
 from co2_assets.definitions import build_definitions
 from co2_assets.defs.assets import trained_model
 from co2_assets.forecasting.inputs.features import aggregate_hours, engineer_features
@@ -22,8 +23,15 @@ from co2_assets.warehouse.views import VIEWS
 
 def test_measured_columns() -> None:
     assert tuple(column.name for column in POWER_COLUMNS) == forecast_spec.POWERS
+    assert tuple(border.flow for border in BORDERS) == forecast_spec.FLOWS
     columns = tables.AGGREGATED_DATA.column_names
-    assert columns == ("price_area", "hour_utc", "minutes_observed", *forecast_spec.MEASURED)
+    assert columns == (
+        "price_area",
+        "hour_utc",
+        "minutes_observed",
+        *forecast_spec.MEASURED,
+        *forecast_spec.FLOWS,
+    )
 
 
 def test_price_zones_have_their_columns() -> None:

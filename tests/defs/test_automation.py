@@ -130,7 +130,7 @@ def test_the_lineage_is_the_one_that_is_promised(first_home: Path) -> None:
         key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
         for key in graph.get_all_asset_keys()
     }
-    measured = {"power_system_right_now", "co2_emission"}
+    measured = {"power_system_right_now", "co2_emission", "area_production"}
     energinet = {*measured, "forecasts_hour", "day_ahead_prices", "co2_emission_prognosis"}
     raw = {*energinet, "weather_forecast"}
     assert {name for name, above in parents.items() if not above} == {"energi_data_service", "open_meteo"}

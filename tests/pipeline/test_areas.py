@@ -3,7 +3,7 @@
 import asyncio
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import cast
 
@@ -15,15 +15,29 @@ from typer.testing import CliRunner
 from co2_assets.cli.commands import app
 from co2_assets.contracts import CO2_EMISSION
 from co2_assets.contracts.areas import AREAS, Area
-from co2_assets.contracts.forecast_spec import HORIZON_HOURS
+from co2_assets.contracts.forecast_spec import FLOWS, HORIZON_HOURS, POWERS
+from co2_assets.contracts.sources import STAND_IN
+from co2_assets.contracts.tables import AGGREGATED_DATA
+from co2_assets.energidataservice.emulator.recording import DECLARATION
 from co2_assets.energidataservice.emulator.simulator import SimulatedGrid
 from co2_assets.pipeline import sources
+from co2_assets.pipeline.forecast_inputs import read_areas
+from co2_assets.pipeline.hourly import store_hours
 from co2_assets.pipeline.ingest import update
+from co2_assets.pipeline.retraining import read_retraining_inputs
 from co2_assets.pipeline.run import open_run
+from co2_assets.pipeline.run import published_snapshot as newest_snapshot
 from co2_assets.pipeline.status import read_status
 from co2_assets.settings import Settings
+from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.paths import Home
 from co2_dash.app import create_app
+from co2_dash.data import queries
+from co2_dash.data.freshness import freshness_rows
+from co2_dash.data.notices import attribution
+from co2_dash.data.snapshot_store import SnapshotStore
+from co2_dash.data.state import state_of
+from co2_dash.pages.shell import attributions
 from co2_dash.settings import Settings as PagesSettings
 from tests.support.pipeline_runs import T0, checks, failures, published, run, simulated, tables
 
@@ -92,19 +106,54 @@ def test_the_parts_make_the_whole(second_home: Path) -> None:
     assert (nation / hours["DK"]).median() == pytest.approx(1, abs=0.01)
 
 
-def test_production_of_the_whole_country_tells_of_its_parts(second_home: Path) -> None:
+def test_each_half_has_its_own_production(second_home: Path) -> None:
     content = tables(simulated(second_home))
-    assert content["aggregated_data"].query("price_area != 'DK'")["solar_mw"].isna().all()
-    features = content["engineered_features"].pivot(
-        index="hour_utc", columns="price_area", values="onshore_wind_mw"
-    )
-    assert features["DK1"].equals(features["DK"].rename("DK1"))
+    for name in ("aggregated_data", "engineered_features"):
+        hours = content[name].pivot(index="hour_utc", columns="price_area", values="onshore_wind_mw")
+        assert (hours["DK1"] > hours["DK2"]).mean() > 0.9, name
+        whole = (hours["DK1"] + hours["DK2"]) / hours["DK"]
+        assert whole.median() == pytest.approx(1, abs=0.01)
+
+
+def test_production_of_the_whole_country_tells_of_its_parts_where_nothing_else_does(
+    second_home: Path, tmp_path: Path
+) -> None:
+    content = tables(simulated(second_home))["aggregated_data"]
+    until = content["hour_utc"].max() + timedelta(hours=1)
+    rows = content.copy()
+    rows.loc[rows["price_area"] != "DK", [*POWERS, *FLOWS]] = float("nan")
+
+    def winds(rows: pd.DataFrame, folder: Path) -> dict[str, "pd.Series[float]"]:
+        database = Warehouse(folder / "warehouse.duckdb", "simulator")
+        with database.open_transaction() as transaction:
+            transaction.upsert(AGGREGATED_DATA, rows)
+        areas = read_areas(database, since=until - timedelta(days=9), until=until)
+        return {
+            name: known.aggregated.set_index("hour_utc").sort_index()["onshore_wind_mw"]
+            for name, known in areas.items()
+        }
+
+    shared = winds(rows, tmp_path / "shared")
+    pd.testing.assert_series_equal(shared["DK1"], shared["DK"])
+    # One hour of its own, long ago, and what is missing is a gap: the country's number is another quantity.
+    first = (rows["price_area"] == "DK1") & (rows["hour_utc"] == rows["hour_utc"].min())
+    rows.loc[first, "onshore_wind_mw"] = 100.0
+    own = winds(rows, tmp_path / "own")
+    assert own["DK1"].isna().all()
+    pd.testing.assert_series_equal(own["DK2"], own["DK"])
+
+
+def archived(folder: Path, home: Path, as_of: datetime, history_days: int = 30) -> Settings:
+    return Settings(home=home, source=f"archive:{folder}", as_of=as_of, history_days=history_days)
 
 
 def test_a_recording_without_areas_says_so_and_asks_for_nothing(tmp_path: Path, archive_dir: Path) -> None:
-    settings = Settings(
-        home=tmp_path / "home", source=f"archive:{archive_dir}", as_of=datetime(2024, 6, 1), history_days=30
-    )
+    folder = tmp_path / "recording"
+    folder.mkdir()
+    for path in archive_dir.glob("*.parquet"):
+        if path.name != DECLARATION:
+            (folder / path.name).symlink_to(path)
+    settings = archived(folder, tmp_path / "home", datetime(2024, 6, 1))
     with open_run(settings) as pipeline:
         report = update(pipeline, CO2_EMISSION)
         assert report.sentence() == "the source does not have this dataset; nothing was requested"
@@ -114,3 +163,60 @@ def test_a_recording_without_areas_says_so_and_asks_for_nothing(tmp_path: Path, 
     told = checks(result)
     assert all(check.passed for check in told.values())
     assert set(told) >= {"co2_emission_fetched", "co2_emission_on_time", "co2_emission_contract"}
+
+
+def test_the_settled_declaration_stands_in_for_the_areas(tmp_path: Path, archive_dir: Path) -> None:
+    settings = archived(archive_dir, tmp_path / "home", datetime(2023, 10, 1, 0, 20))
+    with open_run(settings) as pipeline:
+        report = update(pipeline, CO2_EMISSION)
+        assert report.error is None
+        assert report.quarantined == 0
+        store_hours(pipeline)
+        hours = pipeline.warehouse.read("SELECT * FROM aggregated_data ORDER BY hour_utc, price_area")
+        snapshot = pipeline.publish()
+    assert hours["hour_utc"].max() == datetime(2023, 9, 30, 23), "known at the end of the hour, not before"
+    assert set(hours["minutes_observed"]) == {60}
+    settled = pd.read_parquet(archive_dir / DECLARATION).set_index(["HourUTC", "PriceArea"])["CO2PerkWh"]
+    expected = settled.reindex(pd.MultiIndex.from_frame(hours[["hour_utc", "price_area"]]))
+    assert hours["co2_g_per_kwh"].to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-4)
+
+    state = read_status(snapshot, settings, "DK1")
+    assert state.notes["co2_emission"] == STAND_IN
+    view = SnapshotStore(PagesSettings(Home(settings.home), source="archive")).view()
+    assert view is not None
+    shown = state_of(view, datetime(2026, 1, 1), "DK1")
+    assert STAND_IN in attribution(shown, measured_only=True)
+    assert STAND_IN in " ".join(str(part) for part in attributions(shown))
+    assert STAND_IN not in attribution(state_of(view, datetime(2026, 1, 1), "DK"))
+
+
+def test_areas_whose_recording_ended_are_left_out_without_an_alarm(tmp_path: Path, archive_dir: Path) -> None:
+    settings = archived(archive_dir, tmp_path / "home", datetime(2023, 12, 10))
+    result = run(settings)
+    assert result.success, failures(result)
+    told = checks(result)
+    for name in ("co2_emission_fetched", "co2_emission_on_time", "forecast_on_time", "model_usable"):
+        assert told[name].passed, told[name].description
+    assert told["co2_emission_on_time"].description == (
+        "The recording of this dataset ends at 2023-11-15 00:00 UTC."
+    )
+    with open_run(settings) as pipeline:
+        held = pipeline.warehouse.read("SELECT DISTINCT price_area FROM aggregated_data")
+        assert set(held["price_area"]) == set(AREAS)
+        for table in ("predictions", "model_table", "model_evaluations"):
+            rows = pipeline.warehouse.read(f"SELECT DISTINCT price_area FROM {table}")
+            assert list(rows["price_area"]) == ["DK"], table
+        assert update(pipeline, CO2_EMISSION).windows == [], "nothing later is asked for"
+    snapshot = newest_snapshot(settings)
+    assert snapshot is not None
+    rule = read_retraining_inputs(
+        snapshot, settings, now=datetime(2023, 12, 10), training_running=False, memory={}
+    )
+    assert rule.areas_without_model == ()
+    assert read_status(snapshot, settings).failed_fetches.empty
+    view = SnapshotStore(PagesSettings(Home(settings.home), source="archive")).view()
+    assert view is not None
+    assert queries.areas(view) == ["DK"]
+    rows = freshness_rows(view, state_of(view, datetime(2026, 1, 1))).set_index("dataset")
+    assert rows.loc["co2_emission", "state"] == "recording ended"
+    assert "recording ended" not in set(rows.drop("co2_emission")["state"])

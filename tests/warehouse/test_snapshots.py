@@ -67,11 +67,12 @@ def test_a_snapshot_holds_everything_but_the_raw_minutes(warehouse: Warehouse, f
     snapshot = publish_price(warehouse, folder, 1.0)
     names = set(query(snapshot, "SELECT table_name FROM information_schema.tables")["table_name"])
     expected = {table.name for table in TABLES} | set(VIEWS) | {"snapshot_info"}
-    assert names == expected - {"power_system_right_now", "co2_emission"}
+    assert names == expected - {"power_system_right_now", "co2_emission", "area_production"}
     freshness = query(snapshot, "SELECT * FROM dataset_freshness").set_index("dataset")
     assert freshness["row_count"].to_dict() == {
         "power_system_right_now": 0,
         "co2_emission": 0,
+        "area_production": 0,
         "forecasts_hour": 0,
         "day_ahead_prices": 1,
         "co2_emission_prognosis": 0,

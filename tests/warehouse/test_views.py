@@ -115,6 +115,7 @@ def test_freshness_tells_how_far_each_dataset_has_come(warehouse: Warehouse) -> 
     assert set(freshness.index) == {
         "power_system_right_now",
         "co2_emission",
+        "area_production",
         "forecasts_hour",
         "day_ahead_prices",
         "co2_emission_prognosis",

@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW
-from co2_assets.contracts.areas import MEASUREMENTS
+from co2_assets.contracts.areas import AVERAGED
 from co2_assets.contracts.forecast_spec import LAG_HOURS, ROLLING_HOURS, Cadence
 from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES
@@ -27,7 +27,7 @@ LONGEST_LOOK_BACK = timedelta(hours=max(*LAG_HOURS, *ROLLING_HOURS))
 
 @dg.asset(
     group_name=GROUP,
-    deps=[dataset.name for dataset in MEASUREMENTS],
+    deps=[dataset.name for dataset in AVERAGED],
     description=AGGREGATED_DATA.description,
     kinds={"pandas", "duckdb"},
     owners=OWNERS,
@@ -48,7 +48,7 @@ def aggregated_data(pipeline: dg.ResourceParam[Run]) -> dg.MaterializeResult:  #
 
 @dg.asset(
     group_name=GROUP,
-    deps=[aggregated_data, *(d.name for d in DATASETS if d not in MEASUREMENTS)],
+    deps=[aggregated_data, *(d.name for d in DATASETS if d not in AVERAGED)],
     description=ENGINEERED_FEATURES.description,
     kinds={"pandas", "duckdb"},
     owners=OWNERS,

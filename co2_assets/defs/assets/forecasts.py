@@ -6,7 +6,6 @@ import dagster as dg
 import pandas as pd
 
 from co2_assets.contracts.areas import AREAS, DENMARK
-from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.tables import PREDICTIONS
 from co2_assets.contracts.time import hour_containing
 from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, table_metadata
@@ -15,7 +14,7 @@ from co2_assets.defs.assets.raw_energy_data import WRITER_POOL
 from co2_assets.defs.assets.trained_model import trained_model
 from co2_assets.defs.cadence import cadence_of
 from co2_assets.forecasting.issue.forecast import NoForecastError
-from co2_assets.pipeline.forecast_inputs import measured_areas
+from co2_assets.pipeline.forecast_inputs import MEASURED_WITHIN, measured_areas
 from co2_assets.pipeline.live_forecast import Issued, issue_area
 from co2_assets.pipeline.run import Run
 
@@ -45,7 +44,10 @@ def predictions(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Ru
     cadence = cadence_of(context.run)
     issued: dict[str, Issued] = {}
     errors = []
-    measured = [DENMARK, *measured_areas(pipeline.warehouse, since=BEGINNING, until=issue_time)]
+    measured = [
+        DENMARK,
+        *measured_areas(pipeline.warehouse, since=issue_time - MEASURED_WITHIN, until=issue_time),
+    ]
     for area_name in dict.fromkeys(area.name for area in measured):
         try:
             issued[area_name] = issue_area(pipeline, AREAS[area_name], issue_time, cadence, log=context.log)

@@ -8,7 +8,7 @@ import pandas as pd
 from pydantic import Field
 
 from co2_assets.contracts import DATASETS
-from co2_assets.contracts.areas import AREAS, DENMARK, MEASUREMENTS
+from co2_assets.contracts.areas import AREAS, AVERAGED, DENMARK
 from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.tables import MODEL_TABLE
 from co2_assets.contracts.time import hour_containing
@@ -108,7 +108,7 @@ class TrainingRunConfig(LearningConfig):
     deps=[
         aggregated_data,
         engineered_features,
-        *(d.name for d in DATASETS if d not in MEASUREMENTS),
+        *(d.name for d in DATASETS if d not in AVERAGED),
     ],
     description="The attention LSTM that forecasts. The six-hour job keeps the champion. When this asset is "
     "materialized on demand or by the retraining sensor, it trains a challenger and promotes it in each area "

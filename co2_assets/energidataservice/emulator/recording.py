@@ -1,5 +1,10 @@
-"""A recorded grid: the parquet files of a folder, with the faults and gaps as recorded."""
+"""A recorded grid: the parquet files of a folder, with the faults and gaps as recorded.
 
+Of `CO2Emis` nothing was recorded. A recording may have Energinet's settled declaration of the same quantity,
+by the hour, which stands in for it.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -16,6 +21,7 @@ POWER_SYSTEM = "PowerSystemRightNow_hourly.parquet"
 FORECASTS = "Forecasts_Hour.parquet"
 PRICES = "DayAheadPrices.parquet"
 PROGNOSIS = "CO2EmisProg.parquet"
+DECLARATION = "DeclarationEmissionHour.parquet"
 FILES = {
     POWER_SYSTEM: (
         "HourUTC",
@@ -31,6 +37,8 @@ FILES = {
     PRICES: ("TimeUTC", "PriceArea", "DayAheadPriceEUR"),
     PROGNOSIS: ("Minutes5UTC", "PriceArea", "CO2Emission", "FirstSeenUTC"),
 }
+# Files that a recording may lack: then it does not serve their dataset.
+OPTIONAL_FILES = {DECLARATION: ("HourUTC", "PriceArea", "CO2PerkWh")}
 DATASETS = frozenset(
     {"PowerSystemRightNow", "Forecasts_Hour", "Elspotprices", "DayAheadPrices", "CO2EmisProg"}
 )
@@ -61,7 +69,14 @@ class RecordedGrid:
     @property
     def datasets(self) -> frozenset[str]:
         """The recorded datasets."""
-        return DATASETS
+        return DATASETS | {"CO2Emis"} if self._has_declaration else DATASETS
+
+    @property
+    def ends(self) -> Mapping[str, datetime]:
+        """The end of the datasets that end before the production, naive UTC, by name."""
+        if not self._has_declaration or self._declaration.empty:
+            return {}
+        return {"CO2Emis": self._declaration[KNOWN_AT].iloc[-1].to_pydatetime()}
 
     @property
     def first_hour(self) -> datetime:
@@ -80,7 +95,14 @@ class RecordedGrid:
         if dataset == "PowerSystemRightNow":
             # Hours that are not known yet are left out before each becomes 60 minutes.
             hours = _between(self._power_system, "HourUTC", start - pd.Timedelta(hours=1), end)
-            return _between(_minutes(hours[hours[KNOWN_AT] <= now]), "Minutes1UTC", start, end)
+            return _between(
+                _parts(hours[hours[KNOWN_AT] <= now], "Minutes1UTC", 60), "Minutes1UTC", start, end
+            )
+        if dataset == "CO2Emis" and self._has_declaration:
+            hours = _between(self._declaration, "HourUTC", start - pd.Timedelta(hours=1), end)
+            return _between(
+                _parts(hours[hours[KNOWN_AT] <= now], "Minutes5UTC", 12), "Minutes5UTC", start, end
+            )
         if dataset == "Forecasts_Hour":
             return _between(self._forecasts, "HourUTC", start, end)
         if dataset == "CO2EmisProg":
@@ -97,6 +119,17 @@ class RecordedGrid:
         frame = self._read(POWER_SYSTEM).sort_values("HourUTC", ignore_index=True)
         # A recorded value is the mean of its hour, so it is known at the end of the hour.
         return frame.assign(**{KNOWN_AT: frame["HourUTC"] + pd.Timedelta(hours=1)})
+
+    @property
+    def _has_declaration(self) -> bool:
+        return (self.folder / DECLARATION).is_file()
+
+    @cached_property
+    def _declaration(self) -> pd.DataFrame:
+        frame = self._read(DECLARATION).sort_values("HourUTC", kind="stable", ignore_index=True)
+        # It was published much later. The value that it stands in for is out at the end of the hour.
+        known = frame["HourUTC"] + pd.Timedelta(hours=1)
+        return frame.rename(columns={"CO2PerkWh": "CO2Emission"}).assign(**{KNOWN_AT: known})
 
     @cached_property
     def _forecasts(self) -> pd.DataFrame:
@@ -118,10 +151,11 @@ class RecordedGrid:
     def _read(self, name: str) -> pd.DataFrame:
         path = self.folder / name
         try:
-            frame = pd.read_parquet(path, columns=list(FILES[name]))
+            columns = (FILES | OPTIONAL_FILES)[name]
+            frame = pd.read_parquet(path, columns=list(columns))
         except (OSError, ValueError) as error:
             raise ArchiveError(f"{path} cannot be read ({error}). Copy the recording again.") from error
-        times = [column for column in FILES[name] if column.endswith("UTC")]
+        times = [column for column in columns if column.endswith("UTC")]
         return frame.astype(dict.fromkeys(times, "datetime64[us]"))
 
 
@@ -132,12 +166,15 @@ def _between(frame: pd.DataFrame, column: str, start: datetime, end: datetime) -
     return frame.iloc[first:last]
 
 
-def _minutes(hours: pd.DataFrame) -> pd.DataFrame:
-    """Return 60 rows for each hour, all with its value, so that their mean is the recorded one."""
-    minutes = hours.loc[hours.index.repeat(60)].reset_index(drop=True)
-    minute = np.tile(np.arange(60), len(hours)).astype("timedelta64[m]")
-    minutes.insert(0, "Minutes1UTC", minutes.pop("HourUTC").to_numpy() + minute)
-    return minutes
+def _parts(hours: pd.DataFrame, time_field: str, count: int) -> pd.DataFrame:
+    """Return ``count`` rows for each hour, all with its value, so that their mean is the recorded one.
+
+    They are in the order of their times.
+    """
+    parts = hours.loc[hours.index.repeat(count)].reset_index(drop=True)
+    minute = np.tile(np.arange(count) * (60 // count), len(hours)).astype("timedelta64[m]")
+    parts.insert(0, time_field, parts.pop("HourUTC").to_numpy() + minute)
+    return parts.sort_values(time_field, kind="stable", ignore_index=True)
 
 
 def _quarters(hours: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ market and physics are in `simulated_weather` and `simulated_power`. This module
 service from them, each with the instant from which it is known.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -17,6 +18,18 @@ from co2_assets.contracts import PRICE_AREAS, PRICE_DATASETS_SWITCH
 from co2_assets.contracts.time import daily_publication
 from co2_assets.contracts.weather import WEATHER_POINTS, WeatherPoint
 from co2_assets.energidataservice.emulator.catalog import KNOWN_AT, PRICES_PUBLISHED_HOUR, SERVED
+from co2_assets.energidataservice.emulator.simulated_areas import (
+    CENTRAL,
+    CENTRAL_SHARE,
+    DECENTRAL,
+    DECENTRAL_SHARE,
+    EAST,
+    GERMANY,
+    KINDS,
+    WEST,
+    HalfState,
+    halves,
+)
 from co2_assets.energidataservice.emulator.simulated_points import forecast_weather
 from co2_assets.energidataservice.emulator.simulated_power import CAPACITY, HourlyState, simulate
 from co2_assets.energidataservice.emulator.simulated_weather import EPOCH, Floats, persistent_noise
@@ -45,12 +58,26 @@ _HOUR, _MINUTE, _DAY = np.timedelta64(3600, "s"), np.timedelta64(60, "s"), np.ti
 # Standard deviation of the noise from minute to minute: in MW, or below 1 as a share of the value.
 _FLICKER = {"CO2Emission": 0.004, "SolarPower": 0.01, "ProductionGe100MW": 2.0, "ProductionLt100MW": 1.0}
 _WIND_FLICKER = {"OffshoreWindPower": 4.0, "OnshoreWindPower": 3.0}
+# Western Denmark's share of the noise in MW.
+_WESTERN_NOISE = {
+    CENTRAL: CENTRAL_SHARE,
+    DECENTRAL: DECENTRAL_SHARE,
+    **{
+        KINDS[kind]: CAPACITY[WEST, kind] / (CAPACITY[WEST, kind] + CAPACITY[EAST, kind])
+        for kind in ("Offshore Wind", "Onshore Wind")
+    },
+}
 
 
 @lru_cache(maxsize=2)
 def _state(seed: int, years: int) -> HourlyState:
     days = (datetime(EPOCH.year + years, 1, 1) - EPOCH).days
     return simulate(seed, 24 * days)
+
+
+@lru_cache(maxsize=2)
+def _halves(seed: int, years: int) -> dict[str, HalfState]:
+    return halves(_state(seed, years), seed)
 
 
 @dataclass(frozen=True)
@@ -69,11 +96,15 @@ class SimulatedGrid:
         # Forecasts reach two days after now, and nothing reaches further.
         now = min(now, datetime(LAST_YEAR, 1, 1))
         start, end = max(start, EPOCH + timedelta(days=1)), min(end, now + timedelta(days=3))
-        state = _state(self.seed, max(now.year - EPOCH.year, 0) + 2)
+        years = max(now.year - EPOCH.year, 0) + 2
+        state = _state(self.seed, years)
         if dataset == "PowerSystemRightNow":
             return self._minutes(state, _grid_times(start, min(end, now), _MINUTE))
         if dataset == "CO2Emis":
             return self._by_area(state, _grid_times(start, min(end, now), 5 * _MINUTE))
+        if dataset == "ElectricityProdex5MinRealtime":
+            times = _grid_times(start, min(end, now), 5 * _MINUTE)
+            return self._production_by_area(_halves(self.seed, years), times)
         if dataset == "Forecasts_Hour":
             return self._forecasts(state, _grid_times(start, end, _HOUR), np.datetime64(now, "us"))
         if dataset == "CO2EmisProg":
@@ -135,6 +166,30 @@ class SimulatedGrid:
             )[measured]
             for area, values in by_area.items()
         ]
+        return pd.concat(frames, ignore_index=True)
+
+    def _production_by_area(self, both: Mapping[str, HalfState], times: Times) -> pd.DataFrame:
+        """Return the production and the flows of each price area, whose sums are those of the country.
+
+        They have the noise and the gaps of the national minutes; the noise is parted by capacity.
+        """
+        flicker, measured = self._by_day(times)
+        frames = []
+        for area, half in both.items():
+            hourly = {**half.production, **half.flows}
+            values = {name: _between_hours(series, times) for name, series in hourly.items()}
+            balance = np.zeros(len(times))
+            for row, (name, size) in enumerate((_FLICKER | _WIND_FLICKER).items()):
+                if name == "CO2Emission":
+                    continue
+                western = _WESTERN_NOISE.get(name, 1.0)
+                share = western if area == WEST else 1 - western
+                noise = (size * values[name] if size < 1 else size * share) * flicker[row]
+                values[name] = values[name] + noise
+                balance += noise
+            values[GERMANY] = values[GERMANY] - balance
+            frame = pd.DataFrame({"Minutes5UTC": times, "PriceArea": area, **values})
+            frames.append(frame.assign(**{KNOWN_AT: times + 5 * _MINUTE})[measured])
         return pd.concat(frames, ignore_index=True)
 
     def _by_day(self, times: Times) -> tuple[Floats, npt.NDArray[np.bool_]]:

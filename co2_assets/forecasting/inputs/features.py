@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from co2_assets.contracts.areas import DENMARK, Area
 from co2_assets.contracts.forecast_spec import (
     CO2,
+    FLOWS,
     LAG_HOURS,
     MEASURED,
     PROGNOSIS,
@@ -42,7 +43,8 @@ def aggregate_hours(
     ``measurements`` has the columns of `power_system_right_now` or of `co2_emission`, ``now`` is naive
     UTC. An hour counts when it ended by ``now`` and has a carbon intensity in at least 45 different
     minutes; of the others nothing is said, gaps stay gaps. Returns the columns of `aggregated_data`, key
-    order; production that was not measured in at least 45 of those minutes is null.
+    order; production that was not measured in at least 45 of those minutes is null, as are the flows, which
+    another dataset has.
     """
     whole = pd.Timestamp(now).floor("h")
     over = (measurements["minute_utc"] < whole).to_numpy() & measurements[CO2].notna().to_numpy()
@@ -54,7 +56,8 @@ def aggregate_hours(
     result = groups[names].mean().where(minutes >= LEAST_MINUTES)
     result.insert(0, "minutes_observed", minutes[CO2])
     result = result[result["minutes_observed"] >= LEAST_MINUTES]
-    return result.reset_index().reindex(columns=["price_area", "hour_utc", "minutes_observed", *MEASURED])
+    columns = ["price_area", "hour_utc", "minutes_observed", *MEASURED, *FLOWS]
+    return result.reset_index().reindex(columns=columns)
 
 
 def engineer_features(

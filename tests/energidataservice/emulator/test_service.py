@@ -83,6 +83,19 @@ def test_rows_have_the_keys_order_and_types_of_the_recorded_answer(
             assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", mine)
 
 
+def test_the_production_of_the_areas_is_printed_as_it_was_recorded(archive_dir: Path) -> None:
+    dataset = "ElectricityProdex5MinRealtime"
+    _, recorded = recorded_answer(archive_dir, dataset)
+    ours = get(SimulatedGrid(), dataset, limit="100").json()
+    assert list(ours) == list(recorded), "the envelope's keys, in order"
+    assert [row["PriceArea"] for row in ours["records"][:2]] == ["DK1", "DK2"]
+    for mine, theirs in zip(ours["records"], recorded["records"], strict=True):
+        assert list(mine) == list(theirs)
+        assert {name: type(value) for name, value in mine.items()} == {
+            name: type(value) for name, value in theirs.items()
+        }, "nulls where an area has no such border"
+
+
 def test_the_recorded_rows_come_newest_first_then_by_area(archive_dir: Path) -> None:
     _, recorded = recorded_answer(archive_dir, "CO2EmisProg")
     shape = [(row["Minutes5UTC"], row["PriceArea"]) for row in recorded["records"]]

@@ -10,6 +10,7 @@ import pytest
 
 from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW, PRICE_DATASETS_SWITCH, split_rows
 from co2_assets.energidataservice.emulator.catalog import KNOWN_AT, SERVED
+from co2_assets.energidataservice.emulator.simulated_areas import CAPACITIES
 from co2_assets.energidataservice.emulator.simulated_power import (
     CENTRAL_CAPACITY,
     EXPORT_LIMIT,
@@ -230,3 +231,63 @@ def test_a_month_through_the_client_keeps_every_contract() -> None:
             assert len(good) == len(frame)
             if dataset is POWER_SYSTEM_RIGHT_NOW:
                 assert good["minute_utc"].max() == now - timedelta(minutes=1)
+
+
+# Its two halves
+
+PRODUCTION = ["ProductionGe100MW", "ProductionLt100MW", "OffshoreWindPower", "OnshoreWindPower", "SolarPower"]
+SUMMER = datetime(2023, 5, 1), datetime(2023, 9, 1), datetime(2024, 1, 1)
+
+
+@pytest.fixture(scope="module")
+def both() -> pd.DataFrame:
+    rows = GRID.rows("ElectricityProdex5MinRealtime", *SUMMER)
+    return rows.drop(columns=KNOWN_AT).pivot(index="Minutes5UTC", columns="PriceArea")
+
+
+def flows(both: pd.DataFrame, area: str) -> pd.DataFrame:
+    own = both.xs(area, axis=1, level="PriceArea")
+    return own[[name for name in own if name.startswith("Exchange") or name == "BornholmSE4"]]
+
+
+def test_the_halves_add_up_to_the_country_minute_by_minute(both: pd.DataFrame) -> None:
+    nation = GRID.rows("PowerSystemRightNow", *SUMMER).set_index("Minutes1UTC")
+    same = nation.reindex(both.index)
+    for name in PRODUCTION:
+        assert both[name].sum(axis=1).to_numpy() == pytest.approx(same[name].to_numpy(), abs=1e-6), name
+    abroad = sum(flows(both, area).drop(columns="ExchangeGreatBelt").sum(axis=1) for area in ("DK1", "DK2"))
+    assert abroad.to_numpy() == pytest.approx(same["Exchange_Sum"].to_numpy(), abs=1e-6)
+    belt = both["ExchangeGreatBelt"]
+    assert (belt["DK1"] == -belt["DK2"]).all()
+
+
+def test_the_halves_differ_as_the_real_ones_do(both: pd.DataFrame) -> None:
+    mean = both.mean()
+    for name in PRODUCTION:
+        assert mean[name, "DK1"] > mean[name, "DK2"], name
+    assert mean["OnshoreWindPower", "DK1"] > 3 * mean["OnshoreWindPower", "DK2"]
+    assert (both["ExchangeGreatBelt"]["DK2"] > 0).mean() > 0.55, "mostly from west to east"
+    demand = {
+        area: both.xs(area, axis=1, level="PriceArea")[PRODUCTION].sum(axis=1) + flows(both, area).sum(axis=1)
+        for area in ("DK1", "DK2")
+    }
+    share = demand["DK1"] / (demand["DK1"] + demand["DK2"])
+    assert share.mean() == pytest.approx(0.6, abs=0.02)
+    assert share.std() < 0.02
+    for area, borders in CAPACITIES.items():
+        for border, capacity in borders.items():
+            # Beside the noise of production, which Germany takes up.
+            assert both[border][area].abs().max() <= capacity + 50, (area, border)
+    no_border = {name for name in flows(both, "DK2") if both[name]["DK2"].isna().all()}
+    assert no_border == {"ExchangeNetherlands", "ExchangeGreatBritain", "ExchangeNorway"}
+    assert both["BornholmSE4"]["DK1"].isna().all()
+
+
+def test_the_dirtier_half_burns_more_and_imports_from_germany(both: pd.DataFrame) -> None:
+    intensity = GRID.rows("CO2Emis", *SUMMER).pivot(
+        index="Minutes5UTC", columns="PriceArea", values="CO2Emission"
+    )
+    west_is_dirtier = intensity["DK1"] - intensity["DK2"]
+    central = both["ProductionGe100MW"]
+    assert west_is_dirtier.corr(central["DK1"] / central.sum(axis=1)) > 0.3
+    assert west_is_dirtier.corr(both["ExchangeGermany"]["DK1"]) > 0.3
