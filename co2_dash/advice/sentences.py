@@ -49,9 +49,7 @@ def elsewhere_sentence(place: str, there: ForecastHour, here: ForecastHour | Non
 
 def cleanest_there_sentence(hours: str, start: str, there: Stretch, here: Stretch | None) -> str:
     """Return when power is cleanest there; ``hours`` and ``start`` are texts that go into the sentence."""
-    return (
-        f"The cleanest {hours} there start at {start}: about {there.median:.0f}{_beside(there.median, here)}."
-    )
+    return f"The cleanest {hours} there start {start}: about {there.median:.0f}{_beside(there.median, here)}."
 
 
 def _beside(there: float, here: ForecastHour | Stretch | None) -> str:

@@ -58,7 +58,9 @@ def _elsewhere(data: HomeData) -> list[Part]:
     for there in elsewhere(data.outlooks, area):
         sentences = [elsewhere_sentence(place_of(there.area).name, there.this_hour, hour)]
         if there.cleanest is not None:
-            start = day_and_clock(there.cleanest.start_utc, data.now_utc)
+            starts = there.cleanest.start_utc
+            is_now = starts <= data.now_utc
+            start = "now" if is_now else f"at {day_and_clock(starts, data.now_utc)}"
             hours = hours_phrase(DEFAULT_DURATION * HOUR)
             sentences.append(cleanest_there_sentence(hours, start, there.cleanest, cleanest))
         lines.append(html.Li(" ".join(sentences)))

@@ -64,9 +64,9 @@ def test_the_current_hour_elsewhere_is_held_against_that_here(
 
 def test_the_cleanest_hours_elsewhere_are_held_against_those_here() -> None:
     words = "The cleanest 3 hours there start at 02:00 tomorrow: about 40"
-    told = cleanest_there_sentence("3 hours", "02:00 tomorrow", over(40), over(55))
+    told = cleanest_there_sentence("3 hours", "at 02:00 tomorrow", over(40), over(55))
     assert told == f"{words}, cleaner than here (55)."
-    assert cleanest_there_sentence("3 hours", "02:00 tomorrow", over(40), None) == f"{words}."
+    assert cleanest_there_sentence("3 hours", "at 02:00 tomorrow", over(40), None) == f"{words}."
 
 
 def test_a_half_is_told_of_the_other_and_the_country_of_both(view: View) -> None:
@@ -79,6 +79,15 @@ def test_a_half_is_told_of_the_other_and_the_country_of_both(view: View) -> None
     assert "than here" not in whole
     for told in (west, east, whole):
         assert "The cleanest 3 hours there start at" in told
+
+
+def test_cleanest_hours_that_have_begun_start_now(view: View) -> None:
+    data = HomeData.read(view, state_of(view, now(), "DK1"))
+    begun = replace(over(60), start_utc=now(), end_utc=now() + timedelta(hours=3))
+    east = replace(data.outlooks["DK2"], cleanest=begun)
+    parts = now_parts(replace(data, outlooks={**data.outlooks, "DK2": east}))
+    told = " ".join(text_of(part) for part in parts)
+    assert "The cleanest 3 hours there start now: about 60, dirtier than here (" in told
 
 
 def test_the_numbers_are_those_of_the_pages_of_the_other_half(view: View) -> None:
