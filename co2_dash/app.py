@@ -15,10 +15,13 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from co2_assets.contracts.time import utc_now
+from co2_assets.warehouse.errors import SnapshotUnreadable
 from co2_dash.api.problems import problem
 from co2_dash.api.routes import install
+from co2_dash.data import queries
+from co2_dash.data.asked_area import asked_area
 from co2_dash.data.snapshot_store import SnapshotStore
-from co2_dash.data.state import Reader, area_named
+from co2_dash.data.state import Reader
 from co2_dash.http import BodyLimit, Compression, HeadAsGet, SecurityHeaders, TruePageStatus, Unchanged
 from co2_dash.page_requests import refuse_unknown
 from co2_dash.pages import chart_card, emissions, home, models, predictions, shell
@@ -34,6 +37,8 @@ LAYOUTS: dict[str, Callable[..., Part]] = {
 }
 # What a page takes from the query of its address, besides the area.
 CHOICES = {"/": ("hours",)}
+# The page that asks for the area where the address names none.
+ASKS_AREA = "/"
 DESCRIPTIONS = {
     "/": "How clean Danish power is now, how clean it will be, and when best to use it.",
     "/emissions": "Measured carbon intensity of Danish power, and the production behind it.",
@@ -61,7 +66,10 @@ _INDEX = """<!DOCTYPE html>
 <div>{%config%}{%scripts%}{%renderer%}</div>
 </body>
 </html>"""
-_ENTRY = """<div id="react-entry-point"><div class="_dash-loading"><strong>CO₂ in the socket</strong>
+# From the areas that have a forecast clientside.js knows, before the page is made, whether the one that the
+# reader chose at an earlier visit can be shown.
+_ENTRY = """<div id="react-entry-point" data-areas="{areas}"><div class="_dash-loading">
+<strong>CO₂ in the socket</strong>
 Reading the newest forecast …<noscript> This page needs JavaScript; the same data are at
 <a href="/openapi.json">the API</a>.</noscript></div></div>"""
 
@@ -73,15 +81,24 @@ class Pages(Dash):
     takes requests, so that nobody else would be answered meanwhile.
     """
 
-    def __init__(self, *arguments: Any, worker: Worker, **more: Any) -> None:
-        self._worker = worker
+    def __init__(self, *arguments: Any, reader: Reader, worker: Worker, **more: Any) -> None:
+        self._reader, self._worker = reader, worker
         super().__init__(*arguments, **more)
 
     def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]
         """Return the first document."""
         name = dict(shell.NAVIGATION).get(self.backend.request_adapter().path, "No such page")
-        parts |= {"title": _title(name), "app_entry": _ENTRY}
+        areas = " ".join(self._areas_forecast())
+        parts |= {"title": _title(name), "app_entry": _ENTRY.format(areas=areas)}
         return str(super().interpolate_index(**parts))  # type: ignore[no-untyped-call]
+
+    def _areas_forecast(self) -> list[str]:
+        try:
+            view = self._reader.store.view()
+        except SnapshotUnreadable:
+            # The document has none of the data. Its layout, which is asked for next, reports this.
+            return []
+        return [] if view is None else queries.areas_forecast(view)
 
     def _initialize_context(self, body: Any) -> Any:
         # The first that Dash does with a request to a callback.
@@ -104,6 +121,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> P
     install(server, reader, settings)
     app = Pages(
         __name__,
+        reader=reader,
         worker=server.state.workers.pages,
         server=server,
         backend="fastapi",
@@ -144,11 +162,15 @@ async def _no_such_file(_request: Request, _error: Exception) -> Response:
 
 
 def _register_pages() -> None:
-    def bound(layout: Callable[..., Part], choices: tuple[str, ...]) -> Callable[..., Part]:
+    def bound(path: str) -> Callable[..., Part]:
         # A page is given the address's query as keywords.
-        def shown(area: object = None, **query: object) -> Part:
-            own = {name: query.get(name) for name in choices}
-            return layout(*_reader.get().look(area_named(area)), **own)
+        def shown(**query: object) -> Part:
+            asked = asked_area(query)
+            own = {name: query.get(name) for name in CHOICES.get(path, ())}
+            if path == ASKS_AREA:
+                own["asks_area"] = not asked.in_address
+            laid_out = LAYOUTS[path](*_reader.get().look(asked.name), **own)
+            return shell.with_fault(asked.fault, laid_out) if asked.fault else laid_out
 
         return shown
 
@@ -160,7 +182,7 @@ def _register_pages() -> None:
             title=_title(name),
             description=DESCRIPTIONS[path],
             order=order,
-            layout=bound(LAYOUTS[path], CHOICES.get(path, ())),
+            layout=bound(path),
         )
     register_page(
         "co2_dash.page.not_found_404", path="/404", title=_title("No such page"), layout=shell.not_found

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.areas import AREAS, area_named
 
 SourceOption = Annotated[
     str | None,
@@ -40,9 +40,10 @@ HomeOption = Annotated[
 
 
 def _known_area(name: str) -> str:
-    if name not in AREAS:
+    area = area_named(name)
+    if area is None:
         raise typer.BadParameter(f"there is no area {name!r}; there are {', '.join(AREAS)}")
-    return name
+    return area.name
 
 
 AreaOption = Annotated[
@@ -51,7 +52,7 @@ AreaOption = Annotated[
         "--area",
         metavar="AREA",
         callback=_known_area,
-        help=f"Price area: {', '.join(f'{area.name} ({area.title})' for area in AREAS.values())}.",
+        help=f"Area: {', '.join(f'{area.name} ({area.title})' for area in AREAS.values())}.",
     ),
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -41,6 +41,13 @@ AREAS: Mapping[str, Area] = {
         Area("DK2", "Eastern Denmark", CO2_EMISSION.name, ("DK2",), {"DK2": 1.0}),
     )
 }
+
+
+def area_named(text: str) -> Area | None:
+    """Return the area of this name, written in any case of letters; None where there is none."""
+    return next((area for name, area in AREAS.items() if name.upper() == text.upper()), None)
+
+
 # The datasets with measured carbon intensity: that of each area is in one of them.
 MEASUREMENTS = tuple(
     dataset for dataset in DATASETS if dataset.name in {area.measured_in for area in AREAS.values()}

@@ -1,10 +1,12 @@
 """The advice about the cleanest time, in sentences."""
 
-from co2_dash.advice.cleanest_window import Advice
+from co2_dash.advice.cleanest_window import Advice, ForecastHour, Stretch
 from co2_dash.data.notices import UNIT
 
 # A greater chance is not told in tenths.
 NEARLY_SURE = 0.95
+# Two areas that differ by less are called alike: about half of what the forecast of an hour misses by.
+ALIKE_WITHIN_G_PER_KWH = 5
 
 
 def advice_sentence(advice: Advice, start: str, hours: str, deadline: str) -> str:
@@ -38,3 +40,22 @@ def saving_phrase(advice: Advice) -> str:
     if advice.is_now or advice.saving_percent < 1:
         return "waiting saves almost nothing"
     return f"saves about {advice.saving_percent:.0f} % compared with starting now"
+
+
+def elsewhere_sentence(place: str, there: ForecastHour, here: ForecastHour | None) -> str:
+    """Return what is forecast for the current hour in another ``place``, beside here unless that is None."""
+    return f"{place}: about {there.median:.0f} {UNIT} this hour{_beside(there.median, here)}."
+
+
+def cleanest_there_sentence(hours: str, start: str, there: Stretch, here: Stretch | None) -> str:
+    """Return when power is cleanest there; ``hours`` and ``start`` are texts that go into the sentence."""
+    return f"The cleanest {hours} there start {start}: about {there.median:.0f}{_beside(there.median, here)}."
+
+
+def _beside(there: float, here: ForecastHour | Stretch | None) -> str:
+    if here is None:
+        return ""
+    if abs(there - here.median) < ALIKE_WITHIN_G_PER_KWH:
+        return ", about as clean as here"
+    word = "cleaner" if there < here.median else "dirtier"
+    return f", {word} than here ({here.median:.0f})"

@@ -47,7 +47,7 @@ def workers_of(request: Request) -> Workers:
 
 async def answer(
     request: Request,
-    price_area: str,
+    area_name: str,
     question: Hashable,
     build: Build,
     *,
@@ -60,12 +60,12 @@ async def answer(
     ``by_minute`` it may also depend on the minute.
     """
     reader = reader_of(request)
-    view, state = reader.look(price_area)
+    view, state = reader.look(area_name)
     if view is None:
         return problem(503, "Nothing has been published yet.", headers={"Retry-After": "60"})
     moment = f"{state.token}.{state.now_utc:%M}" if by_minute else state.token
     # Weak, since plain and compressed answers share it.
-    tag = f'W/"{moment}.{hashlib.sha256(repr((price_area, question)).encode()).hexdigest()[:12]}"'
+    tag = f'W/"{moment}.{hashlib.sha256(repr((area_name, question)).encode()).hexdigest()[:12]}"'
     seconds = SHORTEST_AGE_SECONDS if by_minute else seconds_to_next(state)
     headers = {
         "ETag": tag,
@@ -85,7 +85,7 @@ async def answer(
 
     workers = workers_of(request)
     worker = workers.long if takes_long else workers.ordinary
-    key = (moment, price_area, question)
+    key = (moment, area_name, question)
     made = await _kept(worker, view, key, make)
     if isinstance(made, Refusal):
         return problem(made.status, made.detail)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from co2_assets.contracts.areas import AREAS, DENMARK
@@ -16,14 +16,13 @@ from co2_dash.advice.window_choice import day_end
 from co2_dash.api.cached_response import Refusal, answer, reader_of
 from co2_dash.api.parameters import (
     LONGEST_HISTORY,
+    AreaParameter,
     BeforeParameter,
     DurationParameter,
     EndParameter,
     HoursParameter,
     OptionalCadenceParameter,
-    PriceAreaParameter,
     StartParameter,
-    no_other_parameters,
 )
 from co2_dash.api.problems import documented
 from co2_dash.api.schemas import (
@@ -55,12 +54,7 @@ from co2_dash.data.state import DataState
 HOUR = timedelta(hours=1)
 ONE_DAY = timedelta(days=1)
 _PROBLEMS = documented(401, 422, 429, 503)
-router = APIRouter(
-    prefix="/api/v1",
-    tags=["carbon intensity"],
-    responses=_PROBLEMS,
-    dependencies=[Depends(no_other_parameters)],
-)
+router = APIRouter(prefix="/api/v1", tags=["carbon intensity"], responses=_PROBLEMS)
 
 
 @router.get("/areas", response_model=Areas)
@@ -89,7 +83,7 @@ async def areas(request: Request) -> Response:
 
 
 @router.get("/carbon-intensity/latest", response_model=Latest)
-async def latest(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
+async def latest(request: Request, area_name: AreaParameter = DENMARK.name) -> Response:
     """How clean power is: the newest measured hour, its place among 30 days, this hour's forecast."""
 
     def build(view: View, state: DataState) -> Latest:
@@ -108,7 +102,7 @@ async def latest(request: Request, price_area: PriceAreaParameter = DENMARK.name
             origin=origin_of(state),
         )
 
-    return await answer(request, price_area, "latest", build)
+    return await answer(request, area_name, "latest", build)
 
 
 @router.get("/carbon-intensity/history", response_model=History)
@@ -116,7 +110,7 @@ async def history(
     request: Request,
     start: StartParameter = None,
     end: EndParameter = None,
-    price_area: PriceAreaParameter = DENMARK.name,
+    area_name: AreaParameter = DENMARK.name,
 ) -> Response:
     """Measured hours with what made them, oldest first; at most a year in one answer."""
 
@@ -134,12 +128,12 @@ async def history(
             origin=origin_of(state, measured_only=True),
         )
 
-    return await answer(request, price_area, ("history", start, end), build, takes_long=True)
+    return await answer(request, area_name, ("history", start, end), build, takes_long=True)
 
 
 @router.get("/carbon-intensity/forecast", response_model=Forecast)
 async def forecast(
-    request: Request, hours: HoursParameter = None, price_area: PriceAreaParameter = DENMARK.name
+    request: Request, hours: HoursParameter = None, area_name: AreaParameter = DENMARK.name
 ) -> Response:
     """The current forecast: seven quantiles for each hour, of the first day or of the next `hours`."""
 
@@ -151,7 +145,7 @@ async def forecast(
             rows = coming_hours(view, state, hours)
         return Forecast(**forecast_head(state), hours=forecast_values(rows))
 
-    return await answer(request, price_area, ("forecast", hours), build)
+    return await answer(request, area_name, ("forecast", hours), build)
 
 
 @router.get("/carbon-intensity/cleanest-window", response_model=CleanestWindow)
@@ -159,7 +153,7 @@ async def cleanest_window(
     request: Request,
     duration: DurationParameter = 3,
     before: BeforeParameter = None,
-    price_area: PriceAreaParameter = DENMARK.name,
+    area_name: AreaParameter = DENMARK.name,
 ) -> Response:
     """When to start for the cleanest stretch of `duration` hours that is over by `before`."""
 
@@ -184,11 +178,11 @@ async def cleanest_window(
             chance_cleaner=None if advice.chance_cleaner is None else round(advice.chance_cleaner, 3),
         )
 
-    return await answer(request, price_area, ("window", duration, before), build, by_minute=True)
+    return await answer(request, area_name, ("window", duration, before), build, by_minute=True)
 
 
 @router.get("/carbon-intensity/daily-summary", response_model=DailySummary)
-async def daily_summary(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
+async def daily_summary(request: Request, area_name: AreaParameter = DENMARK.name) -> Response:
     """The cleanest and the dirtiest three hours in a row of each Danish day that the forecast reaches."""
 
     def build(view: View, state: DataState) -> DailySummary:
@@ -197,7 +191,7 @@ async def daily_summary(request: Request, price_area: PriceAreaParameter = DENMA
         scale = last_month(view, state)
         return DailySummary(**head, days=[day_of(day, scale) for day in days])
 
-    return await answer(request, price_area, "days", build)
+    return await answer(request, area_name, "days", build)
 
 
 def _hours_to_come(view: View, state: DataState) -> list[ForecastHour]:
@@ -212,7 +206,7 @@ def _hours_to_come(view: View, state: DataState) -> list[ForecastHour]:
 async def accuracy(
     request: Request,
     cadence: OptionalCadenceParameter = None,
-    price_area: PriceAreaParameter = DENMARK.name,
+    area_name: AreaParameter = DENMARK.name,
 ) -> Response:
     """How forecasts did: the newest evaluation of each model, kind and cadence, by lead."""
 
@@ -233,4 +227,4 @@ async def accuracy(
             origin=origin_of(state),
         )
 
-    return await answer(request, price_area, ("accuracy", cadence), build)
+    return await answer(request, area_name, ("accuracy", cadence), build)

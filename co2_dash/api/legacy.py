@@ -2,14 +2,14 @@
 
 from datetime import timedelta
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.forecast_spec import Cadence, ForecastKind, series_name
 from co2_dash.advice.coming_hours import HEADLINE_HOURS, coming_hours
 from co2_dash.api.cached_response import Refusal, answer
-from co2_dash.api.parameters import CadenceParameter, PriceAreaParameter, no_other_parameters
+from co2_dash.api.parameters import AreaParameter, CadenceParameter
 from co2_dash.api.problems import documented
 from co2_dash.api.schemas import BestModel, Forecast, History, Outcome, Outcomes, PowerMeasurement
 from co2_dash.api.serialize import (
@@ -26,16 +26,11 @@ from co2_dash.data.state import DataState
 
 # Forecasts of the first kind that has any are shown.
 KINDS = (ForecastKind.LIVE, ForecastKind.HINDCAST, ForecastKind.BACKFILL)
-router = APIRouter(
-    prefix="/api",
-    tags=["original"],
-    responses=documented(401, 422, 429, 503),
-    dependencies=[Depends(no_other_parameters)],
-)
+router = APIRouter(prefix="/api", tags=["original"], responses=documented(401, 422, 429, 503))
 
 
 @router.get("/last-24h-emissions", response_model=History)
-async def last_24h_emissions(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
+async def last_24h_emissions(request: Request, area_name: AreaParameter = DENMARK.name) -> Response:
     """The 24 hours up to the newest measured one, oldest first, with what made them."""
 
     def build(view: View, state: DataState) -> History:
@@ -47,25 +42,25 @@ async def last_24h_emissions(request: Request, price_area: PriceAreaParameter = 
             origin=origin_of(state, measured_only=True),
         )
 
-    return await answer(request, price_area, "last-24h", build)
+    return await answer(request, area_name, "last-24h", build)
 
 
 @router.get("/next-6h-predictions", response_model=Forecast)
-async def next_6h_predictions(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
+async def next_6h_predictions(request: Request, area_name: AreaParameter = DENMARK.name) -> Response:
     """The next six hours, that of now first; fewer when the forecast ends before."""
 
     def build(view: View, state: DataState) -> Forecast:
         rows = coming_hours(view, state).head(HEADLINE_HOURS)
         return Forecast(**forecast_head(state), hours=forecast_values(rows))
 
-    return await answer(request, price_area, "next-6h", build)
+    return await answer(request, area_name, "next-6h", build)
 
 
 @router.get("/last-6h-predictions-vs-actual", response_model=Outcomes)
 async def last_6h_predictions_vs_actual(
     request: Request,
     cadence: CadenceParameter = Cadence.SIX_HOUR,
-    price_area: PriceAreaParameter = DENMARK.name,
+    area_name: AreaParameter = DENMARK.name,
 ) -> Response:
     """The last six measured hours beside every forecast of leads 1 to 6 and one cadence made for them."""
 
@@ -91,11 +86,11 @@ async def last_6h_predictions_vs_actual(
             origin=origin_of(state),
         )
 
-    return await answer(request, price_area, ("last-6h", cadence), build)
+    return await answer(request, area_name, ("last-6h", cadence), build)
 
 
 @router.get("/best-model", response_model=BestModel)
-async def best_model(request: Request, price_area: PriceAreaParameter = DENMARK.name) -> Response:
+async def best_model(request: Request, area_name: AreaParameter = DENMARK.name) -> Response:
     """The champion: the model that was promoted last, not the one trained last."""
 
     def build(view: View, state: DataState) -> BestModel:
@@ -111,4 +106,4 @@ async def best_model(request: Request, price_area: PriceAreaParameter = DENMARK.
             data_to="data_to_utc",
         )
 
-    return await answer(request, price_area, "best-model", build)
+    return await answer(request, area_name, "best-model", build)

@@ -10,7 +10,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, WithJsonSchema
 
-from co2_assets.contracts.areas import AREAS, DENMARK
+from co2_assets.contracts.areas import AREAS, DENMARK, area_named
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, NEAR_HOURS, Cadence
 from co2_assets.contracts.time import bounded_utc
 
@@ -35,38 +35,39 @@ IsoInstant = Annotated[AwareDatetime, BeforeValidator(_no_bare_number), AfterVal
 
 
 def _known_area(name: str) -> str:
-    if name not in AREAS:
-        raise ValueError(f"there is no such price area; there are {', '.join(AREAS)}")
-    return name
-
-
-def _area_query(description: str) -> object:
-    return Query(description=description, json_schema_extra={"enum": list(AREAS)})
+    area = area_named(name)
+    if area is None:
+        raise ValueError(f"there is no such area; there are {', '.join(AREAS)}")
+    return area.name
 
 
 _AREAS_IN_WORDS = ", ".join(f"{area.name} ({area.title})" for area in AREAS.values())
+_ENUM = {"enum": list(AREAS)}
 
 
 async def _asked_area(
     request: Request,
-    price_area: Annotated[
-        str, AfterValidator(_known_area), _area_query(f"Price area: {_AREAS_IN_WORDS}.")
-    ] = DENMARK.name,
     area: Annotated[
+        str,
+        AfterValidator(_known_area),
+        Query(description=f"{_AREAS_IN_WORDS}; in any case of letters.", json_schema_extra=_ENUM),
+    ] = DENMARK.name,
+    price_area: Annotated[
         str | None,
-        AfterValidator(lambda name: name and _known_area(name)),
-        _area_query("The same, in short."),
+        AfterValidator(lambda name: name if name is None else _known_area(name)),
+        WithJsonSchema({"type": "string", **_ENUM}),
+        Query(description="The old name of `area`.", deprecated=True),
     ] = None,
 ) -> str:
     """Return the area that was asked for, by either of the two names of the parameter."""
-    if area is None:
-        return price_area
-    if "price_area" in request.query_params and price_area != area:
+    if price_area is None:
+        return area
+    if "area" in request.query_params and price_area != area:
         raise refused_parameters([("area", "is the same parameter as price_area; give one of them")])
-    return area
+    return price_area
 
 
-PriceAreaParameter = Annotated[str, Depends(_asked_area)]
+AreaParameter = Annotated[str, Depends(_asked_area)]
 StartParameter = Annotated[
     IsoInstant | None,
     Query(description="First instant, ISO 8601 with offset; 24 hours before `end` when left out."),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_dash.api import carbon_intensity, health, legacy, problems
 from co2_dash.api.access import PREFIX, Gate
+from co2_dash.api.parameters import no_other_parameters
 from co2_dash.api.problems import Problem
 from co2_dash.data.state import Reader, tokens
 from co2_dash.settings import Settings
@@ -51,7 +52,8 @@ def install(server: FastAPI, reader: Reader, settings: Settings) -> None:
     server.state.workers = Workers()
     problems.install(server)
     for router in (legacy.router, carbon_intensity.router, health.router):
-        server.include_router(router)
+        server.include_router(router, dependencies=[Depends(no_other_parameters)])
+    server.include_router(health.probe)
     _add_documents(server, settings)
 
     @server.get("/token", include_in_schema=False)

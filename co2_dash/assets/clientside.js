@@ -5,6 +5,7 @@
   "use strict";
 
   const OFFLINE_AFTER_MS = 90000;
+  const WHOLE = "DK";
   const GRID_LIBRARY = "/_dash-component-suites/dash_ag_grid/dash_ag_grid.min.js";
   let lastAnswer = Date.now();
   let gridLibrary = null;
@@ -157,6 +158,85 @@
     });
   }
 
+  // The reader's area: it is kept in this browser, and the address has it unless it is the whole country.
+  const AREA_KEY = "co2-area";
+  const AREA_NAMES = ["area", "price_area"];
+
+  function asksFor(query) {
+    const choices = new URLSearchParams(query);
+    const asked = AREA_NAMES.flatMap(function (name) {
+      return choices.getAll(name);
+    });
+    return asked.filter(Boolean);
+  }
+
+  // As the server reads the address: the whole country where it names no area or more than one.
+  function areaIn(query, options) {
+    const known = options.map(function (option) {
+      return option.value;
+    });
+    const names = new Set(
+      asksFor(query).map(function (name) {
+        return known.find(function (one) {
+          return one.toUpperCase() === name.toUpperCase();
+        });
+      })
+    );
+    return (names.size === 1 && [...names][0]) || WHOLE;
+  }
+
+  function withArea(query, area) {
+    return withChoice(withChoice(query, "price_area", null, null), "area", area, WHOLE);
+  }
+
+  // The mark hides the question.
+  function rememberArea(area) {
+    document.documentElement.dataset.areaChosen = area;
+    try {
+      window.localStorage.setItem(AREA_KEY, area);
+    } catch (error) {
+      console.info("The area is not remembered: this browser keeps nothing.");
+    }
+  }
+
+  function rememberedArea() {
+    try {
+      return window.localStorage.getItem(AREA_KEY);
+    } catch (error) {
+      // Nothing can be kept here, so the page asks at each visit.
+      return null;
+    }
+  }
+
+  // Before the page is made, so that it is made once. What the address names comes first.
+  function followRememberedArea() {
+    const entry = document.getElementById("react-entry-point");
+    const area = rememberedArea();
+    if (!entry || !(entry.dataset.areas || "").split(" ").includes(area)) {
+      return;
+    }
+    document.documentElement.dataset.areaChosen = area;
+    const now = window.location;
+    if (!asksFor(now.search).length && area !== WHOLE) {
+      const address = now.pathname + withArea(now.search, area) + now.hash;
+      window.history.replaceState(window.history.state, "", address);
+    }
+  }
+
+  followRememberedArea();
+
+  document.addEventListener("click", function (event) {
+    const answer = event.target.closest && event.target.closest("[data-answer]");
+    if (!answer) {
+      return;
+    }
+    rememberArea(answer.dataset.answer);
+    // For the whole country, which is shown already, this changes nothing.
+    window.dash_clientside.set_props("area", { value: answer.dataset.answer });
+    // The button is gone; the reader goes on with the page.
+    document.getElementById("main").focus({ preventScroll: true });
+  });
+
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     pages: {
       theme: scheme,
@@ -192,9 +272,14 @@
         return [open, open ? "Hide the table" : "Read as table", String(open)];
       },
 
-      chooseArea: function (area) {
+      chooseArea: function (area, options) {
         const now = window.location.search;
-        return unchanged(withChoice(now, "area", area, "DK"), now);
+        // A list that was just drawn shows the area of the address, which nobody has chosen.
+        if (area === areaIn(now, options)) {
+          return window.dash_clientside.no_update;
+        }
+        rememberArea(area);
+        return withArea(now, area);
       },
 
       keepArea: function (address, links) {

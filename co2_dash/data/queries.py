@@ -64,6 +64,25 @@ def current_forecast(view: View, area_name: str) -> pd.DataFrame:
     )
 
 
+def current_forecasts(view: View) -> pd.DataFrame:
+    """Return the newest live forecast of every area that has one, a row per area and target hour.
+
+    Columns: price_area, issued_at_utc, target_hour_utc, the seven quantiles.
+    """
+    return view.frame(
+        f"""
+        SELECT price_area, issued_at_utc, target_hour_utc, {_QUANTILES}
+        FROM current_forecast WHERE {_WHOLE} ORDER BY price_area, target_hour_utc
+        """
+    )
+
+
+def areas_forecast(view: View) -> list[str]:
+    """Return the names of the areas that have a forecast, in the order of `AREAS`."""
+    names = set(current_forecasts(view)["price_area"])
+    return [name for name in AREAS if name in names]
+
+
 def areas(view: View) -> list[str]:
     """Return the names of the areas that are measured or have a forecast, in the order of `AREAS`.
 

@@ -117,11 +117,6 @@ class DataState:
         return f"{self.version or 'none'}.{hour}{'.stale' if self.stale else ''}"
 
 
-def area_named(name: object) -> str:
-    """Return ``name`` if there is an area of that name, else the name of the whole country."""
-    return name if isinstance(name, str) and name in AREAS else DENMARK.name
-
-
 def state_of(
     view: View | None,
     wall_clock_utc: datetime,

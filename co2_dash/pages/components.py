@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qs
 
 import dash
 import dash_mantine_components as dmc
@@ -11,8 +10,9 @@ from dash import ClientsideFunction, State
 
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
 from co2_dash.data import queries
+from co2_dash.data.asked_area import asked_area_in
 from co2_dash.data.snapshot_store import View
-from co2_dash.data.state import DataState, area_named
+from co2_dash.data.state import DataState
 
 # Dash's own components, untyped: their stubs do not have the ``aria-`` attributes.
 html: Any = dash.html
@@ -125,7 +125,7 @@ def tile(name: str, value: str, unit: str, note: str = "") -> Part:
 
 def area_in(address: str | None) -> str:
     """Return the name of the area in the query of an address; the whole country when there is none."""
-    return area_named(parse_qs((address or "").removeprefix("?")).get("area", [None])[0])
+    return asked_area_in(address).name
 
 
 def in_browser(app: Any, function: str, *arguments: Any, **more: Any) -> None:

@@ -33,6 +33,7 @@ from co2_dash.pages.home_data import HomeData
 from co2_dash.pages.home_days import days_card, days_parts
 from co2_dash.pages.home_hours import hours_answer, hours_card
 from co2_dash.pages.home_now import now_parts, strip_parts
+from co2_dash.pages.home_question import question
 from co2_dash.pages.home_window import (
     deadline_choices,
     shown_deadline,
@@ -41,14 +42,18 @@ from co2_dash.pages.home_window import (
 )
 
 
-def layout(view: View | None, state: DataState, hours: object = None) -> Part:
-    """Return the page; ``hours`` is how many of the coming hours are shown, as in the address."""
+def layout(view: View | None, state: DataState, hours: object = None, *, asks_area: bool = False) -> Part:
+    """Return the page; ``hours`` is how many of the coming hours are shown, as in the address.
+
+    With ``asks_area`` it asks the reader for the area.
+    """
     data = HomeData.read(view, state)
     span = chosen_span(hours)
     return page(
         "Next 6h forecast",
         f"How clean the power in Danish sockets is now and in the coming {HORIZON_HOURS} hours.",
         *area_chooser(view, state),
+        *(question(view) if asks_area else []),
         html.Div(
             [
                 html.Section(card(html.Div(now_parts(data), id="now")), className="now-section"),

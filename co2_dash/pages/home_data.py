@@ -1,6 +1,7 @@
 """What the home page shows of a snapshot, read once for a request."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
@@ -8,6 +9,7 @@ from co2_assets.contracts.time import hour_containing
 from co2_dash.advice.cleanest_window import ForecastHour
 from co2_dash.advice.coming_hours import HEADLINE_HOURS, forecast_hours
 from co2_dash.advice.intensity_scale import Scale, measured_last_month, scale_of
+from co2_dash.advice.outlooks import Outlook, outlooks
 from co2_dash.advice.roughness import TypicalError, typical_error
 from co2_dash.data import queries
 from co2_dash.data.danish_time import HOUR
@@ -22,7 +24,7 @@ class HomeData:
     ``forecast`` has every hour of the current forecast, past ones too. ``last_g_per_kwh`` is the value
     of the last measured hour, None before the first measurement. ``scale`` is that of the last 30 days,
     None while there are too few hours. ``far_error`` is what the forecast missed by so far, None where no
-    lead of more than two days was scored.
+    lead of more than two days was scored. ``outlooks`` are those of all areas, by name.
     """
 
     state: DataState
@@ -30,6 +32,7 @@ class HomeData:
     last_g_per_kwh: float | None
     scale: Scale | None
     far_error: TypicalError | None = None
+    outlooks: Mapping[str, Outlook] = field(default_factory=dict)
 
     @classmethod
     def read(cls, view: View | None, state: DataState) -> Self:
@@ -44,6 +47,7 @@ class HomeData:
             measured[-1] if measured else None,
             scale_of(measured),
             typical_error(view, state.area.name),
+            outlooks(view, state),
         )
 
     @property

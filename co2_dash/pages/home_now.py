@@ -2,9 +2,14 @@
 
 import dash_mantine_components as dmc
 
+from co2_assets.contracts.areas import DENMARK
 from co2_dash.advice.cleanest_window import ForecastHour
 from co2_dash.advice.intensity_scale import STEPS, Scale
-from co2_dash.data.danish_time import HOUR, clock, span, zone_name
+from co2_dash.advice.outlooks import elsewhere
+from co2_dash.advice.places import place_of
+from co2_dash.advice.sentences import cleanest_there_sentence, elsewhere_sentence
+from co2_dash.advice.window_choice import DEFAULT_DURATION
+from co2_dash.data.danish_time import HOUR, clock, day_and_clock, hours_phrase, span, zone_name
 from co2_dash.data.notices import UNIT
 from co2_dash.pages.components import Part, heading, html
 from co2_dash.pages.home_data import HomeData
@@ -32,6 +37,7 @@ def now_parts(data: HomeData) -> list[Part]:
             className="now-note",
         ),
         *([_scale(scale, value)] if scale else []),
+        *_elsewhere(data),
     ]
 
 
@@ -40,6 +46,25 @@ def _this_hour(data: HomeData) -> list[str]:
     if hour is None:
         return []
     return [f"This hour: about {hour.median:.0f}, 8 times in 10 between {hour.low:.0f} and {hour.high:.0f}."]
+
+
+def _elsewhere(data: HomeData) -> list[Part]:
+    """Return how the other half of the country does, or both halves; nothing without a fresh forecast."""
+    area = data.state.area
+    # A half is no other place than the whole country, so it is not compared with it.
+    here = None if area == DENMARK else data.outlooks.get(area.name)
+    hour, cleanest = (here.this_hour, here.cleanest) if here else (None, None)
+    lines = []
+    for there in elsewhere(data.outlooks, area):
+        sentences = [elsewhere_sentence(place_of(there.area).name, there.this_hour, hour)]
+        if there.cleanest is not None:
+            starts = there.cleanest.start_utc
+            is_now = starts <= data.now_utc
+            start = "now" if is_now else f"at {day_and_clock(starts, data.now_utc)}"
+            hours = hours_phrase(DEFAULT_DURATION * HOUR)
+            sentences.append(cleanest_there_sentence(hours, start, there.cleanest, cleanest))
+        lines.append(html.Li(" ".join(sentences)))
+    return [html.Ul(lines, className="elsewhere")] if lines else []
 
 
 def _word(scale: Scale, value: float) -> Part:

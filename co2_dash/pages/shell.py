@@ -10,7 +10,7 @@ from dash import ALL, Dash, Input, Output, State
 from co2_assets.contracts.weather import WEATHER_ATTRIBUTION_URL
 from co2_dash.data.notices import ATTRIBUTION, measurement_notes, notices, origin, weather_notes
 from co2_dash.data.state import DataState, Reader, tokens
-from co2_dash.pages.components import ADDRESS, LOCATION, Part, area_in, dcc, html, in_browser, page
+from co2_dash.pages.components import LOCATION, Part, area_in, dcc, html, in_browser, page
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +85,19 @@ def banners(state: DataState) -> list[Part]:
     ]
 
 
+def with_fault(fault: str, laid_out: Part) -> Part:
+    """Return a page under the words that say what is wrong with its address."""
+    alert = dmc.Alert(
+        fault,
+        title="This address cannot be followed",
+        color="yellow",
+        variant="light",
+        radius="lg",
+        className="notice address-fault",
+    )
+    return html.Div([alert, laid_out])
+
+
 def _header(state: DataState) -> list[Part]:
     return [
         html.A(
@@ -134,7 +147,11 @@ def _footer(state: DataState) -> list[Part]:
             [
                 html.A("API for programs", href="/docs"),
                 " · ",
-                html.A("State of the data", href="/models"),
+                html.A(
+                    "State of the data",
+                    id={"type": "nav", "path": "/models", "place": "footer"},
+                    href="/models",
+                ),
             ]
         ),
     ]
@@ -183,7 +200,12 @@ def _register_refresh(app: Dash) -> None:
 def _register_area(app: Dash) -> None:
     """Write the chosen area into the address, and keep it in the links between the pages."""
     in_browser(
-        app, "chooseArea", Output(*LOCATION), Input("area", "value"), ADDRESS, prevent_initial_call=True
+        app,
+        "chooseArea",
+        Output(*LOCATION),
+        Input("area", "value"),
+        State("area", "data"),
+        prevent_initial_call=True,
     )
     in_browser(
         app,
@@ -213,4 +235,5 @@ def _register_state(app: Dash, reader: Reader) -> None:
 
 def not_found(**_parameters: str) -> Part:
     """Return the page for an unknown address."""
-    return page("No such page", "", dmc.Text(html.A("Go to the forecast", href="/")))
+    home = {"type": "nav", "path": "/", "place": "nowhere"}
+    return page("No such page", "", dmc.Text(html.A("Go to the forecast", id=home, href="/")))

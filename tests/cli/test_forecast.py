@@ -84,3 +84,11 @@ def test_the_days_of_an_earlier_forecast_begin_at_the_time_asked_for(
     assert answer["issue_time_utc"] == "2024-05-30T18:00:00Z"
     # At 22:00 in Denmark no three whole hours of the day are left.
     assert answer["days"][0]["date"] == "2024-05-31"
+
+
+def test_an_area_is_named_in_any_case_of_letters(recorded_home: Path, archive_dir: Path) -> None:
+    answer = json.loads(forecast(recorded_home, archive_dir, "--json", "--area", "dk1").stdout)
+    assert answer["price_area"] == "DK1"
+    refused = forecast(recorded_home, archive_dir, "--area", "SE3")
+    assert refused.exit_code == 2
+    assert "there are DK, DK1, DK2" in " ".join(refused.stderr.replace("│", " ").split())

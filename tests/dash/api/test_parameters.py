@@ -101,6 +101,31 @@ def test_the_area_has_two_names_and_one_value(shared: httpx.Client) -> None:
     assert "there are DK, DK1, DK2" in str(refused(shared.get("/readyz?area=SE3"), 422))
 
 
+def test_an_area_is_named_in_any_case_of_letters(shared: httpx.Client) -> None:
+    for params in ({"area": "dk1"}, {"price_area": "dK1"}, {"area": "dk1", "price_area": "DK1"}):
+        answer = shared.get(f"{V1}/forecast", params=params)
+        assert body(answer)["price_area"] == "DK1"
+        assert answer.headers["etag"] == shared.get(f"{V1}/forecast?area=DK1").headers["etag"]
+    for wrong in ({"area": "dk1", "price_area": "dk2"}, {"area": ""}, {"price_area": ""}, {"area": "dk 1"}):
+        refused(shared.get(f"{V1}/forecast", params=wrong), 422)
+
+
+def test_every_endpoint_of_the_document_refuses_a_misspelt_area(shared: httpx.Client) -> None:
+    paths = shared.get("/openapi.json").json()["paths"]
+    for path in paths.keys() - {"/healthz"}:
+        problem = refused(shared.get(path, params={"ares": "DK1"}), 422)
+        assert [error["parameter"] for error in problem["errors"]] == ["ares"]
+        parameters = {parameter["name"]: parameter for parameter in paths[path]["get"].get("parameters", [])}
+        if "area" in parameters:
+            assert "this endpoint takes" in problem["errors"][0]["message"]
+            assert "area" in problem["errors"][0]["message"]
+            assert parameters["price_area"]["deprecated"]
+            for name in ("area", "price_area"):
+                assert parameters[name]["schema"]["enum"] == ["DK", "DK1", "DK2"]
+                problem = refused(shared.get(path, params={name: "SE3"}), 422)
+                assert "there are DK, DK1, DK2" in problem["errors"][0]["message"]
+
+
 def test_pages_and_their_files_take_any_query(shared: httpx.Client) -> None:
     for path in ("/?area=DK1&utm_source=x&a=1&a=2", "/assets/pages.css?m=1700000000.0&v=2", "/healthz?x=1"):
         assert shared.get(path).status_code == 200
