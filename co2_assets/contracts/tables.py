@@ -87,6 +87,7 @@ ENGINEERED_FEATURES = Table(
         _number("solar_forecast_mw", "Freshest leak-free solar forecast.", "MW"),
         *(_number(price_column(zone), f"Day-ahead price in {zone}.", "EUR/MWh") for zone in PRICE_AREAS),
         _co2("prognosis_g_per_kwh", "Energinet's prognosis, newest version known before the hour."),
+        *FLOW_COLUMNS,
     ),
     ("price_area", "hour_utc"),
 )

@@ -59,6 +59,12 @@ MIGRATIONS: Mapping[int, str] = {
         ALTER TABLE IF EXISTS aggregated_data ADD COLUMN exchange_great_britain_mw DOUBLE;
         ALTER TABLE IF EXISTS aggregated_data ADD COLUMN exchange_norway_mw DOUBLE;
         ALTER TABLE IF EXISTS aggregated_data ADD COLUMN exchange_sweden_mw DOUBLE;
+        ALTER TABLE IF EXISTS engineered_features ADD COLUMN exchange_great_belt_mw DOUBLE;
+        ALTER TABLE IF EXISTS engineered_features ADD COLUMN exchange_germany_mw DOUBLE;
+        ALTER TABLE IF EXISTS engineered_features ADD COLUMN exchange_netherlands_mw DOUBLE;
+        ALTER TABLE IF EXISTS engineered_features ADD COLUMN exchange_great_britain_mw DOUBLE;
+        ALTER TABLE IF EXISTS engineered_features ADD COLUMN exchange_norway_mw DOUBLE;
+        ALTER TABLE IF EXISTS engineered_features ADD COLUMN exchange_sweden_mw DOUBLE;
     """,
 }
 
@@ -91,6 +97,15 @@ READ_AS: Mapping[int, Mapping[str, str]] = {
                 NULL::DOUBLE AS exchange_norway_mw,
                 NULL::DOUBLE AS exchange_sweden_mw
             FROM snapshot.main.aggregated_data
+        """,
+        "engineered_features": """
+            SELECT *, NULL::DOUBLE AS exchange_great_belt_mw,
+                NULL::DOUBLE AS exchange_germany_mw,
+                NULL::DOUBLE AS exchange_netherlands_mw,
+                NULL::DOUBLE AS exchange_great_britain_mw,
+                NULL::DOUBLE AS exchange_norway_mw,
+                NULL::DOUBLE AS exchange_sweden_mw
+            FROM snapshot.main.engineered_features
         """,
     },
 }

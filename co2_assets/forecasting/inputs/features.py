@@ -19,7 +19,7 @@ from co2_assets.contracts.forecast_spec import (
 )
 from co2_assets.contracts.time import hours_since_epoch
 from co2_assets.forecasting.inputs.calendar import CALENDAR_COLUMNS, calendar
-from co2_assets.forecasting.inputs.known_data import HOURLY, KnownData
+from co2_assets.forecasting.inputs.known_data import KnownData
 
 # A mean over fewer minutes is not that of the hour.
 LEAST_MINUTES = 45
@@ -89,7 +89,7 @@ def features_of(data: KnownData) -> pd.DataFrame:
         "hour_utc": own["hour_utc"].to_numpy(),
     }
     measured = data.measured_at(hours)
-    columns |= dict(zip(HOURLY, measured.T, strict=True))
+    columns |= dict(zip(MEASURED, measured.T[: len(MEASURED)], strict=True))
     before = _co2_before(data, hours, max(*LAG_HOURS, *ROLLING_HOURS))
     columns |= {name: before[:, lag] for name, lag in zip(LAG_COLUMNS, LAG_HOURS, strict=True)}
     windows = [before[:, :length] for length in ROLLING_HOURS]
@@ -101,6 +101,7 @@ def features_of(data: KnownData) -> pd.DataFrame:
     zones = [price_column(zone) for zone in area.prices]
     columns |= dict(zip(zones, data.prices_at(hours, began).T, strict=True))
     columns[PROGNOSIS] = data.prognosis_at(hours, began)
+    columns |= dict(zip(FLOWS, measured.T[len(MEASURED) :], strict=True))
     return pd.DataFrame(columns, index=pd.RangeIndex(len(hours)))
 
 
