@@ -132,10 +132,21 @@ def test_a_feed_down_at_the_first_run_is_named_and_the_forecast_issued(
     assert "co2_emission_prognosis: missing" in live["degraded_causes"].iloc[0]
 
 
+@pytest.mark.parametrize(
+    ("down", "named"),
+    [
+        (
+            "ElectricityProdex5MinRealtime",
+            ["area_production: production of 18 of the last 24 hours is missing"],
+        ),
+        # Of the country: an area has its own.
+        ("PowerSystemRightNow", []),
+    ],
+)
 def test_without_production_an_area_is_forecast_from_what_is_measured_of_it(
-    home: Path, inject: Inject
+    home: Path, inject: Inject, down: str, named: list[str]
 ) -> None:
-    inject(refusing("PowerSystemRightNow"))
+    inject(refusing(down))
     assert run(simulated(home, EVENING)).success
     (causes,) = newest_forecast(home, "DK2")["degraded_causes"].unique()
-    assert json.loads(causes) == ["power_system_right_now: production of 18 of the last 24 hours is missing"]
+    assert json.loads(causes) == named
