@@ -7,7 +7,6 @@ from unittest.mock import patch
 
 import dagster as dg
 import pandas as pd
-import pytest
 
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, QUANTILE_COLUMNS
 from co2_assets.definitions import build_definitions
