@@ -8,6 +8,7 @@ from typing import Any
 
 import dash
 import dash_ag_grid
+import duckdb
 import httpx
 from dash import Dash
 from dash.exceptions import DependencyException
@@ -95,10 +96,10 @@ class Pages(Dash):
     def _areas_forecast(self) -> list[str]:
         try:
             view = self._reader.store.view()
-        except SnapshotUnreadable:
+            return [] if view is None else queries.areas_forecast(view)
+        except (SnapshotUnreadable, duckdb.Error):
             # The document has none of the data. Its layout, which is asked for next, reports this.
             return []
-        return [] if view is None else queries.areas_forecast(view)
 
     def _initialize_context(self, body: Any) -> Any:
         # The first that Dash does with a request to a callback.

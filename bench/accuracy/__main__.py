@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.accuracy import contestants
-from bench.accuracy.areas import contests
+from bench.accuracy.areas import OURS, TREES, contests
 from bench.accuracy.contestants import Contestant
 from bench.accuracy.gradient_boosting import boosted_trees
 from bench.accuracy.hidden_weather import HiddenMonth, hidden_month
@@ -34,8 +34,7 @@ OUT = Path("bench/out")
 NATIONAL_SPAN = (datetime(2024, 6, 1), datetime(2024, 11, 29))
 AREAS_SPAN = (datetime(2023, 9, 1), datetime(2023, 11, 14, 23))
 TABLE_LEADS = (1, 2, 3, 6, 12, 18, 24, 36, 48, 60, 72)
-OURS, OURS_WITHOUT = "attention LSTM", "attention LSTM, no weather"
-TREES, TREES_WITHOUT = "LightGBM", "LightGBM, no weather"
+OURS_WITHOUT, TREES_WITHOUT = f"{OURS}, no weather", f"{TREES}, no weather"
 SIGNIFICANT = 0.01
 # How long the weather stops.
 HIDDEN_FOR = timedelta(days=30)
@@ -64,11 +63,12 @@ def main() -> None:
     parser.add_argument(
         "--end", type=parse_instant, help="end of test; default 2024-11-29, for areas 2023-11-14T23:00"
     )
-    parser.add_argument(
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument(
         "--areas", action="store_true", help="only the three areas, each beside a LightGBM of its own"
     )
-    parser.add_argument("--ablation", action="store_true", help="only ours, with inputs taken away")
-    parser.add_argument(
+    only.add_argument("--ablation", action="store_true", help="only ours, with inputs taken away")
+    only.add_argument(
         "--ours",
         action="store_true",
         help="only ours with and without weather, and a month in which it stops",

@@ -48,7 +48,8 @@ AGGREGATED_DATA = Table(
     "aggregated_data",
     "Hourly means of complete hours (at least 45 of 60 minutes). A missing hour has no row. Production and "
     "exchange are those of the price area itself; flows of the whole country are the sums over both areas, "
-    "the Great Belt aside. The flow over a border that an area does not have is 0.",
+    "the Great Belt aside. The net exchange of a price area has the Great Belt in it. The flow over a border "
+    "that an area does not have is 0 where its production is held.",
     (
         PRICE_AREA,
         _time("hour_utc", "Start of the hour."),

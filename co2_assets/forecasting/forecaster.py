@@ -51,8 +51,8 @@ class TrainingRecord:
     """What a training was made of and how it went.
 
     ``metrics`` has validation_mae_g_per_kwh, test_mae_g_per_kwh and test_persistence_mae_g_per_kwh
-    of leads 1-6, each only where it was measured. ``curves`` lists, by network, the epochs' losses as
-    (training, validation); a model without epochs has none.
+    of leads 1-6, each only where it was measured. ``curves`` lists, for each network in the order of
+    training, the epochs' losses as (training, validation); a model without epochs has none.
     """
 
     data_from: datetime

@@ -40,10 +40,17 @@ def read_areas(warehouse: Warehouse, *, since: datetime, until: datetime) -> dic
 
 
 def still_measured(areas: Mapping[str, KnownData]) -> dict[str, KnownData]:
-    """Return ``areas`` without those whose measurements ended `MEASURED_WITHIN` before those of another."""
+    """Return ``areas`` without those whose measurements ended `MEASURED_WITHIN` before those of another.
+
+    The whole country stays, since it is always forecast.
+    """
     newest = {name: known.aggregated["hour_utc"].max() for name, known in areas.items()}
-    least = max(newest.values(), default=pd.Timestamp.max) - MEASURED_WITHIN
-    return {name: known for name, known in areas.items() if newest[name] >= least}
+    least = max((end for end in newest.values() if not pd.isna(end)), default=pd.Timestamp.max)
+    return {
+        name: known
+        for name, known in areas.items()
+        if name == DENMARK.name or newest[name] >= least - MEASURED_WITHIN
+    }
 
 
 def measured_areas(warehouse: Warehouse, *, since: datetime, until: datetime) -> list[Area]:

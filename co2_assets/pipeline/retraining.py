@@ -11,8 +11,10 @@ from typing import Any
 
 import pandas as pd
 
+from co2_assets.contracts.area_production import AREA_PRODUCTION
 from co2_assets.contracts.areas import AVERAGED, DENMARK
 from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, HEADLINE_LEADS
+from co2_assets.contracts.tables import FETCH_OK
 from co2_assets.pipeline.fetch_plan import history_left
 from co2_assets.pipeline.forecast_inputs import MEASURED_WITHIN
 from co2_assets.pipeline.status import clock
@@ -63,7 +65,8 @@ class RetrainingInputs:
     ``learnt_history`` is the longest history that any model was trained on, ``history`` is what is stored
     now, and ``history_complete`` tells that nothing older is still to be fetched. ``last_trained_at`` is when
     the newest model was trained, promoted or not. ``areas_without_model`` are the names of the areas that
-    are measured but have no champion.
+    are measured but have no champion. ``production_came_at`` is when older production of the price areas was
+    fetched last.
     """
 
     now: datetime
@@ -77,6 +80,7 @@ class RetrainingInputs:
     history_complete: bool
     last_trained_at: datetime | None = None
     areas_without_model: tuple[str, ...] = ()
+    production_came_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -93,12 +97,13 @@ def decide(inputs: RetrainingInputs) -> Decision:
     """Apply the retraining rule and its limits.
 
     It asks for a training if an area is measured that the champion does not know, if the stored history has
-    grown to `HISTORY_GROWTH` times what any model was trained on, if the newest model is older than
+    grown to `HISTORY_GROWTH` times what any model was trained on, if older production of the price areas has
+    come in since the newest training, if the newest model is older than
     `TRAINED_EVERY`, or if the accuracy is under the threshold over at least `MINIMUM_SCORED_HOURS` hours.
     """
     if inputs.champion is None:
         return Decision(False, "There is no model yet; the next six-hour run trains the first.")
-    reasons = (_area_added(inputs), _history_grew(inputs), _month_passed(inputs))
+    reasons = (_area_added(inputs), _history_grew(inputs), _production_came(inputs), _month_passed(inputs))
     fresh = (reason for reason in reasons if reason is not None and reason.name not in inputs.fired)
     wanted = next(fresh, None) or _accuracy_fell(inputs)
     if not wanted.train:
@@ -142,6 +147,20 @@ def _history_grew(inputs: RetrainingInputs) -> Decision | None:
         f"No model was trained on more than {trained_on.days} days of history, and {held.days} are stored.",
         trigger=Trigger.HISTORY_GREW,
         name=_daily("history", inputs),
+    )
+
+
+def _production_came(inputs: RetrainingInputs) -> Decision | None:
+    """A model that saw little or none of the areas' own production does not know what to make of it."""
+    came, trained = inputs.production_came_at, inputs.last_trained_at
+    if not inputs.history_complete or came is None or trained is None or came <= trained:
+        return None
+    return Decision(
+        True,
+        f"Older production of the price areas came in until {came:%Y-%m-%d %H:%M} UTC, after the newest "
+        "model was trained.",
+        trigger=Trigger.HISTORY_GREW,
+        name=_daily("production", inputs),
     )
 
 
@@ -231,6 +250,13 @@ def read_retraining_inputs(
         ORDER BY ALL
         """,
     )
+    # A fetch of the newest rows asks for a week at most.
+    came = snapshots.query(
+        snapshot,
+        "SELECT max(fetched_at_utc) AS at FROM new_data_log WHERE dataset = ? AND outcome = ? "
+        "AND rows_new > 0 AND window_to_utc < fetched_at_utc - INTERVAL 14 DAY",
+        [AREA_PRODUCTION.name, FETCH_OK],
+    )["at"].iloc[0]
     fired_at = memory.get("fired_at")
     return RetrainingInputs(
         now=now,
@@ -244,6 +270,7 @@ def read_retraining_inputs(
         history_complete=history_left(snapshot, settings, now, AVERAGED) == 0,
         last_trained_at=None if pd.isna(trained["at"]) else trained["at"].to_pydatetime(),
         areas_without_model=tuple(without_model["price_area"]),
+        production_came_at=None if pd.isna(came) else came.to_pydatetime(),
     )
 
 

@@ -63,7 +63,7 @@ async def _asked_area(
     if price_area is None:
         return area
     if "area" in request.query_params and price_area != area:
-        raise refused_parameters([("area", "is the same parameter as price_area; give one of them")])
+        raise refused_parameters([("area", "differs from price_area, its old name; give one of them")])
     return price_area
 
 

@@ -55,7 +55,7 @@ class Measurement(Answer):
 
 
 class PowerMeasurement(Measurement):
-    """One measured hour with what made it; production is measured for the whole country only."""
+    """One measured hour with what made it: production and exchange of the area, null where not measured."""
 
     production_ge_100_mw: float | None = Field(description="Central plants (100 MW and more), MW.")
     production_lt_100_mw: float | None = Field(description="Decentral plants (under 100 MW), MW.")

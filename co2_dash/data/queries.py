@@ -77,10 +77,19 @@ def current_forecasts(view: View) -> pd.DataFrame:
     )
 
 
+_STILL_FORECAST = """
+    SELECT price_area FROM current_forecast
+    WHERE issued_at_utc >= (SELECT max(issued_at_utc) FROM current_forecast) - INTERVAL 7 DAY
+"""
+
+
 def areas_forecast(view: View) -> list[str]:
-    """Return the names of the areas that have a forecast, in the order of `AREAS`."""
-    names = set(current_forecasts(view)["price_area"])
-    return [name for name in AREAS if name in names]
+    """Return the names of the areas that have a forecast, in the order of `AREAS`.
+
+    One that was last forecast a week before the newest forecast is no longer forecast.
+    """
+    rows = view.frame(f"SELECT DISTINCT price_area FROM ({_STILL_FORECAST})")
+    return [name for name in AREAS if name in set(rows["price_area"])]
 
 
 def areas(view: View) -> list[str]:
@@ -89,10 +98,10 @@ def areas(view: View) -> list[str]:
     One that was not measured in the last week before the newest measurement is no longer measured.
     """
     rows = view.frame(
-        """
+        f"""
         SELECT DISTINCT price_area FROM aggregated_data
         WHERE hour_utc >= (SELECT max(hour_utc) FROM aggregated_data) - INTERVAL 7 DAY
-        UNION SELECT price_area FROM current_forecast
+        UNION {_STILL_FORECAST}
         """
     )
     return [name for name in AREAS if name in set(rows["price_area"])]

@@ -68,6 +68,19 @@ def test_history_grown_twofold_asks_for_training_once() -> None:
     assert not decide(replace(grown, fired=frozenset({decision.name}))).train
 
 
+def test_older_production_that_came_after_the_newest_training_asks_for_another_once() -> None:
+    trained = NOW - timedelta(days=2)
+    came = replace(INPUTS, score=None, last_trained_at=trained, production_came_at=NOW - timedelta(days=1))
+    decision = decide(came)
+    assert decision.train
+    assert decision.trigger == "history grew"
+    assert "production of the price areas came in" in decision.sentence
+    assert not decide(replace(came, history_complete=False)).train
+    assert not decide(replace(came, fired=frozenset({decision.name}))).train
+    # What came in during the run that trained was learnt.
+    assert not decide(replace(came, production_came_at=trained)).train
+
+
 def test_a_month_since_the_last_training_asks_for_another_once_a_day() -> None:
     good = replace(BAD, accuracy_percent=81.0)
     old = replace(INPUTS, score=good, last_trained_at=NOW - timedelta(days=30, hours=6))

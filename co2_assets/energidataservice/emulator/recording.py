@@ -73,7 +73,7 @@ class RecordedGrid:
 
     @property
     def ends(self) -> Mapping[str, datetime]:
-        """The end of the datasets that end before the production, naive UTC, by name."""
+        """The end of the datasets that have one of their own, naive UTC, by name."""
         if not self._has_declaration or self._declaration.empty:
             return {}
         return {"CO2Emis": self._declaration[KNOWN_AT].iloc[-1].to_pydatetime()}

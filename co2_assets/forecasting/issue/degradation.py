@@ -44,6 +44,7 @@ Singles = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
+NET_EXCHANGE: Final = "net_exchange_mw"
 # What a cause that concerns the model, not a feed, begins with.
 MODEL_CAUSE: Final = "model: "
 # Danish times of the day before by which prices and day-ahead forecasts are surely out: an hour
@@ -87,12 +88,15 @@ def assess(
     co2 = [i.name for i in past_inputs(area)].index(CO2)
     unknown = np.isnan(windows.past)
     lost = unknown[..., co2].sum(axis=1)
-    # Where the intensity is measured by another feed than production is.
-    powers = [position for position, i in enumerate(past_inputs(area)) if i.name in POWERS]
-    unproduced = (unknown[..., powers].any(axis=-1) & ~unknown[..., co2]).sum(axis=1)
-    flows = [position for position, i in enumerate(past_inputs(area)) if i.name in FLOWS]
-    # No area has every border. Where production is the area's own, it comes from the same rows.
+    # Where production is the area's own, it comes from the same rows as the flows, and so does net exchange,
+    # which is unknown where a single flow is.
     has_own = data.has_flows and area.measured_in != POWER_FEED
+    produced = [name for name in POWERS if not (has_own and name == NET_EXCHANGE)]
+    # Where the intensity is measured by another feed than production is.
+    powers = [position for position, i in enumerate(past_inputs(area)) if i.name in produced]
+    unproduced = (unknown[..., powers].any(axis=-1) & ~unknown[..., co2]).sum(axis=1)
+    # No area has every border.
+    flows = [position for position, i in enumerate(past_inputs(area)) if i.name in FLOWS]
     unflowed = (unknown[..., flows].all(axis=-1) & ~unknown[..., [co2, *powers]].any(axis=-1)).sum(axis=1)
     late = windows.age_hours.astype(np.int64)
     # Whatever else a model uses, its forecast starts at the newest value.

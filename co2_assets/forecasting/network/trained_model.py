@@ -229,7 +229,7 @@ def raw_quantiles(model: TrainedModel, windows: Windows) -> Floats:
 def raw_quantiles_held_out(
     model: TrainedModel, windows: Windows, hidden_feed: str | None = None, every: int = 1
 ) -> Floats:
-    """`raw_quantiles` of ``every`` which of the held out ``windows``, by the network that did not learn it.
+    """`raw_quantiles` of the held out ``windows[::every]``, each by the network that did not learn it.
 
     The windows are all that were held out, in time order: each ensemble has them as equal blocks, one for
     each of its networks. ``hidden_feed`` is treated as missing.
