@@ -195,7 +195,9 @@ def write(
     measured = recorded(archive_dir)
     hour = now.replace(minute=0, second=0)
     known = measured[(measured["hour_utc"] < hour) & (measured["hour_utc"] >= hour - HISTORY)]
-    transaction.upsert(tables.AGGREGATED_DATA, known[list(tables.AGGREGATED_DATA.column_names)])
+    transaction.upsert(
+        tables.AGGREGATED_DATA, known.reindex(columns=list(tables.AGGREGATED_DATA.column_names))
+    )
     intensity = measured.set_index("hour_utc")["co2_g_per_kwh"]
     issue = hour.replace(hour=hour.hour // 6 * 6)
     live = [
@@ -213,7 +215,9 @@ def write(
     for area, factor in OTHER_AREAS.items():
         own = known.assign(price_area=area, co2_g_per_kwh=factor * known["co2_g_per_kwh"])
         own[[column.name for column in POWER_COLUMNS]] = np.nan
-        transaction.upsert(tables.AGGREGATED_DATA, own[list(tables.AGGREGATED_DATA.column_names)])
+        transaction.upsert(
+            tables.AGGREGATED_DATA, own.reindex(columns=list(tables.AGGREGATED_DATA.column_names))
+        )
         issues = [issue - timedelta(hours=6 * i) for i in range(OTHER_DAYS * 4)]
         rows = [forecast(factor * intensity, at, CHAMPION, "live", reach=reach) for at in issues]
         transaction.insert_missing(tables.PREDICTIONS, pd.concat(rows).assign(price_area=area))

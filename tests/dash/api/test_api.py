@@ -166,7 +166,9 @@ def test_every_kind_of_forecast_is_answered_where_there_is_no_other(
 
     def add(transaction: Transaction) -> None:
         hours = recorded[recorded["hour_utc"] < NOW.replace(minute=0)].tail(48)
-        transaction.upsert(tables.AGGREGATED_DATA, hours[list(tables.AGGREGATED_DATA.column_names)])
+        transaction.upsert(
+            tables.AGGREGATED_DATA, hours.reindex(columns=list(tables.AGGREGATED_DATA.column_names))
+        )
         intensity = recorded.set_index("hour_utc")["co2_g_per_kwh"]
         for issue in (datetime(2024, 6, 1), datetime(2024, 6, 1, 6)):
             rows = snapshot_data.forecast(intensity, issue, CHAMPION, kind)

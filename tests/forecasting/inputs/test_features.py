@@ -8,7 +8,15 @@ import pandas as pd
 import pytest
 
 from co2_assets.contracts import PRICE_AREAS
-from co2_assets.contracts.forecast_spec import CO2, LAG_HOURS, MEASURED, POWERS, PROGNOSIS, ROLLING_HOURS
+from co2_assets.contracts.forecast_spec import (
+    CO2,
+    FLOWS,
+    LAG_HOURS,
+    MEASURED,
+    POWERS,
+    PROGNOSIS,
+    ROLLING_HOURS,
+)
 from co2_assets.forecasting.inputs.features import (
     LAG_COLUMNS,
     ROLLING_COLUMNS,
@@ -35,7 +43,7 @@ def engineered(data: KnownData) -> pd.DataFrame:
 
 def test_hours_are_means_of_their_minutes():
     hours = aggregate_hours(minutes(datetime(2024, 5, 1), 180), datetime(2024, 5, 1, 3))
-    assert list(hours.columns) == ["price_area", "hour_utc", "minutes_observed", *MEASURED]
+    assert list(hours.columns) == ["price_area", "hour_utc", "minutes_observed", *MEASURED, *FLOWS]
     assert hours[CO2].tolist() == [29.5, 89.5, 149.5]
     assert hours["minutes_observed"].tolist() == [60, 60, 60]
     assert hours["hour_utc"].tolist() == [pd.Timestamp(2024, 5, 1, hour) for hour in range(3)]
@@ -97,7 +105,7 @@ def test_the_autumn_night_keeps_all_its_hours():
 def test_no_minutes_make_no_hours():
     hours = aggregate_hours(minutes(datetime(2024, 5, 1), 0), datetime(2024, 5, 2))
     assert hours.empty
-    assert list(hours.columns) == ["price_area", "hour_utc", "minutes_observed", *MEASURED]
+    assert list(hours.columns) == ["price_area", "hour_utc", "minutes_observed", *MEASURED, *FLOWS]
 
 
 def test_columns_are_those_of_the_table(data: KnownData):
