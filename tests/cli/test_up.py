@@ -132,6 +132,7 @@ def test_first_run_fills_the_whole_lineage(first_run: Any) -> None:
         ("forecasts_hour",),
         ("day_ahead_prices",),
         ("co2_emission_prognosis",),
+        ("weather_forecast",),
         ("aggregated_data",),
         ("engineered_features",),
         ("trained_model",),

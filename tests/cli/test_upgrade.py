@@ -62,7 +62,9 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Upgrade:
         archive.extractall(program, filter="data")
     before = folder / "before"
     # That release had networks of the first day alone.
-    training = json.dumps({name: size for name, size in SMALL.items() if not name.startswith(("far_", "first_"))})
+    training = json.dumps(
+        {name: size for name, size in SMALL.items() if not name.startswith(("far_", "first_"))}
+    )
     python("-c", TICK_OF_LAST_RELEASE, str(before), f"{T0:%Y-%m-%dT%H:%MZ}", training, program=program)
     after = shutil.copytree(before, folder / "after")
     arguments = ("tick", "--source", "simulator", "--as-of", f"{NEXT:%Y-%m-%dT%H:%MZ}", "--home", str(after))
