@@ -193,7 +193,7 @@ def test_gzip_is_sent_to_who_takes_it(shared: httpx.Client, accepted: str, compr
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        (f"{FORECAST}?price_area=SE3", "there is no such price area; there are DK, DK1, DK2"),
+        (f"{FORECAST}?area=SE3", "there is no such area; there are DK, DK1, DK2"),
         (f"{HISTORY}?start=5", "write the time as ISO 8601 with its offset, as 2024-06-01T00:00:00Z"),
     ],
 )
