@@ -461,11 +461,12 @@ def test_rows_that_nobody_asked_for_are_set_apart_and_stop_nothing(
     assert result.success, failures(result)
     assert all(evaluation.passed for evaluation in checks(result).values() if evaluation.blocking)
     content, clean = tables(settings), tables(simulated(second_home))
-    for name in ("co2_emission", "aggregated_data", "engineered_features"):
+    for name in ("co2_emission", "area_production", "aggregated_data", "engineered_features"):
         assert content[name].equals(clean[name]), name
     reasons = set(content["quarantined_values"]["reason"])
     assert reasons == {
         "not asked for: price_area is none of DK1, DK2",
+        "before the first row, 2014-12-31",
         "before the first row, 2016-12-31",
     }
 
