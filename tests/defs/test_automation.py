@@ -304,7 +304,7 @@ def test_deepening_is_asked_for_until_all_is_held(
         deeper = point_to(simulated(settings.home, NOON, history_days=75), monkeypatch)
         assert isinstance(deepen_history_schedule(context), dg.RunRequest)
         other = create_run_for_test(instance, job_name=TICK_JOB, status=dg.DagsterRunStatus.STARTED)
-        assert "Another run is active; 6 windows" in deepen_history_schedule(context).skip_message
+        assert "Another run is active; 7 windows" in deepen_history_schedule(context).skip_message
         instance.delete_run(other.run_id)
 
         for deepen in (False, True):
