@@ -239,10 +239,10 @@ def test_an_earlier_clock_is_refused_whoever_launches_the_run(home: Path) -> Non
 
 def test_a_recorded_model_says_how_it_was_trained(first: Tables) -> None:
     (row,) = first["model_table"].query("price_area == 'DK'").to_dict("records")
-    assert row["architecture"].startswith("1 x (attention LSTM(8) to 24 h")
-    # A network of the first day, and one of the days beyond.
+    assert row["architecture"].startswith("1 x (attention LSTM(8) to 24 h, with a plain network(")
+    # A network of the first day with its plain one, and one of the days beyond.
     curves = json.loads(row["training_curve"])
-    assert len(curves) == 2
+    assert len(curves) == 3
     assert all(1 <= len(curve) <= 2 for curve in curves)
     assert row["data_to_utc"] == row["trained_at_utc"] == T0
     assert row["validation_mae_g_per_kwh"] > 0
