@@ -6,7 +6,7 @@ import duckdb
 import pandas as pd
 
 from co2_assets.contracts.forecast_spec import FLOWS
-from co2_assets.contracts.tables import AGGREGATED_DATA
+from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.migrations import SCHEMA
@@ -25,8 +25,9 @@ def wind_back(path: Path, version_table: str, version_column: str) -> None:
         views = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
         for (name,) in views:
             connection.execute(f"DROP VIEW {name}")
-        for name in FLOWS:
-            connection.execute(f"ALTER TABLE aggregated_data DROP COLUMN {name}")
+        for table in ("aggregated_data", "engineered_features"):
+            for name in FLOWS:
+                connection.execute(f"ALTER TABLE {table} DROP COLUMN {name}")
         connection.execute("DROP TABLE IF EXISTS area_production")
         connection.execute(f"UPDATE {version_table} SET {version_column} = 4")
 
@@ -51,6 +52,8 @@ def test_a_snapshot_of_version_4_is_read_with_the_present_columns(
         transaction.upsert(AGGREGATED_DATA, filled(AGGREGATED_DATA, [ROW]))
     snapshot = snapshots.publish(warehouse, tmp_path / "snapshots", as_of_utc=T0, published_at_utc=T0)
     wind_back(snapshot.path, "snapshot_info", "schema_version")
+    features = snapshots.query(snapshot, "SELECT * FROM engineered_features")
+    assert tuple(features.columns) == ENGINEERED_FEATURES.column_names
     rows = snapshots.query(snapshot, "SELECT * FROM aggregated_data")
     assert tuple(rows.columns) == AGGREGATED_DATA.column_names
     assert rows[list(FLOWS)].isna().all(axis=None)
