@@ -76,15 +76,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="default: bench/out/NAME.json, accuracy, ablation or ours")
     parser.add_argument("--picture", type=Path, help="default: bench/out/NAME.svg")
     options = parser.parse_args()
-    name = (
-        "areas"
-        if options.areas
-        else "ablation"
-        if options.ablation
-        else "ours"
-        if options.ours
-        else "accuracy"
-    )
+    name = next((each for each in ("areas", "ablation", "ours") if getattr(options, each)), "accuracy")
     started = time.monotonic()
 
     def say(line: str) -> None:

@@ -1,7 +1,7 @@
 """What a contestant hands in, and those that need no training to speak of."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ from co2_assets.contracts.forecast_spec import (
 from co2_assets.contracts.time import times_of
 from co2_assets.forecasting.inputs.baselines import persistence, same_hour_yesterday
 from co2_assets.forecasting.network.trained_model import TrainedModel, TrainingConfig
-from co2_assets.forecasting.network.training import EpochReport, train
+from co2_assets.forecasting.network.training import EpochReport, train_together
 from co2_assets.forecasting.score.backtest import backtest
 
 Floats = NDArray[np.float64]
@@ -99,23 +99,32 @@ class OwnModel:
     training_seconds: float
 
 
-def report_epoch(epoch: EpochReport) -> None:
+def _report(epoch: EpochReport) -> None:
     """Print how far a training is."""
     print(f"  {epoch.reach} network {epoch.network}, epoch {epoch.epoch}: {epoch.train_loss:.4f}", flush=True)
 
 
 def train_ours(trial: Trial) -> OwnModel:
     """Train this project's model by the same functions as in production."""
+    (own,) = train_ours_together([trial])
+    return own
+
+
+def train_ours_together(trials: Sequence[Trial]) -> list[OwnModel]:
+    """Train one model of the areas of all trials, as in production; ValueError if an area is too short."""
     started = time.process_time()
-    # The half-year after is the test, so none of the training span is set aside for one.
-    model = train(
-        trial.data,
-        until=trial.until,
+    # What comes after is the test, so none of the training span is set aside for one.
+    models = train_together(
+        [trial.data for trial in trials],
+        until=trials[0].until,
         seed=OWN_SEED,
         config=TrainingConfig(test_share=0.0),
-        progress=report_epoch,
+        progress=_report,
     )
-    return OwnModel(model, time.process_time() - started)
+    if len(models) < len(trials):
+        raise ValueError(f"only {', '.join(model.area.name for model in models)} could be trained")
+    seconds = time.process_time() - started
+    return [OwnModel(model, seconds) for model in models]
 
 
 def ours(trial: Trial, name: str, trained: OwnModel | None = None) -> Contestant:

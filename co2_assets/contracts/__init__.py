@@ -11,11 +11,16 @@ CC BY 4.0), and Open-Meteo (https://open-meteo.com/en/docs, CC BY 4.0).
 """
 
 from co2_assets.contracts.area_production import AREA_PRODUCTION
-from co2_assets.contracts.columns import CO2_MAXIMUM, FETCHED_AT, POWER_COLUMNS, PRICE_AREA
+from co2_assets.contracts.columns import (
+    CO2_MAXIMUM,
+    DANISH_PRICE_AREAS,
+    FETCHED_AT,
+    POWER_COLUMNS,
+    PRICE_AREA,
+)
 from co2_assets.contracts.datasets import (
     CO2_EMISSION,
     CO2_EMISSION_PROGNOSIS,
-    DANISH_PRICE_AREAS,
     DATASETS,
     DAY_AHEAD_PRICES,
     FORECASTS_HOUR,

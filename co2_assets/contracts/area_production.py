@@ -8,8 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from co2_assets.contracts.columns import FETCHED_AT, FLOW_COLUMNS, POWER_COLUMNS, power_column
-from co2_assets.contracts.schema import BEGINNING, Column, Dataset, Endpoint, Kind, Table
+from co2_assets.contracts.columns import (
+    DANISH_PRICE_AREAS,
+    FETCHED_AT,
+    FIVE_MINUTES_KEY,
+    FLOW_COLUMNS,
+    POWER_COLUMNS,
+    REVISED_FOR,
+    power_column,
+)
+from co2_assets.contracts.schema import BEGINNING, Column, Dataset, Endpoint, Table, service_fields
 
 GREAT_BELT: Final = "exchange_great_belt_mw"
 SWEDEN: Final = "exchange_sweden_mw"
@@ -39,12 +47,12 @@ class Border:
 
 # COBRAcable (Netherlands) and Viking Link (Great Britain) went into operation on these days.
 BORDERS: Final = (
-    Border(GREAT_BELT, ("DK1", "DK2")),
-    Border("exchange_germany_mw", ("DK1", "DK2")),
+    Border(GREAT_BELT, DANISH_PRICE_AREAS),
+    Border("exchange_germany_mw", DANISH_PRICE_AREAS),
     Border("exchange_netherlands_mw", ("DK1",), datetime(2019, 9, 7)),
     Border("exchange_great_britain_mw", ("DK1",), datetime(2023, 12, 29)),
     Border("exchange_norway_mw", ("DK1",)),
-    Border(SWEDEN, ("DK1", "DK2")),
+    Border(SWEDEN, DANISH_PRICE_AREAS),
 )
 
 _POWER: Mapping[str, Column] = {column.name: column for column in POWER_COLUMNS}
@@ -60,21 +68,7 @@ PRODUCTION_COLUMNS = tuple(
     )
 )
 _COLUMNS = (
-    Column(
-        "price_area",
-        Kind.TEXT,
-        "Price area measured (DK1 or DK2).",
-        nullable=False,
-        service_name="PriceArea",
-    ),
-    Column(
-        "minute_utc",
-        Kind.TIMESTAMP,
-        "Start of the five minutes measured.",
-        "UTC",
-        nullable=False,
-        service_name="Minutes5UTC",
-    ),
+    *FIVE_MINUTES_KEY,
     *PRODUCTION_COLUMNS,
     *FLOW_COLUMNS,
     BORNHOLM,
@@ -93,8 +87,8 @@ AREA_PRODUCTION = Dataset(
         Endpoint(
             "ElectricityProdex5MinRealtime",
             "Minutes5UTC",
-            {column.service_name: column.name for column in _COLUMNS if column.service_name},
-            areas=("DK1", "DK2"),
+            service_fields(_COLUMNS),
+            areas=DANISH_PRICE_AREAS,
             first=datetime(2014, 12, 31, 23),
         ),
     ),
@@ -106,6 +100,5 @@ AREA_PRODUCTION = Dataset(
     late_after=timedelta(hours=1),
     description="The production of Western (DK1) and of Eastern Denmark (DK2) by kind of plant, and the "
     "flows over the Great Belt between them and over the borders with other countries. No recording has it.",
-    # Values were seen to come, or to be revised, days late, as those of the whole country are.
-    revised_for=timedelta(days=7),
+    revised_for=REVISED_FOR,
 )

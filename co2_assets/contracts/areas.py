@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from co2_assets.contracts.area_production import AREA_PRODUCTION
+from co2_assets.contracts.columns import DANISH_PRICE_AREAS
 from co2_assets.contracts.datasets import (
     CO2_EMISSION,
-    DANISH_PRICE_AREAS,
     DATASETS,
     POWER_SYSTEM_RIGHT_NOW,
     PRICE_AREAS,
@@ -52,6 +53,9 @@ def area_named(text: str) -> Area | None:
 MEASUREMENTS = tuple(
     dataset for dataset in DATASETS if dataset.name in {area.measured_in for area in AREAS.values()}
 )
+# An area that was not measured for so long is neither forecast nor trained: a forecast needs measurements of
+# the last day, and what is missing is asked for again for a week.
+MEASURED_WITHIN = timedelta(days=7)
 # The datasets that the hourly means are made of. Their rows can be fetched again, and only the means are
 # published and kept for good.
 AVERAGED = (*MEASUREMENTS, AREA_PRODUCTION)

@@ -20,11 +20,35 @@ SOLAR_MAXIMUM = 12000.0
 PRODUCTION_MINIMUM = -200.0
 EXCHANGE_MAXIMUM = 12000.0
 
+DANISH_PRICE_AREAS = ("DK1", "DK2")
+
+# A value was seen to come, or to be revised, more than a day late, and once on the third day.
+REVISED_FOR = timedelta(days=7)
+
 PRICE_AREA = Column(
     "price_area",
     Kind.TEXT,
     "Price area: DK1 is western Denmark, DK2 eastern; DK stands for both.",
     nullable=False,
+)
+
+# The key of what is measured of a price area every five minutes.
+FIVE_MINUTES_KEY = (
+    Column(
+        "price_area",
+        Kind.TEXT,
+        "Price area measured (DK1 or DK2).",
+        nullable=False,
+        service_name="PriceArea",
+    ),
+    Column(
+        "minute_utc",
+        Kind.TIMESTAMP,
+        "Start of the five minutes measured.",
+        "UTC",
+        nullable=False,
+        service_name="Minutes5UTC",
+    ),
 )
 
 

@@ -11,36 +11,40 @@ from co2_assets.contracts.area_production import AREA_PRODUCTION
 from co2_assets.contracts.columns import (
     AREA_STUCK_AFTER,
     AREAS_STUCK_TOGETHER,
+    DANISH_PRICE_AREAS,
     FETCHED_AT,
+    FIVE_MINUTES_KEY,
     NATIONAL_STUCK_AFTER,
     POWER_COLUMNS,
     PRICE_AREA,
+    REVISED_FOR,
     SOLAR_MAXIMUM,
     co2_column,
     power_column,
 )
 from co2_assets.contracts.forecast_spec import WIND_SOLAR
-from co2_assets.contracts.schema import VINTAGE, Column, Dataset, Endpoint, Kind, ServiceName, Table
+from co2_assets.contracts.schema import (
+    VINTAGE,
+    Column,
+    Dataset,
+    Endpoint,
+    Kind,
+    ServiceName,
+    Table,
+    service_fields,
+)
 from co2_assets.contracts.weather import WEATHER_FORECAST
 
-# The Danish price areas, and all those whose day-ahead prices are read.
-DANISH_PRICE_AREAS = ("DK1", "DK2")
+# All those whose day-ahead prices are read.
 PRICE_AREAS = (*DANISH_PRICE_AREAS, "DE", "NO2", "SE3", "SE4")
 
 # The first rows of the service, as its users recorded them. Of the minutes nobody recorded it.
 CO2_BEGINS = datetime(2016, 12, 31, 23)
 FORECASTS_BEGIN = datetime(2019, 10, 30, 23)
 
-# A value was seen to come, or to be revised, more than a day late, and once on the third day.
-REVISED_FOR = timedelta(days=7)
-
 # Day-ahead prices moved from hourly Elspotprices to quarter-hourly DayAheadPrices on 1 October
 # 2025, Danish time (CEST, UTC+2).
 PRICE_DATASETS_SWITCH = datetime(2025, 9, 30, 22)
-
-
-def _fields(columns: tuple[Column, ...]) -> dict[str, str]:
-    return {column.service_name: column.name for column in columns if column.service_name}
 
 
 _POWER_SYSTEM_COLUMNS = (
@@ -65,7 +69,7 @@ POWER_SYSTEM_RIGHT_NOW = Dataset(
         _POWER_SYSTEM_COLUMNS,
         ("price_area", "minute_utc"),
     ),
-    endpoints=(Endpoint("PowerSystemRightNow", "Minutes1UTC", _fields(_POWER_SYSTEM_COLUMNS)),),
+    endpoints=(Endpoint("PowerSystemRightNow", "Minutes1UTC", service_fields(_POWER_SYSTEM_COLUMNS)),),
     time_column="minute_utc",
     step=timedelta(minutes=1),
     overlap=timedelta(days=1),
@@ -78,21 +82,7 @@ POWER_SYSTEM_RIGHT_NOW = Dataset(
 )
 
 _EMISSION_COLUMNS = (
-    Column(
-        "price_area",
-        Kind.TEXT,
-        "Price area measured (DK1 or DK2).",
-        nullable=False,
-        service_name="PriceArea",
-    ),
-    Column(
-        "minute_utc",
-        Kind.TIMESTAMP,
-        "Start of the five minutes measured.",
-        "UTC",
-        nullable=False,
-        service_name="Minutes5UTC",
-    ),
+    *FIVE_MINUTES_KEY,
     co2_column(
         "Carbon intensity of electricity consumed in the area.", AREA_STUCK_AFTER, AREAS_STUCK_TOGETHER
     ),
@@ -110,7 +100,7 @@ CO2_EMISSION = Dataset(
         Endpoint(
             "CO2Emis",
             "Minutes5UTC",
-            _fields(_EMISSION_COLUMNS),
+            service_fields(_EMISSION_COLUMNS),
             areas=DANISH_PRICE_AREAS,
             first=CO2_BEGINS,
         ),
@@ -186,7 +176,7 @@ FORECASTS_HOUR = Dataset(
         Endpoint(
             "Forecasts_Hour",
             "HourUTC",
-            _fields(_FORECAST_COLUMNS),
+            service_fields(_FORECAST_COLUMNS),
             areas=DANISH_PRICE_AREAS,
             first=FORECASTS_BEGIN,
         ),
@@ -241,7 +231,7 @@ DAY_AHEAD_PRICES = Dataset(
         Endpoint(
             "DayAheadPrices",
             "TimeUTC",
-            _fields(_PRICE_COLUMNS),
+            service_fields(_PRICE_COLUMNS),
             areas=PRICE_AREAS,
             first=PRICE_DATASETS_SWITCH,
             step=timedelta(minutes=15),
@@ -298,7 +288,7 @@ CO2_EMISSION_PROGNOSIS = Dataset(
         Endpoint(
             "CO2EmisProg",
             "Minutes5UTC",
-            _fields(_PROGNOSIS_COLUMNS),
+            service_fields(_PROGNOSIS_COLUMNS),
             areas=DANISH_PRICE_AREAS,
             first=CO2_BEGINS,
         ),

@@ -1,5 +1,6 @@
 """The types with which tables and the service's datasets are declared."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -63,6 +64,11 @@ class Column:
     stuck_after: timedelta | None = None
     stuck_together: StuckTogether | None = None
     values: tuple[str, ...] = ()
+
+
+def service_fields(columns: Iterable[Column]) -> dict[str, str]:
+    """Return the names of ``columns`` by the service's names of them."""
+    return {column.service_name: column.name for column in columns if column.service_name}
 
 
 @dataclass(frozen=True)

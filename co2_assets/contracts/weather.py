@@ -9,7 +9,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from co2_assets.contracts.columns import FETCHED_AT
-from co2_assets.contracts.schema import VINTAGE, Column, Dataset, Endpoint, Kind, ServiceName, Table
+from co2_assets.contracts.schema import (
+    VINTAGE,
+    Column,
+    Dataset,
+    Endpoint,
+    Kind,
+    ServiceName,
+    Table,
+    service_fields,
+)
 
 
 @dataclass(frozen=True)
@@ -111,7 +120,7 @@ WEATHER_FORECAST: Final = Dataset(
         Endpoint(
             "forecast",
             "time",
-            {column.service_name: column.name for column in _COLUMNS if column.service_name},
+            service_fields(_COLUMNS),
         ),
     ),
     time_column="hour_utc",

@@ -7,7 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from co2_assets.contracts import DATASETS, Dataset, Table
-from co2_assets.contracts.areas import AREAS, DENMARK
+from co2_assets.contracts.areas import AREAS, DENMARK, MEASURED_WITHIN
 from co2_assets.contracts.datasets import dataset_named
 from co2_assets.contracts.forecast_spec import (
     ACCURACY_THRESHOLD_PERCENT,
@@ -17,7 +17,6 @@ from co2_assets.contracts.forecast_spec import (
 from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES, PREDICTIONS
 from co2_assets.forecasting.inputs.features import LEAST_MINUTES
-from co2_assets.pipeline.forecast_inputs import MEASURED_WITHIN
 from co2_assets.pipeline.quarantine import breaks_contract
 from co2_assets.pipeline.run import Run
 from co2_assets.pipeline.stored_series import is_asked_for, newest_by_series

@@ -5,16 +5,13 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from co2_assets.contracts.areas import AREAS, DENMARK, Area
+from co2_assets.contracts.areas import AREAS, DENMARK, MEASURED_WITHIN, Area
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, POWERS
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.warehouse.database import Warehouse
 
 # Rows for times up to this much after now are read: the last hour forecast, and those around it.
 REACH_AHEAD = timedelta(hours=HORIZON_HOURS + 4)
-# An area that was not measured for so long is neither forecast nor trained: a forecast needs measurements of
-# the last day, and what is missing is asked for again for a week.
-MEASURED_WITHIN = timedelta(days=7)
 # An area of which no production was ever measured, as in a recording, uses that of the whole country. Else
 # it uses its own alone: an hour of the other among its own would be several times too high.
 _MEASURED = f"""

@@ -12,11 +12,10 @@ from typing import Any
 import pandas as pd
 
 from co2_assets.contracts.area_production import AREA_PRODUCTION
-from co2_assets.contracts.areas import AVERAGED, DENMARK
+from co2_assets.contracts.areas import AVERAGED, DENMARK, MEASURED_WITHIN
 from co2_assets.contracts.forecast_spec import ACCURACY_THRESHOLD_PERCENT, HEADLINE_LEADS
 from co2_assets.contracts.tables import FETCH_OK
 from co2_assets.pipeline.fetch_plan import history_left
-from co2_assets.pipeline.forecast_inputs import MEASURED_WITHIN
 from co2_assets.pipeline.status import clock
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots

@@ -14,6 +14,13 @@ from co2_assets.warehouse.errors import NewerSchema, WarehouseCorrupt, Warehouse
 from co2_assets.warehouse.sql import quoted, text_literal
 from co2_assets.warehouse.views import VIEWS
 
+# What version 5 added, whatever later versions have: a migration never changes.
+_TABLES_WITH_FLOWS = ("aggregated_data", "engineered_features")
+_FLOWS_OF_VERSION_5 = tuple(
+    f"exchange_{border}_mw"
+    for border in ("great_belt", "germany", "netherlands", "great_britain", "norway", "sweden")
+)
+
 # For each version after the first, the SQL that migrates a file of the version before. A new file is
 # created from `tables.TABLES` directly, so both ways must end in the same tables.
 MIGRATIONS: Mapping[int, str] = {
@@ -53,19 +60,12 @@ MIGRATIONS: Mapping[int, str] = {
             exchange_norway_mw DOUBLE, exchange_sweden_mw DOUBLE, exchange_bornholm_mw DOUBLE,
             fetched_at_utc TIMESTAMP NOT NULL
         );
-        ALTER TABLE IF EXISTS aggregated_data ADD COLUMN exchange_great_belt_mw DOUBLE;
-        ALTER TABLE IF EXISTS aggregated_data ADD COLUMN exchange_germany_mw DOUBLE;
-        ALTER TABLE IF EXISTS aggregated_data ADD COLUMN exchange_netherlands_mw DOUBLE;
-        ALTER TABLE IF EXISTS aggregated_data ADD COLUMN exchange_great_britain_mw DOUBLE;
-        ALTER TABLE IF EXISTS aggregated_data ADD COLUMN exchange_norway_mw DOUBLE;
-        ALTER TABLE IF EXISTS aggregated_data ADD COLUMN exchange_sweden_mw DOUBLE;
-        ALTER TABLE IF EXISTS engineered_features ADD COLUMN exchange_great_belt_mw DOUBLE;
-        ALTER TABLE IF EXISTS engineered_features ADD COLUMN exchange_germany_mw DOUBLE;
-        ALTER TABLE IF EXISTS engineered_features ADD COLUMN exchange_netherlands_mw DOUBLE;
-        ALTER TABLE IF EXISTS engineered_features ADD COLUMN exchange_great_britain_mw DOUBLE;
-        ALTER TABLE IF EXISTS engineered_features ADD COLUMN exchange_norway_mw DOUBLE;
-        ALTER TABLE IF EXISTS engineered_features ADD COLUMN exchange_sweden_mw DOUBLE;
-    """,
+    """
+    + "".join(
+        f"ALTER TABLE IF EXISTS {table} ADD COLUMN {flow} DOUBLE;"
+        for table in _TABLES_WITH_FLOWS
+        for flow in _FLOWS_OF_VERSION_5
+    ),
 }
 
 # For a version, how a reader sees those tables of an older file that are different now: until the first run
@@ -89,24 +89,9 @@ READ_AS: Mapping[int, Mapping[str, str]] = {
     },
     # The rows of `area_production` are not published.
     5: {
-        "aggregated_data": """
-            SELECT *, NULL::DOUBLE AS exchange_great_belt_mw,
-                NULL::DOUBLE AS exchange_germany_mw,
-                NULL::DOUBLE AS exchange_netherlands_mw,
-                NULL::DOUBLE AS exchange_great_britain_mw,
-                NULL::DOUBLE AS exchange_norway_mw,
-                NULL::DOUBLE AS exchange_sweden_mw
-            FROM snapshot.main.aggregated_data
-        """,
-        "engineered_features": """
-            SELECT *, NULL::DOUBLE AS exchange_great_belt_mw,
-                NULL::DOUBLE AS exchange_germany_mw,
-                NULL::DOUBLE AS exchange_netherlands_mw,
-                NULL::DOUBLE AS exchange_great_britain_mw,
-                NULL::DOUBLE AS exchange_norway_mw,
-                NULL::DOUBLE AS exchange_sweden_mw
-            FROM snapshot.main.engineered_features
-        """,
+        table: f"SELECT *, {', '.join(f'NULL::DOUBLE AS {flow}' for flow in _FLOWS_OF_VERSION_5)} "
+        f"FROM snapshot.main.{table}"
+        for table in _TABLES_WITH_FLOWS
     },
 }
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pandas as pd
 
-from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.areas import AREAS, MEASURED_WITHIN
 from co2_assets.contracts.forecast_spec import (
     BAND_LEVELS,
     DAYS_AHEAD,
@@ -20,6 +20,7 @@ from co2_assets.contracts.forecast_spec import (
     QUANTILE_COLUMNS,
     quantile_column,
 )
+from co2_assets.warehouse.sql import interval
 from co2_dash.data.snapshot_store import View
 
 # The columns at the two ends of each of `forecast_spec.BAND_LEVELS`.
@@ -77,9 +78,9 @@ def current_forecasts(view: View) -> pd.DataFrame:
     )
 
 
-_STILL_FORECAST = """
+_STILL_FORECAST = f"""
     SELECT price_area FROM current_forecast
-    WHERE issued_at_utc >= (SELECT max(issued_at_utc) FROM current_forecast) - INTERVAL 7 DAY
+    WHERE issued_at_utc >= (SELECT max(issued_at_utc) FROM current_forecast) - {interval(MEASURED_WITHIN)}
 """
 
 
@@ -100,7 +101,7 @@ def areas(view: View) -> list[str]:
     rows = view.frame(
         f"""
         SELECT DISTINCT price_area FROM aggregated_data
-        WHERE hour_utc >= (SELECT max(hour_utc) FROM aggregated_data) - INTERVAL 7 DAY
+        WHERE hour_utc >= (SELECT max(hour_utc) FROM aggregated_data) - {interval(MEASURED_WITHIN)}
         UNION {_STILL_FORECAST}
         """
     )
@@ -246,7 +247,7 @@ def rolling_accuracy(view: View, area_name: str, series: str, start: datetime, e
             SELECT * FROM prediction_outcomes
             WHERE price_area = $1 AND series = $2
               AND lead_hours <= {_LAST_HEADLINE_LEAD} AND actual_g_per_kwh > 0
-              AND target_hour_utc >= $3::TIMESTAMP - INTERVAL 7 DAY AND target_hour_utc < $4
+              AND target_hour_utc >= $3::TIMESTAMP - {interval(MEASURED_WITHIN)} AND target_hour_utc < $4
         ), days AS (
             SELECT DISTINCT least(date_trunc('day', target_hour_utc) + INTERVAL 1 DAY, $4::TIMESTAMP)
                 AS day_end_utc
@@ -254,7 +255,7 @@ def rolling_accuracy(view: View, area_name: str, series: str, start: datetime, e
         )
         SELECT day_end_utc, {_ACCURACY}
         FROM days JOIN scored
-          ON target_hour_utc < day_end_utc AND target_hour_utc >= day_end_utc - INTERVAL 7 DAY
+          ON target_hour_utc < day_end_utc AND target_hour_utc >= day_end_utc - {interval(MEASURED_WITHIN)}
         GROUP BY day_end_utc ORDER BY day_end_utc
         """,
         [area_name, series, start, end],

@@ -5,7 +5,7 @@ import json
 import dagster as dg
 import pandas as pd
 
-from co2_assets.contracts.areas import AREAS, DENMARK
+from co2_assets.contracts.areas import AREAS, DENMARK, MEASURED_WITHIN
 from co2_assets.contracts.tables import PREDICTIONS
 from co2_assets.contracts.time import hour_containing
 from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, table_metadata
@@ -14,7 +14,7 @@ from co2_assets.defs.assets.raw_energy_data import WRITER_POOL
 from co2_assets.defs.assets.trained_model import trained_model
 from co2_assets.defs.cadence import cadence_of
 from co2_assets.forecasting.issue.forecast import NoForecastError
-from co2_assets.pipeline.forecast_inputs import MEASURED_WITHIN, measured_areas
+from co2_assets.pipeline.forecast_inputs import measured_areas
 from co2_assets.pipeline.live_forecast import Issued, issue_area
 from co2_assets.pipeline.run import Run
 

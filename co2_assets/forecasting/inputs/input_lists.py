@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from co2_assets.contracts.area_production import AREA_PRODUCTION
 from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import (
     FLOWS,
@@ -28,7 +29,7 @@ WIND_SOLAR_FEED: Final = "forecasts_hour"
 PRICES_FEED: Final = "day_ahead_prices"
 PROGNOSIS_FEED: Final = "co2_emission_prognosis"
 WEATHER_FEED: Final = WEATHER_FORECAST.name
-AREA_PRODUCTION_FEED: Final = "area_production"
+AREA_PRODUCTION_FEED: Final = AREA_PRODUCTION.name
 # Known whatever is down.
 CALENDAR: Final = "calendar"
 MASKABLE_FEEDS: Final = (WIND_SOLAR_FEED, PRICES_FEED, PROGNOSIS_FEED, WEATHER_FEED, AREA_PRODUCTION_FEED)

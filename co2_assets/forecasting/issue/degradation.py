@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from co2_assets.contracts.area_production import NET_EXCHANGE
 from co2_assets.contracts.areas import Area
 from co2_assets.contracts.forecast_spec import (
     CO2,
@@ -44,7 +45,6 @@ Singles = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
-NET_EXCHANGE: Final = "net_exchange_mw"
 # What a cause that concerns the model, not a feed, begins with.
 MODEL_CAUSE: Final = "model: "
 # Danish times of the day before by which prices and day-ahead forecasts are surely out: an hour
