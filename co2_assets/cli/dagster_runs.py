@@ -25,7 +25,13 @@ from co2_assets.warehouse.paths import Home
 logger = logging.getLogger(__name__)
 
 CONFIGURATION = REPOSITORY_ROOT / "dagster.yaml"
-PROCESS_TAG = "co2/process"
+# Dagster's UI does not list tags of this prefix: the number of a process tells a reader nothing.
+PROCESS_TAG = ".dagster/co2_process"
+# Its name before: a run of an older version may have been killed.
+FORMER_PROCESS_TAG = "co2/process"
+# How the run was started, and whose data it fetched.
+STARTED_BY_TAG = "co2/started_by"
+SOURCE_TAG = "co2/source"
 # A tag of Dagster: how many times the daemon retries a failed run.
 MAX_RETRIES_TAG = "dagster/max_retries"
 HELD = "Dagster's records are held by another program; close it"
@@ -154,7 +160,7 @@ def end_leftover_runs(instance: dg.DagsterInstance, launched_anew: Collection[st
 def _process_of(run: dg.DagsterRun) -> str | None:
     """Return the identity of the process of a run of the command; None for a run of the daemon."""
     # A run that was retried in the UI is the daemon's, but it has the tags of the first run.
-    return None if run.parent_run_id else run.tags.get(PROCESS_TAG)
+    return None if run.parent_run_id else run.tags.get(PROCESS_TAG, run.tags.get(FORMER_PROCESS_TAG))
 
 
 def _end(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> None:
@@ -207,7 +213,11 @@ def _execute(
             instance=instance,
             run_config=run_config,
             raise_on_error=False,
-            tags={PROCESS_TAG: process_identity(os.getpid())},
+            tags={
+                PROCESS_TAG: process_identity(os.getpid()),
+                STARTED_BY_TAG: "command",
+                SOURCE_TAG: settings.source.split(":", 1)[0],
+            },
         )
     )
 

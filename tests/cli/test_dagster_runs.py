@@ -9,9 +9,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.tags import HIDDEN_TAG_PREFIX
 from dagster._core.test_utils import create_run_for_test  # Dagster has no public one
 
 from co2_assets.cli.dagster_runs import (
+    FORMER_PROCESS_TAG,
     MAX_RETRIES_TAG,
     PROCESS_TAG,
     dagster_instance,
@@ -74,8 +76,11 @@ def status_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.DagsterRun
     return found.status
 
 
-def test_a_killed_run_is_ended_and_its_place_freed(instance: dg.DagsterInstance, dead_process: int) -> None:
-    killed = started(instance, {PROCESS_TAG: str(dead_process)})
+@pytest.mark.parametrize("tag", [PROCESS_TAG, FORMER_PROCESS_TAG])
+def test_a_killed_run_is_ended_and_its_place_freed(
+    instance: dg.DagsterInstance, dead_process: int, tag: str
+) -> None:
+    killed = started(instance, {tag: str(dead_process)})
     slots = instance.event_log_storage.get_concurrency_info(POOL)
     assert slots.active_run_ids == {killed.run_id}
     assert end_dead_runs(instance) == [killed.run_id]
@@ -135,6 +140,10 @@ def test_a_run_of_the_command_line_is_tagged_with_its_process(
         (run,) = instance.get_runs()
         assert run.tags[PROCESS_TAG].split()[0] == str(os.getpid())
         assert is_alive(run.tags[PROCESS_TAG])
+        shown = {name: value for name, value in run.tags.items() if not name.startswith(HIDDEN_TAG_PREFIX)}
+        assert shown["co2/started_by"] == "command"
+        assert shown["co2/source"] == "simulator"
+        assert not any(str(os.getpid()) in value for value in shown.values())
 
 
 def test_what_a_killed_daemon_left_under_way_is_ended_before_the_next_starts(

@@ -9,7 +9,7 @@ from co2_assets.contracts.timetable import DEFAULT_TIMETABLE, Timetable
 from co2_assets.defs.assets.evaluations import model_evaluations
 from co2_assets.defs.assets.features import aggregated_data, engineered_features
 from co2_assets.defs.assets.forecasts import predictions
-from co2_assets.defs.assets.metadata import OWNERS
+from co2_assets.defs.assets.metadata import FORECAST, OWNERS
 from co2_assets.defs.assets.published_snapshot import published_snapshot
 from co2_assets.defs.assets.raw_energy_data import energi_data_service, open_meteo, raw_energy_data
 from co2_assets.defs.assets.trained_model import trained_model
@@ -20,7 +20,7 @@ SIX_HOURLY = dg.FreshnessPolicy.time_window(fail_window=Timetable(hourly=False).
 
 forecast_pages = dg.AssetSpec(
     "forecast_pages",
-    group_name="pages",
+    group_name=FORECAST,
     deps=[published_snapshot],
     description="The Dash pages and the REST API. They read the published snapshot.",
     kinds={"dash"},

@@ -5,14 +5,14 @@ import dagster as dg
 from co2_assets.contracts.forecast_spec import HEADLINE_LEADS
 from co2_assets.contracts.tables import MODEL_EVALUATIONS
 from co2_assets.defs.assets.forecasts import predictions
-from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, frame_value, table_metadata
+from co2_assets.defs.assets.metadata import FORECAST, OWNERS, definition_metadata, frame_value, row_count
 from co2_assets.defs.assets.raw_energy_data import WRITER_POOL
 from co2_assets.pipeline.evaluation import evaluate
 from co2_assets.pipeline.run import Run
 
 
 @dg.asset(
-    group_name="evaluations",
+    group_name=FORECAST,
     deps=[predictions, "aggregated_data", "trained_model"],
     description=MODEL_EVALUATIONS.description,
     kinds={"pandas", "duckdb"},
@@ -40,7 +40,7 @@ def model_evaluations(
     )
     return dg.MaterializeResult(
         metadata={
-            **table_metadata(pipeline, MODEL_EVALUATIONS, "evaluated_at_utc"),
+            **row_count(pipeline, MODEL_EVALUATIONS),
             "rows_new": new,
             "headline": frame_value(newest),
         }

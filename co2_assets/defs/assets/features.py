@@ -10,7 +10,7 @@ from co2_assets.contracts.areas import AVERAGED
 from co2_assets.contracts.forecast_spec import LAG_HOURS, ROLLING_HOURS, Cadence
 from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.tables import AGGREGATED_DATA, ENGINEERED_FEATURES
-from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, table_metadata
+from co2_assets.defs.assets.metadata import FORECAST, OWNERS, definition_metadata, table_metadata
 from co2_assets.defs.assets.raw_energy_data import WRITER_POOL
 from co2_assets.defs.cadence import cadence_of
 from co2_assets.forecasting.inputs.features import features_of
@@ -19,14 +19,13 @@ from co2_assets.pipeline.forecast_inputs import read_areas
 from co2_assets.pipeline.hourly import store_hours
 from co2_assets.pipeline.run import Run
 
-GROUP = "features"
 # Rows of the service are fetched again for a week.
 LAST_DAYS = LATE_FOR + timedelta(days=2)
 LONGEST_LOOK_BACK = timedelta(hours=max(*LAG_HOURS, *ROLLING_HOURS))
 
 
 @dg.asset(
-    group_name=GROUP,
+    group_name=FORECAST,
     deps=[dataset.name for dataset in AVERAGED],
     description=AGGREGATED_DATA.description,
     kinds={"pandas", "duckdb"},
@@ -47,7 +46,7 @@ def aggregated_data(pipeline: dg.ResourceParam[Run]) -> dg.MaterializeResult:  #
 
 
 @dg.asset(
-    group_name=GROUP,
+    group_name=FORECAST,
     deps=[aggregated_data, *(d.name for d in DATASETS if d not in AVERAGED)],
     description=ENGINEERED_FEATURES.description,
     kinds={"pandas", "duckdb"},

@@ -8,7 +8,7 @@ import pandas as pd
 from co2_assets.contracts.areas import AREAS, DENMARK, MEASURED_WITHIN
 from co2_assets.contracts.tables import PREDICTIONS
 from co2_assets.contracts.time import hour_containing
-from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, table_metadata
+from co2_assets.defs.assets.metadata import FORECAST, OWNERS, definition_metadata, table_metadata
 from co2_assets.defs.assets.picture import forecast_picture
 from co2_assets.defs.assets.raw_energy_data import WRITER_POOL
 from co2_assets.defs.assets.trained_model import trained_model
@@ -20,7 +20,7 @@ from co2_assets.pipeline.run import Run
 
 
 @dg.asset(
-    group_name="forecasts",
+    group_name=FORECAST,
     deps=[
         trained_model,
         "aggregated_data",

@@ -11,6 +11,9 @@ from co2_assets.pipeline.run import Run
 
 PREVIEW_ROWS = 5
 OWNERS = ["team:carbon-intensity"]
+# The two groups of Dagster's graph: what is fetched, and what is made of it.
+FETCHED = "raw_energy_data"
+FORECAST = "forecast"
 
 
 def column_schema(table: Table) -> dg.TableSchema:
@@ -74,9 +77,11 @@ def table_metadata(run: Run, table: Table, order_by: str) -> dict[str, dg.Metada
 
     ``order_by`` is an SQL list of columns; the rows are taken in descending order of its last column.
     """
-    rows = int(run.warehouse.read(f"SELECT count(*) AS n FROM {table.name}")["n"].iloc[0])
     newest = run.warehouse.read(f"SELECT * FROM {table.name} ORDER BY {order_by} DESC LIMIT {PREVIEW_ROWS}")
-    return {
-        "dagster/row_count": dg.MetadataValue.int(rows),
-        "preview": frame_value(newest),
-    }
+    return {**row_count(run, table), "preview": frame_value(newest)}
+
+
+def row_count(run: Run, table: Table) -> dict[str, dg.MetadataValue]:
+    """Return the number of rows of a table, under the name by which Dagster's UI knows it."""
+    rows = int(run.warehouse.read(f"SELECT count(*) AS n FROM {table.name}")["n"].iloc[0])
+    return {"dagster/row_count": dg.MetadataValue.int(rows)}

@@ -4,12 +4,12 @@ import dagster as dg
 
 from co2_assets.defs.assets.evaluations import model_evaluations
 from co2_assets.defs.assets.forecasts import predictions
-from co2_assets.defs.assets.metadata import OWNERS
+from co2_assets.defs.assets.metadata import FORECAST, OWNERS
 from co2_assets.pipeline.run import Run
 
 
 @dg.asset(
-    group_name="pages",
+    group_name=FORECAST,
     deps=[predictions, model_evaluations, "engineered_features"],
     description="A read-only copy of the tables for the pages and the API. Each copy has a new name, so "
     "readers never wait for a run. A run that fails before this step, or does not include it, publishes "

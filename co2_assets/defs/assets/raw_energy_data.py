@@ -6,16 +6,15 @@ from pydantic import Field
 from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW, Dataset, ServiceName
 from co2_assets.contracts.tables import AGGREGATED_DATA
 from co2_assets.contracts.weather import WEATHER_ATTRIBUTION, WEATHER_ATTRIBUTION_URL
-from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, table_metadata
+from co2_assets.defs.assets.metadata import FETCHED, OWNERS, definition_metadata, table_metadata
 from co2_assets.pipeline.ingest import update
 from co2_assets.pipeline.run import Run
 
-GROUP = "raw_energy_data"
 WRITER_POOL = "warehouse"
 
 energi_data_service = dg.AssetSpec(
     "energi_data_service",
-    group_name="service",
+    group_name=FETCHED,
     description="Energinet's open data service, https://www.energidataservice.dk, or the recording or the "
     "simulator that replaces it. This pipeline only reads from it.",
     kinds={"api"},
@@ -24,7 +23,7 @@ energi_data_service = dg.AssetSpec(
 
 open_meteo = dg.AssetSpec(
     "open_meteo",
-    group_name="service",
+    group_name=FETCHED,
     description=f"Open-Meteo's weather forecast, {WEATHER_ATTRIBUTION_URL}, or the recording or the "
     f"simulator that replaces it. {WEATHER_ATTRIBUTION}; the free service is for non-commercial use.",
     kinds={"api"},
@@ -63,7 +62,7 @@ def raw_asset(dataset: Dataset) -> dg.AssetsDefinition:
 
     @dg.asset(
         name=dataset.name,
-        group_name=GROUP,
+        group_name=FETCHED,
         deps=[SERVICES[dataset.service]],
         description=dataset.description,
         kinds={"api", "duckdb"},

@@ -13,7 +13,7 @@ from co2_assets.contracts.schema import BEGINNING
 from co2_assets.contracts.tables import MODEL_TABLE
 from co2_assets.contracts.time import hour_containing
 from co2_assets.defs.assets.features import aggregated_data, engineered_features
-from co2_assets.defs.assets.metadata import OWNERS, definition_metadata, frame_value
+from co2_assets.defs.assets.metadata import FORECAST, OWNERS, definition_metadata, frame_value
 from co2_assets.forecasting.forecaster import Model, TooLittleDataError
 from co2_assets.pipeline.champions import load_champions, promote_if_better, train_challenger
 from co2_assets.pipeline.retraining import Trigger
@@ -104,7 +104,7 @@ class TrainingRunConfig(LearningConfig):
 
 
 @dg.asset(
-    group_name="model",
+    group_name=FORECAST,
     deps=[
         aggregated_data,
         engineered_features,
