@@ -37,7 +37,12 @@ LAYOUTS: dict[str, Callable[..., Part]] = {
     "/models": models.layout,
 }
 # What a page takes from the query of its address, besides the area.
-CHOICES = {"/": ("hours",)}
+CHOICES = {
+    "/": ("hours",),
+    "/emissions": ("range",),
+    "/predictions": ("period", "kind", "lead"),
+    "/models": ("model",),
+}
 # The page that asks for the area where the address names none.
 ASKS_AREA = "/"
 DESCRIPTIONS = {
@@ -136,7 +141,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> P
         suppress_callback_exceptions=True,
         on_error=shell.report_failure,
         add_log_handler=False,
-        assets_ignore=r"favicon\.svg|reference\.js",
+        assets_ignore=r"favicon\.svg|reference\.(?:css|js)",
     )
     _register_pages()
     app.layout = lambda: shell.frame(reader.look()[1])

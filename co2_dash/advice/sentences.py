@@ -9,11 +9,11 @@ NEARLY_SURE = 0.95
 ALIKE_WITHIN_G_PER_KWH = 5
 
 
-def advice_sentence(advice: Advice, start: str, hours: str, deadline: str) -> str:
-    """Return when to start; ``start``, ``hours`` and ``deadline`` are texts that go into the sentence."""
-    if advice.is_now:
-        return f"Start now: no later start gives {hours} of cleaner power before {deadline}."
-    return f"Start at {start} for the cleanest {hours} before {deadline}."
+def advice_sentence(advice: Advice, best: str, deadline: str) -> str:
+    """Return when to use power; ``best`` (from when to when) and ``deadline`` are texts of the sentence."""
+    if advice.is_now or advice.saving_percent < 1:
+        return f"Now is as clean as it gets before {deadline}."
+    return f"Best: {best}, {advice.saving_percent:.0f} % cleaner than now."
 
 
 def certainty_sentence(advice: Advice) -> str:
@@ -33,13 +33,6 @@ def chance_phrase(chance: float) -> str:
     """Return a probability of at least a half in words, as ``about 8 in 10``."""
     tenths = min(9, max(5, round(chance * 10)))
     return "more than 19 in 20" if chance > NEARLY_SURE else f"about {tenths} in 10"
-
-
-def saving_phrase(advice: Advice) -> str:
-    """Return how much waiting saves, as ``saves about 41 % compared with starting now``."""
-    if advice.is_now or advice.saving_percent < 1:
-        return "waiting saves almost nothing"
-    return f"saves about {advice.saving_percent:.0f} % compared with starting now"
 
 
 def elsewhere_sentence(place: str, there: ForecastHour, here: ForecastHour | None) -> str:

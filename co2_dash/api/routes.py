@@ -36,9 +36,14 @@ _REFERENCE = f"""<!DOCTYPE html>
 <title>{TITLE}</title>
 <link rel="icon" type="image/svg+xml" href="/assets/favicon.svg">
 <link rel="stylesheet" href="/swagger/swagger-ui.css">
+<link rel="stylesheet" href="/assets/reference.css">
 </head>
 <body>
-<p><a href="/">To the pages</a> · <a href="/openapi.json">The same for programs</a></p>
+<header class="top"><div class="top-row">
+<a class="brand" href="/"><img src="/assets/favicon.svg" alt="" width="28" height="28">
+<span>CO₂ in the socket</span></a>
+<a href="/openapi.json">The same for programs</a>
+</div></header>
 <div id="reference"><noscript>This page needs JavaScript; openapi.json says the same.</noscript></div>
 <script src="/swagger/swagger-ui-bundle.js"></script>
 <script src="/assets/reference.js"></script>

@@ -295,9 +295,13 @@
       },
 
       // The page stays as it is: the address is for a link, and for when the page is loaded again.
-      keepHours: function (hours, links) {
+      keepChoices: function () {
+        const [links, usual] = [...arguments].slice(-2);
         const now = window.location;
-        const query = withChoice(now.search, "hours", hours, "24");
+        const query = window.dash_clientside.callback_context.inputs_list.reduce(function (query, input) {
+          const name = input.id.name;
+          return withChoice(query, name, input.value, usual[name]);
+        }, now.search);
         if (query !== now.search) {
           window.history.replaceState(window.history.state, "", now.pathname + query + now.hash);
         }

@@ -62,7 +62,9 @@ def curve_figure(rows: pd.DataFrame, _state: DataState, _options: Options, theme
             traces.append(
                 {
                     "type": "scatter",
-                    "mode": "lines",
+                    # A single epoch is no line.
+                    "mode": "lines+markers",
+                    "marker": {"size": 4},
                     "name": name,
                     "x": [int(epoch) for epoch in losses["epoch"]],
                     "y": numbers(losses[column], 4),
@@ -70,11 +72,19 @@ def curve_figure(rows: pd.DataFrame, _state: DataState, _options: Options, theme
                     "hovertemplate": f"{name.lower()}, network {network}: %{{y:.4f}}<extra></extra>",
                 }
             )
+    last_epoch = int(rows["epoch"].max())
     base = layout(
         ink,
         y_title="loss; one line style per network",
         key=f"curves-{rows['model_version'].iloc[0]}",
-        xaxis={"title": axis_title("epoch", ink), "hoverformat": "d"},
+        xaxis={
+            "title": axis_title("epoch", ink),
+            "hoverformat": "d",
+            # Half epochs there are none.
+            "tick0": 1,
+            "dtick": max(1, round(last_epoch / 10)),
+            "range": [0.5, last_epoch + 0.5],
+        },
         yaxis={"rangemode": "normal"},
         dragmode=False,
     )

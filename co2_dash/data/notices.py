@@ -9,10 +9,21 @@ from co2_dash.data.danish_time import date_and_clock, span
 from co2_dash.data.state import DataState
 
 ATTRIBUTION = "Source: Energinet, www.energidataservice.dk (CC BY 4.0)."
+SIMULATED = "Made up by the built-in simulator in the form of Energinet's and Open-Meteo's data."
 # Beside it where a forecast rests on the weather; the licence asks for it.
 WEATHER = f"{WEATHER_ATTRIBUTION}."
 MADE_ERRORS = "The weather of a recording is recorded; the errors of its forecasts are made."
 UNIT = "g CO₂/kWh"
+# What a reader calls the feeds that a cause names by their tables.
+FEEDS = {
+    "power_system_right_now": "measured production",
+    "co2_emission": "measured carbon intensity",
+    "area_production": "measured production and flows of the area",
+    "forecasts_hour": "Energinet's wind and solar forecast",
+    "day_ahead_prices": "day-ahead prices",
+    "co2_emission_prognosis": "Energinet's CO₂ prognosis",
+    "weather_forecast": "weather forecast",
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,12 @@ class Notice:
 def attribution(state: DataState, *, measured_only: bool = False) -> str:
     """Return whose data a forecast rests on, or only the measurements of its area."""
     of_weather = [] if measured_only else weather_notes(state)
-    return " ".join([ATTRIBUTION, *measurement_notes(state), *of_weather])
+    return " ".join([source_of(state), *measurement_notes(state), *of_weather])
+
+
+def source_of(state: DataState) -> str:
+    """Return whose measurements these are; nobody's name stands under numbers that were made up."""
+    return SIMULATED if state.simulated else ATTRIBUTION
 
 
 def measurement_notes(state: DataState) -> list[str]:
@@ -40,7 +56,7 @@ def measurement_notes(state: DataState) -> list[str]:
 
 def weather_notes(state: DataState) -> list[str]:
     """Return whose weather a forecast rests on, and what of it is made; nothing where it rests on none."""
-    if not state.rests_on_weather:
+    if not state.rests_on_weather or state.simulated:
         return []
     return [WEATHER, MADE_ERRORS] if state.source == SourceKind.ARCHIVE else [WEATHER]
 
@@ -89,28 +105,37 @@ def notices(state: DataState) -> tuple[Notice, ...]:
             Notice(
                 "degraded",
                 "This forecast is less certain than usual",
-                "Its bands are wider than usual. Reasons: " + "; ".join(_reasons(state)) + ".",
+                "Its bands are wider than usual, because of what could not be read. "
+                + "; ".join(_reasons(state))
+                + ".",
             )
         )
     return tuple(found)
 
 
 def _reasons(state: DataState) -> tuple[str, ...]:
-    """Return the causes why the forecast is degraded; of what is switched off, that it is."""
+    """Return in plain words why the forecast is degraded; of what is switched off, that it is."""
 
     def reason(cause: str) -> str:
         dataset, colon, _ = cause.partition(": ")
         return f"{dataset}: {WEATHER_OFF}" if colon and dataset in state.switched_off else cause
 
-    return tuple(dict.fromkeys(reason(cause) for cause in state.degraded_causes))
+    reasons = dict.fromkeys(in_plain_words(reason(cause)) for cause in state.degraded_causes)
+    return tuple(text[:1].upper() + text[1:] for text in reasons)
+
+
+def in_plain_words(cause: str) -> str:
+    """Return a cause with the name that a reader has for its feed in place of the table's."""
+    feed, colon, rest = cause.partition(": ")
+    return f"{FEEDS[feed]}: {rest}" if colon and feed in FEEDS else cause
 
 
 def _origin(state: DataState) -> tuple[Notice, ...]:
     if state.simulated:
-        text = "Every number on this page was made up by the built-in simulator. None is real."
+        text = "Every number on this page was made up by the built-in simulator."
         if state.replayed:
             text += f" It is shown as of {date_and_clock(state.now_utc)}."
-        return (Notice("simulated", "Simulated data", text),)
+        return (Notice("simulated", "Simulated data: none of these numbers is real", text),)
     if state.replayed or state.source == SourceKind.ARCHIVE:
         return (
             Notice(

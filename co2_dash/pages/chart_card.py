@@ -178,20 +178,23 @@ def register(app: Dash, reader: Reader) -> None:
 GRAPH_CONFIG = {"displayModeBar": False, "responsive": True, "doubleClick": "reset", "showTips": False}
 
 
-def chart_card(table: DataTable, options: Mapping[str, Any] | None = None, *controls: Part) -> Part:
+def chart_card(
+    table: DataTable, options: Mapping[str, Any] | None = None, *controls: Part, closed: bool = False
+) -> Part:
     """Return the card of a chart or table, with a download and ``controls`` for its options.
 
-    A chart has its figure and, on request, its table. A table without a figure is open from the start.
+    A chart has its figure and, on request, its table. A table without a figure is open from the start, unless
+    it is to be ``closed``.
     """
     key = table.key
-    is_chart = isinstance(table, Chart)
+    is_closed = closed or isinstance(table, Chart)
     tools = dmc.Group(
         [
             dmc.Button(
                 "Read as table",
                 id=component_id("table-button", key),
                 # The table is open after an odd number of clicks.
-                n_clicks=0 if is_chart else 1,
+                n_clicks=0 if is_closed else 1,
                 variant="subtle",
                 size="compact-sm",
                 **{"aria-expanded": "false"},
@@ -214,6 +217,7 @@ def chart_card(table: DataTable, options: Mapping[str, Any] | None = None, *cont
             dcc.Store(id=component_id("table-shown", key)),
             dcc.Download(id=component_id("download", key)),
         ),
+        className="closed" if closed else None,
         **{"aria-label": table.title},
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import dash
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, State
+from dash import ALL, ClientsideFunction, Input, Output, State
 
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
 from co2_dash.data import queries
@@ -45,7 +45,7 @@ def page(title: str, lead: str, *children: Part) -> Part:
             dmc.Text(lead, c="dimmed", className="page-lead"),
         ]
     )
-    return dmc.Stack([top, *children], gap="lg")
+    return dmc.Stack([top, *children], gap="lg", className="page")
 
 
 def area_chooser(view: View | None, state: DataState) -> list[Part]:
@@ -104,9 +104,9 @@ def select_data(options: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"value": value, "label": text} for value, text in options]
 
 
-def fact(name: str, *value: Part) -> Part:
-    """Return a name with its value under it."""
-    return html.Div([html.Dt(name), html.Dd(list(value))], className="fact")
+def fact(name: str, *value: Part, wide: bool = False) -> Part:
+    """Return a name with its value under it, with ``wide`` in the room of two."""
+    return html.Div([html.Dt(name), html.Dd(list(value))], className="fact wide" if wide else "fact")
 
 
 def facts(*items: Part) -> Part:
@@ -120,6 +120,29 @@ def tile(name: str, value: str, unit: str, note: str = "") -> Part:
         dmc.Text(name, size="sm", c="dimmed"),
         html.Div([html.Span(value, className="tile-number"), html.Span(f" {unit}", className="tile-unit")]),
         dmc.Text(note, size="sm", c="dimmed"),
+    )
+
+
+def one_of(values: Sequence[str], asked: object, usual: str) -> str:
+    """Return what the address asks for if it is one of ``values``; what is ``usual`` for anything else."""
+    return asked if isinstance(asked, str) and asked in values else usual
+
+
+def usual_choices(**values: str) -> Part:
+    """Return what a page shows where its address says nothing else, for `keep_choices`."""
+    return dcc.Store(id="usual-choices", data=values)
+
+
+def keep_choices(app: Any, *names: str) -> None:
+    """Let the browser write the reader's choices ``names`` into the address, so that a link leads to them."""
+    in_browser(
+        app,
+        "keepChoices",
+        Output({"type": "nav", "path": ALL, "place": ALL}, "href", allow_duplicate=True),
+        [Input(choice_id(name), "value") for name in names],
+        State({"type": "nav", "path": ALL, "place": ALL}, "id"),
+        State("usual-choices", "data"),
+        prevent_initial_call=True,
     )
 
 

@@ -19,9 +19,12 @@ from co2_dash.pages.components import (
     area_in,
     choice_id,
     html,
+    keep_choices,
     made_for_options,
+    one_of,
     page,
     tile,
+    usual_choices,
 )
 
 # Without "CO₂", which the page says above: a tile on a phone has no room for it.
@@ -29,23 +32,25 @@ TILE_UNIT = "g/kWh"
 PRODUCTION_COLUMNS = [name for name in POWERS if name != "net_exchange_mw"]
 
 
-def layout(view: View | None, state: DataState) -> Part:
-    """Return the page."""
-    options = {"range": DEFAULT_RANGE}
+def layout(view: View | None, state: DataState, range: object = None) -> Part:  # noqa: A002 -- as in the address
+    """Return the page; ``range`` is how far back it looks, as in the address."""
+    shown = one_of(list(RANGES), range, DEFAULT_RANGE)
+    options = {"range": shown}
     return page(
-        "Last 24h emissions",
+        "Measured emissions",
         "How much CO₂ was emitted per kilowatt-hour, and which plants and imports the power came from.",
         *area_chooser(view, state),
         dmc.SegmentedControl(
             id=choice_id("range"),
             data=list(RANGES),
-            value=DEFAULT_RANGE,
+            value=shown,
             className="range",
             **{"aria-label": "How far back"},
         ),
-        html.Section(html.Div(tiles(view, state, DEFAULT_RANGE), id="tiles"), **{"aria-label": "In short"}),
+        html.Section(html.Div(tiles(view, state, shown), id="tiles"), **{"aria-label": "In short"}),
         chart_card(INTENSITY, options),
         chart_card(PRODUCTION, options),
+        usual_choices(range=DEFAULT_RANGE),
     )
 
 
@@ -114,3 +119,4 @@ def register(app: Dash, reader: Reader) -> None:
         return tiles(*reader.look(area_in(address)), chosen_range)
 
     pass_choices(app, ("range",), (INTENSITY, PRODUCTION))
+    keep_choices(app, "range")

@@ -4,13 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ALL, Dash, Input, Output, State
+from dash import Dash, Input, Output, State
 
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_dash.advice.coming_hours import HEADLINE_HOURS, chosen_span
 from co2_dash.advice.window_choice import DEFAULT_DURATION, chosen_duration
 from co2_dash.charts.forecast import FORECAST
 from co2_dash.data.danish_time import date_and_clock, day_and_clock, span
+from co2_dash.data.notices import in_plain_words
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState, Reader
 from co2_dash.pages.chart_card import chart_card, component_id
@@ -26,8 +27,10 @@ from co2_dash.pages.components import (
     heading,
     html,
     in_browser,
+    keep_choices,
     page,
     select_data,
+    usual_choices,
 )
 from co2_dash.pages.home_data import HomeData
 from co2_dash.pages.home_days import days_card, days_parts
@@ -50,8 +53,8 @@ def layout(view: View | None, state: DataState, hours: object = None, *, asks_ar
     data = HomeData.read(view, state)
     span = chosen_span(hours)
     return page(
-        "Next 6h forecast",
-        f"How clean the power in Danish sockets is now and in the coming {HORIZON_HOURS} hours.",
+        "When is power clean?",
+        f"The power in Danish sockets now and in the coming {HORIZON_HOURS} hours.",
         *area_chooser(view, state),
         *(question(view) if asks_area else []),
         html.Div(
@@ -70,6 +73,7 @@ def layout(view: View | None, state: DataState, hours: object = None, *, asks_ar
         chart_card(FORECAST, chart_options(data, span)),
         html.Section(days_card(data), **{"aria-label": "Day by day"}),
         html.Section(card(heading("About this forecast"), html.Div(fact_parts(data), id="facts"))),
+        usual_choices(hours=str(chosen_span(None))),
     )
 
 
@@ -86,14 +90,14 @@ def fact_parts(data: HomeData) -> Part:
     if issued_at is None:
         return dmc.Text("No forecast has been issued yet.")
     end = day_and_clock(data.forecast_end_utc, state.now_utc)
-    causes = "; ".join(state.degraded_causes)
+    causes = "; ".join(map(in_plain_words, state.degraded_causes))
     return facts(
         fact("Issued", _time_and_age(issued_at, state)),
         *([fact("Next due", date_and_clock(due))] if due else []),
         fact("Data up to", _time_and_age(until, state) if until else "nothing measured"),
         fact("Model", html.Code(state.model_version)),
         fact("Covers", f"{len(data.forecast)} hours, until {end}"),
-        fact("Degraded", causes or "No: every input was available"),
+        fact("Missing inputs", causes or "None"),
     )
 
 
@@ -168,11 +172,4 @@ def register(app: Dash, reader: Reader) -> None:
         State(component_id("options", FORECAST.key), "data"),
         prevent_initial_call=True,
     )
-    in_browser(
-        app,
-        "keepHours",
-        Output({"type": "nav", "path": ALL, "place": ALL}, "href", allow_duplicate=True),
-        Input(choice_id("hours"), "value"),
-        State({"type": "nav", "path": ALL, "place": ALL}, "id"),
-        prevent_initial_call=True,
-    )
+    keep_choices(app, "hours")

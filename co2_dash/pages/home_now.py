@@ -13,14 +13,16 @@ from co2_dash.data.danish_time import HOUR, clock, day_and_clock, hours_phrase, 
 from co2_dash.data.notices import UNIT
 from co2_dash.pages.components import Part, heading, html
 from co2_dash.pages.home_data import HomeData
+from co2_dash.pages.home_window import usual_advice
 
 
 def now_parts(data: HomeData) -> list[Part]:
-    """Return the last measured value, its word and its place on the scale of the last 30 days."""
+    """Return the last measured value, its word, the advice, and its place on the scale of 30 days."""
     end, value, scale = data.state.measured_until_utc, data.last_g_per_kwh, data.scale
     if end is None or value is None:
         return [heading("How clean is power now?"), dmc.Text("Nothing has been measured yet.", size="lg")]
     is_recent = data.now_utc - end < 2 * HOUR
+    advice = usual_advice(data)
     age = f", {span(data.now_utc - end)} ago. " if data.now_utc > end else ". "
     return [
         heading("How clean is power now?" if is_recent else "How clean was power when last measured?"),
@@ -32,6 +34,7 @@ def now_parts(data: HomeData) -> list[Part]:
             ],
             className="big",
         ),
+        *([dmc.Text(advice, className="advice")] if advice else []),
         dmc.Text(
             [f"Measured {clock(end - HOUR)}–{clock(end)} {zone_name(end)}{age}", *_this_hour(data)],
             className="now-note",

@@ -7,12 +7,14 @@ import dash_mantine_components as dmc
 
 from co2_assets.contracts.forecast_spec import NEAR_HOURS
 from co2_dash.advice.cleanest_window import Advice, NoWindow, advise
-from co2_dash.advice.sentences import advice_sentence, certainty_sentence, saving_phrase
+from co2_dash.advice.sentences import advice_sentence, certainty_sentence
 from co2_dash.advice.window_choice import (
     DAY_END,
     DEFAULT_DURATION,
     DURATIONS,
     FORECAST_END,
+    advice_for,
+    day_end,
     deadline_of,
     deadlines,
     default_deadline,
@@ -96,15 +98,27 @@ def _why_not_met(data: HomeData, chosen: datetime, length: timedelta) -> str:
     return f"{reason}, so this advice is for {instead}."
 
 
-def _advice_parts(advice: Advice, now: datetime, hours: str, deadline: datetime) -> list[Part]:
+def usual_advice(data: HomeData) -> str:
+    """Return the advice for the usual length and deadline in a sentence; nothing without a forecast."""
+    advice = advice_for(data.coming, data.now_utc, None, None)
+    if advice is None:
+        return ""
+    return _sentence(advice, data.now_utc, day_end(data.coming, data.now_utc))
+
+
+def _sentence(advice: Advice, now: datetime, deadline: datetime) -> str:
     best = advice.best
-    sentence = advice_sentence(
-        advice, day_and_clock(best.start_utc, now), hours, day_and_clock(deadline, now)
-    )
+    # The day of the beginning says which night a stretch over midnight is in.
+    day = day_and_clock(best.start_utc, now).removeprefix(clock(best.start_utc))
+    from_to = f"{clock(best.start_utc)}–{clock(best.end_utc)}{day}"
+    return advice_sentence(advice, from_to, day_and_clock(deadline, now))
+
+
+def _advice_parts(advice: Advice, now: datetime, hours: str, deadline: datetime) -> list[Part]:
+    choice = f"The cleanest {hours} before {day_and_clock(deadline, now)}"
     return [
-        dmc.Text(sentence, className="advice"),
         dmc.Text(
-            f"{clock(best.start_utc)}–{clock(best.end_utc)}: {saving_phrase(advice)}.", className="saving"
+            [html.Span(choice, className="advice-for"), _sentence(advice, now, deadline)], className="advice"
         ),
         dmc.Text(certainty_sentence(advice), size="sm", c="dimmed"),
     ]

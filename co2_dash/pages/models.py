@@ -29,15 +29,19 @@ from co2_dash.pages.components import (
     facts,
     heading,
     html,
+    keep_choices,
+    one_of,
     page,
     select_data,
+    usual_choices,
 )
 
 
-def layout(view: View | None, state: DataState) -> Part:
-    """Return the page."""
+def layout(view: View | None, state: DataState, model: object = None) -> Part:
+    """Return the page; ``model`` is whose training is shown, as in the address."""
     versions = model_choices(view, state)
-    chosen = versions[0][0] if versions else ""
+    usual = versions[0][0] if versions else ""
+    chosen = one_of([version for version, _ in versions], model, usual)
     picker = choice(choice_id("model"), "Model", versions, chosen, mb="sm", maw=420)
     return page(
         "Model performance",
@@ -46,13 +50,18 @@ def layout(view: View | None, state: DataState) -> Part:
         html.Section(
             card(html.Div(champion_parts(view, state), id="champion")), **{"aria-label": "The champion"}
         ),
-        chart_card(MONTHLY),
-        chart_card(CURVES, {"model": chosen}, picker),
+        dmc.SimpleGrid(
+            [chart_card(MONTHLY), chart_card(CURVES, {"model": chosen}, picker)],
+            cols={"base": 1, "lg": 2},
+            spacing="lg",
+            className="side-by-side",
+        ),
         chart_card(MODELS),
-        chart_card(EVALUATIONS),
         chart_card(FRESHNESS),
-        chart_card(DATA_LOG),
-        chart_card(QUARANTINE),
+        chart_card(EVALUATIONS, closed=True),
+        chart_card(DATA_LOG, closed=True),
+        chart_card(QUARANTINE, closed=True),
+        usual_choices(model=usual),
     )
 
 
@@ -83,7 +92,7 @@ def champion_parts(view: View | None, state: DataState) -> list[Part]:
         facts(
             *_test_facts(view, state, version),
             fact("Version", html.Code(version)),
-            fact("Architecture", f"{model['architecture']}, {model['parameters']:,.0f} weights"),
+            fact("Architecture", f"{model['architecture']}, {model['parameters']:,.0f} weights", wide=True),
             fact("Trained", f"{_moment(model['trained_at_utc'])}, in {model['training_seconds']:.0f} s"),
             *_split_facts(view, state, version),
         ),
@@ -167,3 +176,4 @@ def register(app: Dash, reader: Reader) -> None:
         return champion_parts(view, state), select_data(model_choices(view, state))
 
     pass_choices(app, ("model",), (CURVES,))
+    keep_choices(app, "model")

@@ -30,15 +30,24 @@ from co2_dash.pages.components import (
     choice,
     choice_id,
     html,
+    keep_choices,
+    one_of,
     page,
+    usual_choices,
 )
 
 
-def layout(view: View | None, state: DataState) -> Part:
-    """Return the page."""
+def layout(
+    view: View | None, state: DataState, period: object = None, kind: object = None, lead: object = None
+) -> Part:
+    """Return the page; the period, the kind of forecasts and the lead are as in the address."""
     scored = _scored_hours(view, state)
-    kind = default_series(scored).value
-    options = {"period": DEFAULT_PERIOD, "kind": kind}
+    usual = {"period": DEFAULT_PERIOD, "kind": default_series(scored).value, "lead": DEFAULT_LEADS}
+    chosen_lead = one_of([value for value, _ in _leads()], lead, DEFAULT_LEADS)
+    options = {
+        "period": one_of(list(PERIODS), period, usual["period"]),
+        "kind": one_of(list(SERIES), kind, usual["kind"]),
+    }
     return page(
         "Recent predictions vs actual",
         "Every forecast is kept as it was issued and compared with what was measured afterwards.",
@@ -46,16 +55,16 @@ def layout(view: View | None, state: DataState) -> Part:
         card(
             dmc.Group(
                 [
-                    _choice("period", "Over the last", [(name, name) for name in PERIODS], DEFAULT_PERIOD),
-                    _choice("kind", "Forecasts", list(SERIES.items()), kind),
-                    _lead_choice(),
+                    _choice("period", "Over the last", [(name, name) for name in PERIODS], options["period"]),
+                    _choice("kind", "Forecasts", list(SERIES.items()), options["kind"]),
+                    _lead_choice(chosen_lead),
                 ],
                 gap="md",
                 className="choices",
             ),
             html.Div(scored_text(scored), id="scored"),
         ),
-        chart_card(OUTCOMES, {**options, "lead": DEFAULT_LEADS}),
+        chart_card(OUTCOMES, {**options, "lead": chosen_lead}),
         dmc.SimpleGrid(
             [chart_card(LEADS, options), chart_card(CALIBRATION, options)],
             cols={"base": 1, "lg": 2},
@@ -63,6 +72,7 @@ def layout(view: View | None, state: DataState) -> Part:
             className="side-by-side",
         ),
         chart_card(ROLLING, options),
+        usual_choices(**usual),
     )
 
 
@@ -91,15 +101,19 @@ def _choice(name: str, label: str, options: list[tuple[str, str]], value: str) -
     return choice(choice_id(name), label, options, value)
 
 
-def _lead_choice() -> Part:
-    """Return the choice of a day of leads or of one lead, which can also be typed."""
+def _leads() -> list[tuple[str, str]]:
+    """Return the days of leads and the single leads: pairs of value and text."""
     days = [(value, f"all, {first}–{last} h ahead") for value, (first, last) in DAYS.items()]
-    single = [(str(lead), f"{lead} h ahead") for lead in range(1, HORIZON_HOURS + 1)]
+    return [*days, *((str(lead), f"{lead} h ahead") for lead in range(1, HORIZON_HOURS + 1))]
+
+
+def _lead_choice(value: str) -> Part:
+    """Return the choice of a day of leads or of one lead, which can also be typed."""
     return choice(
         choice_id("lead"),
         "Lead",
-        [*days, *single],
-        DEFAULT_LEADS,
+        _leads(),
+        value,
         searchable=True,
         nothingFoundMessage=f"There are leads of 1 to {HORIZON_HOURS} hours",
     )
@@ -116,3 +130,4 @@ def register(app: Dash, reader: Reader) -> None:
 
     pass_choices(app, ("period", "kind"), (LEADS, CALIBRATION, ROLLING))
     pass_choices(app, ("period", "kind", "lead"), (OUTCOMES,))
+    keep_choices(app, "period", "kind", "lead")

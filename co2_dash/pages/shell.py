@@ -8,7 +8,7 @@ import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, State
 
 from co2_assets.contracts.weather import WEATHER_ATTRIBUTION_URL
-from co2_dash.data.notices import ATTRIBUTION, measurement_notes, notices, origin, weather_notes
+from co2_dash.data.notices import measurement_notes, notices, origin, source_of, weather_notes
 from co2_dash.data.state import DataState, Reader, tokens
 from co2_dash.pages.components import LOCATION, Part, area_in, dcc, html, in_browser, page
 
@@ -70,16 +70,12 @@ def origin_badge(state: DataState) -> Part:
 
 
 def banners(state: DataState) -> list[Part]:
-    """Return a banner for each notice about the data."""
+    """Return a banner for each notice about the data: one line, which opens."""
     return [
-        dmc.Alert(
-            notice.text,
-            title=notice.title,
+        html.Details(
+            [html.Summary(notice.title), html.P(notice.text)],
             id=f"notice-{notice.name}",
-            color="yellow" if notice.grave else "teal",
-            variant="light",
-            radius="lg",
-            className="notice",
+            className="notice" if notice.grave else "notice mild",
         )
         for notice in notices(state)
     ]
@@ -137,7 +133,7 @@ def attributions(state: DataState) -> list[Part]:
     weather, *made = weather_notes(state) or [""]
     link = [" ", html.A(weather, href=WEATHER_ATTRIBUTION_URL)] if weather else []
     notes = [*measurement_notes(state), *made]
-    return ["Danish power. ", ATTRIBUTION, *link, *(f" {note}" for note in notes)]
+    return ["Danish power. ", source_of(state), *link, *(f" {note}" for note in notes)]
 
 
 def _footer(state: DataState) -> list[Part]:

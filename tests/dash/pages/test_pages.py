@@ -23,6 +23,7 @@ PAGES = {
     "/predictions": "Recent predictions vs actual",
     "/models": "Model performance",
 }
+HEADINGS = {**PAGES, "/": "When is power clean?", "/emissions": "Measured emissions"}
 CHARTS = {"/": 1, "/emissions": 2, "/predictions": 4, "/models": 2}
 Opened = Callable[..., Page]
 GRAVE = ("error", "warning")
@@ -91,7 +92,7 @@ def expect_charts(page: Page, number: int) -> None:
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_has_its_title_charts_and_texts(opened: Opened, path: str) -> None:
     page = opened(path)
-    expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[path])
+    expect(page.get_by_role("heading", level=1)).to_have_text(HEADINGS[path])
     expect(page).to_have_title(f"{PAGES[path]} · CO₂ in the socket")
     expect_charts(page, CHARTS[path])
     expect(page.get_by_role("navigation").get_by_role("link")).to_have_text(list(PAGES.values()))
@@ -108,7 +109,7 @@ def walk(page: Page) -> Iterator[str]:
     """Visit all pages through the navigation; yield each when its charts are drawn."""
     for path, name in PAGES.items():
         page.get_by_role("navigation").get_by_role("link", name=name).click()
-        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        expect(page.get_by_role("heading", level=1)).to_have_text(HEADINGS[path])
         expect_charts(page, CHARTS[path])
         yield path
 
@@ -116,7 +117,7 @@ def walk(page: Page) -> Iterator[str]:
 def test_every_page_says_that_a_snapshot_is_empty(opened: Opened) -> None:
     page = opened("/", source="simulator")
     for _path in walk(page):
-        expect(page.locator("#notice-simulated")).to_contain_text("None is real")
+        expect(page.locator("#notice-simulated")).to_contain_text("none of these numbers is real")
         expect(page.locator("#notice-empty")).to_contain_text("this page fills by itself")
         words = page.locator(".nothing").first
         expect(words).to_have_text(re.compile("yet|No forecast of this kind|No training curve"))
@@ -167,7 +168,7 @@ def test_the_cleanest_time_follows_length_and_deadline(opened: Opened) -> None:
     page.get_by_role("textbox", name="and be done before").click()
     page.get_by_role("option", name="22:00", exact=True).click()
     expect(page.locator("#window")).to_contain_text("before 22:00")
-    expect(page.locator("#window")).to_contain_text("saves")
+    expect(page.locator("#window")).to_contain_text("cleaner than now")
     expect(page.locator("#window")).to_contain_text("80 % sure")
 
 
@@ -251,7 +252,7 @@ def test_the_address_bar_and_the_links_lead_to_the_same_pages(opened: Opened) ->
     expect(page).to_have_title("Model performance · CO₂ in the socket")
     expect_charts(page, CHARTS["/models"])
     page.go_back()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Next 6h forecast")
+    expect(page.get_by_role("heading", level=1)).to_have_text(HEADINGS["/"])
     expect_charts(page, CHARTS["/"])
 
 
