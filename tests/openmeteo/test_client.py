@@ -446,6 +446,21 @@ def test_the_key_is_in_no_log_and_no_error(servers: Servers, caplog: pytest.LogC
     assert KEY not in repr(WeatherAccess(key=KEY))
 
 
+def test_the_password_of_an_address_is_in_no_log_and_no_error(
+    servers: Servers, caplog: pytest.LogCaptureFixture
+) -> None:
+    coming, past = (server.url.replace("//", "//somebody:pass-word@") for server in servers)
+    with caplog.at_level(logging.DEBUG):
+        fetch(servers, access=WeatherAccess(url=coming, history_url=past))
+        servers[0].fault = status(401)
+        with pytest.raises(Refused) as caught:
+            fetch(servers, access=WeatherAccess(url=coming, history_url=past))
+    assert "pass-word" not in caplog.text + str(caught.value)
+    lines = [record.getMessage() for record in caplog.records if record.name == "httpx"]
+    assert lines
+    assert all("//...@" in line for line in lines)
+
+
 def test_a_key_leads_to_the_customers_addresses() -> None:
     free, paid = WeatherAccess(), WeatherAccess(key=KEY)
     assert free.forecast_address == "https://api.open-meteo.com"
