@@ -8,7 +8,6 @@ from typing import Any
 
 import dash
 import dash_ag_grid
-import duckdb
 import httpx
 from dash import Dash
 from dash.exceptions import DependencyException
@@ -16,10 +15,9 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from co2_assets.contracts.time import utc_now
-from co2_assets.warehouse.errors import SnapshotUnreadable
 from co2_dash.api.problems import problem
 from co2_dash.api.routes import install
-from co2_dash.data import queries
+from co2_dash.areas_at_hand import AreasAtHand, areas_at_hand
 from co2_dash.data.asked_area import asked_area
 from co2_dash.data.snapshot_store import SnapshotStore
 from co2_dash.data.state import Reader
@@ -87,24 +85,16 @@ class Pages(Dash):
     takes requests, so that nobody else would be answered meanwhile.
     """
 
-    def __init__(self, *arguments: Any, reader: Reader, worker: Worker, **more: Any) -> None:
-        self._reader, self._worker = reader, worker
+    def __init__(self, *arguments: Any, worker: Worker, **more: Any) -> None:
+        self._worker = worker
         super().__init__(*arguments, **more)
 
     def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]
         """Return the first document."""
         name = dict(shell.NAVIGATION).get(self.backend.request_adapter().path, "No such page")
-        areas = " ".join(self._areas_forecast())
+        areas = " ".join(areas_at_hand())
         parts |= {"title": _title(name), "app_entry": _ENTRY.format(areas=areas)}
         return str(super().interpolate_index(**parts))  # type: ignore[no-untyped-call]
-
-    def _areas_forecast(self) -> list[str]:
-        try:
-            view = self._reader.store.view()
-            return [] if view is None else queries.areas_forecast(view)
-        except (SnapshotUnreadable, duckdb.Error):
-            # The document has none of the data. Its layout, which is asked for next, reports this.
-            return []
 
     def _initialize_context(self, body: Any) -> Any:
         # The first that Dash does with a request to a callback.
@@ -124,10 +114,11 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> P
     """
     reader = Reader(SnapshotStore(settings), clock, settings.timetable, settings.weather_wanted)
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_ready_pages)
+    # The first one added is the last that a request meets: who is refused costs no reading.
+    server.add_middleware(AreasAtHand, reader=reader)
     install(server, reader, settings)
     app = Pages(
         __name__,
-        reader=reader,
         worker=server.state.workers.pages,
         server=server,
         backend="fastapi",

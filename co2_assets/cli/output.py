@@ -1,7 +1,7 @@
 """What the `co2` command prints, as tables for people and JSON for programs."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -14,7 +14,7 @@ from co2_assets.contracts import CO2_EMISSION
 from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, NEAR_HOURS, QUANTILE_COLUMNS, QUANTILES
 from co2_assets.contracts.sources import STAND_IN, SourceKind
-from co2_assets.contracts.time import COPENHAGEN
+from co2_assets.contracts.time import COPENHAGEN, hour_containing
 from co2_assets.pipeline.status import Status, instant, newest_forecast
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.snapshots import Snapshot
@@ -45,9 +45,14 @@ def _time(value: pd.Timestamp) -> str:
     return "–" if pd.isna(value) else f"{value:%Y-%m-%d %H:%M}"
 
 
-def _first_hours(snapshot: Snapshot, area_name: str, by: datetime | None, hours: int) -> pd.DataFrame:
-    forecast = newest_forecast(snapshot, area_name, by)
-    return forecast[forecast["lead_hours"] <= hours]
+def _chosen(forecast: pd.DataFrame, now: datetime, hours: int | None) -> pd.DataFrame:
+    """Return the next ``hours`` of a forecast, the current one included; the first ones if None."""
+    if hours is None:
+        return forecast[forecast["lead_hours"] <= NEAR_HOURS]
+    first = hour_containing(now)
+    return forecast[
+        forecast["target_hour_utc"].between(first, first + timedelta(hours=hours), inclusive="left")
+    ]
 
 
 def forecast_table(
@@ -55,13 +60,16 @@ def forecast_table(
     area_name: str = DENMARK.name,
     *,
     by: datetime | None = None,
-    hours: int = NEAR_HOURS,
+    now: datetime | None = None,
+    hours: int | None = None,
 ) -> RenderableType:
-    """Return the newest forecast of an area: median, bands and a bar for each of its first ``hours``.
+    """Return the newest forecast of an area: median, bands and a bar for each hour.
 
-    ``by`` is the latest issue time to consider, naive UTC; None considers all.
+    ``by`` is the latest issue time to consider, naive UTC; None considers all. ``hours`` are counted from
+    ``now`` on, naive UTC, the current one included; that is the time of the snapshot where it is None.
+    Without ``hours`` they are the first `NEAR_HOURS` of the forecast, those already past included.
     """
-    forecast = _first_hours(snapshot, area_name, by, hours)
+    forecast = _chosen(newest_forecast(snapshot, area_name, by), now or snapshot.as_of_utc, hours)
     if forecast.empty:
         return Text("No forecast has been issued yet.")
     issued = forecast["issued_at_utc"].iloc[0]
@@ -106,10 +114,11 @@ def forecast_json(
     area_name: str = DENMARK.name,
     *,
     by: datetime | None = None,
-    hours: int = NEAR_HOURS,
+    now: datetime | None = None,
+    hours: int | None = None,
 ) -> dict[str, Any]:
     """Return the forecast of `forecast_table` as plain JSON values; ``hours`` is empty if there is none."""
-    forecast = _first_hours(snapshot, area_name, by, hours)
+    forecast = newest_forecast(snapshot, area_name, by)
     head = {
         "source": snapshot.source,
         "as_of_utc": instant(snapshot.as_of_utc),
@@ -133,7 +142,7 @@ def forecast_json(
                     for level, name in zip(QUANTILES, QUANTILE_COLUMNS, strict=True)
                 },
             }
-            for row in forecast.to_dict("records")
+            for row in _chosen(forecast, now or snapshot.as_of_utc, hours).to_dict("records")
         ],
     }
 

@@ -20,8 +20,15 @@ def forecast(
     as_of: AsOfOption = None,
     home: HomeOption = None,
     hours: Annotated[
-        int, typer.Option(min=1, max=HORIZON_HOURS, help="How many hours of the forecast are printed.")
-    ] = NEAR_HOURS,
+        int | None,
+        typer.Option(
+            min=1,
+            max=HORIZON_HOURS,
+            help="How many hours are printed, from now on, the current one included. When left out, the "
+            f"first {NEAR_HOURS} hours of the forecast, those already past included.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Print the newest forecast, and the cleanest and the dirtiest hours of each coming day."""
@@ -31,19 +38,22 @@ def forecast(
     with clear_errors():
         settings = settings_from(source, as_of, home)
         snapshot = require_snapshot(settings)
-        newest = forecast_json(snapshot, area_name, by=settings.as_of, hours=hours)
-        if not newest["hours"]:
-            err.print(
-                f"co2: no forecast of {area_name} has been issued yet; `co2 status` says why, "
-                "`co2 tick` tries again"
-            )
-            raise typer.Exit(FAILED)
         days, now = days_of(snapshot, settings, area_name)
+        newest = forecast_json(snapshot, area_name, by=settings.as_of, now=now, hours=hours)
+        if not newest["hours"]:
+            issued = newest.get("issued_at_utc")
+            problem = (
+                f"the newest forecast of {area_name}, issued {issued}, has none of these hours"
+                if issued
+                else f"no forecast of {area_name} has been issued yet"
+            )
+            err.print(f"co2: {problem}; `co2 status` says why, `co2 tick` tries again")
+            raise typer.Exit(FAILED)
         scale = scale_at(snapshot, now, area_name)
         if as_json:
             out.print_json(json.dumps({**newest, "days": daily_json(days, scale)}))
         else:
-            out.print(forecast_table(snapshot, area_name, by=settings.as_of, hours=hours))
+            out.print(forecast_table(snapshot, area_name, by=settings.as_of, now=now, hours=hours))
             out.print(daily_table(days, now, scale))
 
 

@@ -201,7 +201,7 @@ class ServiceClient(Closes):
 
 
 class _WithoutSecrets(logging.Filter):
-    """Takes the values of `SECRET_PARAMETERS` out of the lines in which httpx logs its requests."""
+    """Takes names, passwords and the values of `SECRET_PARAMETERS` out of the addresses that httpx logs."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
@@ -213,6 +213,8 @@ def _without_secrets(part: object) -> object:
     if isinstance(part, httpx.URL):
         for name in SECRET_PARAMETERS & set(part.params):
             part = part.copy_set_param(name, "...")
+        if part.userinfo:
+            part = part.copy_with(userinfo=b"...")
     return part
 
 

@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -152,6 +152,17 @@ class EmptyResponse(ServiceError):
 
     outcome = "empty"
     default_remedy = "The service has nothing for this window: choose another, or wait for it to publish."
+
+
+class Incomplete(ServiceError):
+    """A response of which a part is of no use; ``rows`` are the rest."""
+
+    outcome = "incomplete"
+    rows: pd.DataFrame
+
+    def __init__(self, window: RequestedWindow, problem: str, rows: pd.DataFrame, **more: Any) -> None:
+        super().__init__(window, problem, **more)
+        self.rows = rows
 
 
 class BadResponse(ServiceError):

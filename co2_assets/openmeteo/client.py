@@ -16,7 +16,7 @@ from co2_assets.contracts.sources import WeatherAccess
 from co2_assets.contracts.time import hour_containing
 from co2_assets.contracts.weather import DAYS_BEFORE, WEATHER_POINTS, WEATHER_VARIABLES, WeatherPoint
 from co2_assets.http_service.client import Closes, ServiceClient
-from co2_assets.http_service.errors import EmptyResponse, RequestedWindow, ServiceError
+from co2_assets.http_service.errors import EmptyResponse, Incomplete, RequestedWindow, ServiceError
 from co2_assets.openmeteo.responses import REMEDIES, Version, frame_of_places, refusal_in
 
 PATH = "/v1/forecast"
@@ -82,8 +82,9 @@ class OpenMeteo(Closes):
 
         There is one request for the coming hours and one for those that have begun. The frame has the
         table's columns but ``fetched_at_utc``, at least one row, and the column UNREADABLE if a value could
-        not be read. Raises ServiceError, and ValueError for an empty window. If the coming hours came and the
-        past ones did not, the error has the rows of the coming ones (`ServiceError.rows`).
+        not be read. Raises ServiceError, and ValueError for an empty window. If only some places can be used,
+        or the coming hours came and the past ones did not, the error has the rows that came
+        (`ServiceError.rows`).
         """
         if start >= end:
             raise ValueError(f"the window {start} to {end} of {dataset.name} is empty")
@@ -91,23 +92,34 @@ class OpenMeteo(Closes):
         begins = hour_containing(now)
         coming_from = begins if begins == now else begins + HOUR
         parts: list[pd.DataFrame] = []
+        lost: list[Incomplete] = []
         coming = RequestedWindow(COMING, max(start, coming_from), end, REMEDIES)
         if _has_hours(coming):
-            parts.append(self._fetch(dataset, self._coming, coming, (NEWEST,)))
+            parts.append(self._fetch(dataset, self._coming, coming, (NEWEST,), lost))
         past = RequestedWindow(PAST, start, min(end, coming_from), REMEDIES)
         if _has_hours(past):
             try:
-                parts.append(self._fetch(dataset, self._past, past, KEPT))
+                parts.append(self._fetch(dataset, self._past, past, KEPT, lost))
             except ServiceError as error:
                 error.rows = parts[0] if parts else None
                 raise
         if not parts:
             raise EmptyResponse(coming, "no hour begins in this window")
-        return pd.concat(parts, ignore_index=True)
+        rows = pd.concat(parts, ignore_index=True)
+        if lost:
+            lost[0].rows = rows
+            raise lost[0]
+        return rows
 
     def _fetch(
-        self, dataset: Dataset, client: ServiceClient, window: RequestedWindow, versions: Sequence[Version]
+        self,
+        dataset: Dataset,
+        client: ServiceClient,
+        window: RequestedWindow,
+        versions: Sequence[Version],
+        lost: list[Incomplete],
     ) -> pd.DataFrame:
+        """Return the rows of one request; where some places cannot be used, the error goes into ``lost``."""
         now = self._now()
         points = self._points(now)
         if not points:
@@ -126,7 +138,11 @@ class OpenMeteo(Closes):
         def request(limit: timedelta) -> pd.DataFrame:
             return frame_of_places(client.get(window, PATH, params, limit), points, versions, window, now)
 
-        frame = client.with_retries(window, request)
+        try:
+            frame = client.with_retries(window, request)
+        except Incomplete as error:
+            lost.append(error)
+            frame = error.rows
         names = [name for name in dataset.table.column_names if name != FETCHED_AT.name]
         return frame[[*names, UNREADABLE] if UNREADABLE in frame else names]
 

@@ -15,11 +15,13 @@ from co2_assets.http_service.errors import (
     BadRequest,
     BadResponse,
     EmptyResponse,
+    Incomplete,
     NotFound,
     RateLimited,
     Refused,
     RequestedWindow,
     SchemaChanged,
+    ServiceError,
     storable,
 )
 from co2_assets.http_service.responses import Refusal, frame_of, json_of
@@ -91,33 +93,65 @@ def frame_of_places(
     """Return the rows of an answer for ``points`` in this order; ``now`` is when it came, naive UTC.
 
     Only hours of ``window`` are in it, and of the versions kept by the service only those that were out by
-    ``now`` and have a value. Raises ServiceError where the answer is not of these places, times, units and
-    variables, and where a place has no value in any coming hour.
+    ``now`` and have a value. A place is lost where the answer is not of it, or of other times, units or
+    variables, or without a value in any coming hour. Raises Incomplete, with the rows of the others, if some
+    places are lost, and another ServiceError if there is nothing else.
     """
     said = json_of(body, window)
     if isinstance(said, dict) and said.get("error"):
         raise BadResponse(window, f"the answer is an error: {said.get('reason')!s:.{_LONGEST_REASON}}")
     # One place is sent as it is, several in a list.
     places = [said] if isinstance(said, dict) else said
-    if not isinstance(places, list) or not all(isinstance(place, dict) for place in places):
+    if not isinstance(places, list) or not any(isinstance(place, dict) for place in places):
         raise BadResponse(window, "the answer holds no list of places", status=200)
-    if len(places) != len(points):
+    if len(places) > len(points):
         raise BadResponse(window, f"the answer holds {len(places)} of {len(points)} places", status=200)
-    frames = [
-        _frame(place, point, version, window, now)
-        for place, point in zip(places, points, strict=True)
-        for version in versions
-    ]
+    frames: list[pd.DataFrame] = []
+    lost: dict[str, ServiceError] = {}
+    for place, point in zip(_by_point(places, points), points, strict=True):
+        try:
+            frames += [_frame(place, point, version, window, now) for version in versions]
+        except ServiceError as error:
+            lost[point.name] = error
     frames = [frame for frame in frames if not frame.empty]
+    first = next(iter(lost.values()), None)
     if not frames:
-        raise EmptyResponse(window, "the answer holds no values", status=200)
-    return pd.concat(frames, ignore_index=True)
+        raise first or EmptyResponse(window, "the answer holds no values", status=200)
+    rows = pd.concat(frames, ignore_index=True)
+    if first is not None:
+        problems = "; ".join(f"{name} is lost ({error.problem})" for name, error in lost.items())
+        said_of_all = f"{len(points) - len(lost)} of {len(points)} places can be used: {problems}"
+        raise Incomplete(window, said_of_all, rows, status=200, remedy=first.remedy) from first
+    return rows
+
+
+def _by_point(places: list[Any], points: Sequence[WeatherPoint]) -> list[Any]:
+    """Return what the answer holds for each point; None where an answer that is too short leaves it out."""
+    if len(places) == len(points):
+        return places
+    left, found = list(places), []
+    for point in points:
+        is_here = left and isinstance(left[0], dict) and not _misplaced(left[0], point)
+        found.append(left.pop(0) if is_here else None)
+    return found
+
+
+def _misplaced(place: dict[str, Any], point: WeatherPoint) -> str:
+    """Return which coordinate of a place is not that of ``point``; an empty text where both are."""
+    for name, asked in (("latitude", point.latitude), ("longitude", point.longitude)):
+        given = place.get(name)
+        is_near = isinstance(given, int | float) and abs(given - asked) <= FARTHEST_DEGREES
+        if not is_near:
+            return f"{name} {given!r:.40}, not {asked}"
+    return ""
 
 
 def _frame(
-    place: dict[str, Any], point: WeatherPoint, version: Version, window: RequestedWindow, now: datetime
+    place: Any, point: WeatherPoint, version: Version, window: RequestedWindow, now: datetime
 ) -> pd.DataFrame:
     """Return the rows of one version at one place."""
+    if not isinstance(place, dict):
+        raise BadResponse(window, f"the answer holds no place for {point.name}", status=200)
     times, values = _hourly(place, point, version, window)
     records = [
         {"time": time, **dict(zip(values, row, strict=True))}
@@ -148,13 +182,8 @@ def _hourly(
     place: dict[str, Any], point: WeatherPoint, version: Version, window: RequestedWindow
 ) -> tuple[list[str], dict[str, list[Any]]]:
     """Return the times of a place, and the values of each variable in a version."""
-    for name, asked in (("latitude", point.latitude), ("longitude", point.longitude)):
-        given = place.get(name)
-        is_near = isinstance(given, int | float) and abs(given - asked) <= FARTHEST_DEGREES
-        if not is_near:
-            raise BadResponse(
-                window, f"the answer for {point.name} is of {name} {given!r:.40}, not {asked}", status=200
-            )
+    if elsewhere := _misplaced(place, point):
+        raise BadResponse(window, f"the answer for {point.name} is of {elsewhere}", status=200)
     hourly, units = place.get("hourly"), place.get("hourly_units")
     if not isinstance(hourly, dict) or not isinstance(units, dict):
         raise SchemaChanged(

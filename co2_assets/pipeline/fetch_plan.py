@@ -10,12 +10,14 @@ import pandas as pd
 from co2_assets.contracts import DATASETS, Dataset, ServiceName
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.tables import FETCH_OK
+from co2_assets.http_service.errors import Incomplete
 from co2_assets.pipeline.sources import FIRST_DAYS, earliest_of
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.snapshots import Snapshot
 
-# A window of history for which the service returned no rows this often is not requested again.
+# A window of history for which the service returned no rows, or rows with the same gap, this often is not
+# requested again.
 EMPTY_ANSWERS_BELIEVED = 3
 
 # After a fetch that put values into quarantine, the next run fetches this much time again. That is more than
@@ -138,7 +140,8 @@ def covered_by(dataset: Dataset, log: pd.DataFrame, now: datetime) -> list[Inter
 
     A fetch at time F covers its window up to F - overlap, because later rows may still arrive or change.
     If the fetch put rows into quarantine, it covers its window only up to F - `READ_AGAIN_FOR`. A window
-    that was empty `EMPTY_ANSWERS_BELIEVED` times is covered as well.
+    that was empty `EMPTY_ANSWERS_BELIEVED` times is covered as well, and so is the time that was fetched as
+    often without some of its series.
     """
     intervals: list[Interval] = []
     for row in log[log["outcome"] == FETCH_OK].to_dict("records"):
@@ -152,8 +155,26 @@ def covered_by(dataset: Dataset, log: pd.DataFrame, now: datetime) -> list[Inter
         log[log["outcome"] == "empty"].groupby(["window_from_utc", "window_to_utc"], as_index=False).size()
     )
     believed = empty[empty["size"] >= EMPTY_ANSWERS_BELIEVED].to_dict("records")
-    return intervals + [
+    intervals += [
         (row["window_from_utc"].to_pydatetime(), row["window_to_utc"].to_pydatetime()) for row in believed
+    ]
+    return intervals + _fetched_often(log[log["outcome"] == Incomplete.outcome], dataset.overlap)
+
+
+def _fetched_often(log: pd.DataFrame, overlap: timedelta) -> list[Interval]:
+    """Return the intervals that are in the windows of `EMPTY_ANSWERS_BELIEVED` of these fetches."""
+    windows = [
+        (
+            row["window_from_utc"].to_pydatetime(),
+            min(row["window_to_utc"], row["fetched_at_utc"] - overlap).to_pydatetime(),
+        )
+        for row in log.to_dict("records")
+    ]
+    edges = sorted({edge for window in windows for edge in window})
+    return [
+        (low, high)
+        for low, high in itertools.pairwise(edges)
+        if sum(start <= low and high <= end for start, end in windows) >= EMPTY_ANSWERS_BELIEVED
     ]
 
 

@@ -33,8 +33,15 @@ def iso_danish(instant_utc: datetime) -> str:
 
 
 def clock(instant_utc: datetime) -> str:
-    """Return the Danish time of day, ``14:05``."""
-    return danish(instant_utc).strftime("%H:%M")
+    """Return the Danish time of day, ``14:05``; with the zone in the hour that the clock shows twice."""
+    local = danish(instant_utc)
+    is_shown_twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    return f"{local:%H:%M %Z}" if is_shown_twice else f"{local:%H:%M}"
+
+
+def clock_and_zone(instant_utc: datetime) -> str:
+    """Return the Danish time of day with its zone, ``14:05 CEST``."""
+    return f"{danish(instant_utc):%H:%M %Z}"
 
 
 def date_and_clock(instant_utc: datetime) -> str:
@@ -45,15 +52,15 @@ def date_and_clock(instant_utc: datetime) -> str:
 
 def day_and_clock(instant_utc: datetime, now_utc: datetime) -> str:
     """Return the Danish time of day, with the day unless it is today: ``02:00 tomorrow``."""
-    local, today = danish(instant_utc), danish(now_utc).date()
+    local, today, at = danish(instant_utc), danish(now_utc).date(), clock(instant_utc)
     days = (local.date() - today).days
     if days == 0:
-        return f"{local:%H:%M}"
+        return at
     if days == 1:
-        return f"{local:%H:%M} tomorrow"
+        return f"{at} tomorrow"
     if days == -1:
-        return f"{local:%H:%M} yesterday"
-    return f"{local:%H:%M} on {local:%a} {local.day} {local:%b}"
+        return f"{at} yesterday"
+    return f"{at} on {local:%a} {local.day} {local:%b}"
 
 
 def day_name(day: date, today: date) -> str:

@@ -9,7 +9,7 @@ from co2_dash.advice.outlooks import elsewhere
 from co2_dash.advice.places import place_of
 from co2_dash.advice.sentences import cleanest_there_sentence, elsewhere_sentence
 from co2_dash.advice.window_choice import DEFAULT_DURATION
-from co2_dash.data.danish_time import HOUR, clock, day_and_clock, hours_phrase, span, zone_name
+from co2_dash.data.danish_time import HOUR, clock, clock_and_zone, day_and_clock, hours_phrase, span
 from co2_dash.data.notices import UNIT
 from co2_dash.pages.components import Part, heading, html
 from co2_dash.pages.home_data import HomeData
@@ -36,7 +36,7 @@ def now_parts(data: HomeData) -> list[Part]:
         ),
         *([dmc.Text(advice, className="advice")] if advice else []),
         dmc.Text(
-            [f"Measured {clock(end - HOUR)}–{clock(end)} {zone_name(end)}{age}", *_this_hour(data)],
+            [f"Measured {clock(end - HOUR)}–{clock_and_zone(end)}{age}", *_this_hour(data)],
             className="now-note",
         ),
         *([_scale(scale, value)] if scale else []),

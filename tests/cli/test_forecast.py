@@ -39,14 +39,38 @@ def forecast(home: Path, archive_dir: Path, *more: str) -> Result:
     return CliRunner().invoke(app, ["forecast", *source, *more])
 
 
-@pytest.mark.parametrize(("options", "hours"), [((), 24), (("--hours", "1"), 1), (("--hours", "72"), 72)])
+# The forecast was issued at 12:00, and it is 13:20.
+@pytest.mark.parametrize(
+    ("options", "first", "last"), [((), 1, 24), (("--hours", "1"), 2, 2), (("--hours", "72"), 2, 72)]
+)
 def test_so_many_hours_are_printed(
-    recorded_home: Path, archive_dir: Path, options: tuple[str, ...], hours: int
+    recorded_home: Path, archive_dir: Path, options: tuple[str, ...], first: int, last: int
 ) -> None:
     answer = json.loads(forecast(recorded_home, archive_dir, "--json", *options).stdout)
-    assert [hour["lead_hours"] for hour in answer["hours"]] == list(range(1, hours + 1))
+    assert [hour["lead_hours"] for hour in answer["hours"]] == list(range(first, last + 1))
     printed = forecast(recorded_home, archive_dir, *options).stdout
-    assert printed.count("█\n") + printed.count("█ ") == hours
+    assert printed.count("█\n") + printed.count("█ ") == last + 1 - first
+
+
+def test_hours_are_counted_from_now_on_like_those_of_the_api(recorded_home: Path, archive_dir: Path) -> None:
+    # The forecast of 18:00 is the newest until midnight.
+    then = ("--as-of", "2024-05-30T21:40Z", "--json")
+    hours = json.loads(forecast(recorded_home, archive_dir, *then, "--hours", "2").stdout)["hours"]
+    assert [hour["target_hour_utc"] for hour in hours] == ["2024-05-30T21:00:00Z", "2024-05-30T22:00:00Z"]
+    whole = json.loads(forecast(recorded_home, archive_dir, *then).stdout)["hours"]
+    assert [hour["lead_hours"] for hour in whole] == list(range(1, 25)), "past hours included"
+    far = json.loads(forecast(recorded_home, archive_dir, *then, "--hours", "72").stdout)["hours"]
+    assert far[0]["target_hour_utc"] == "2024-05-30T21:00:00Z"
+    assert (far[-1]["lead_hours"], len(far)) == (72, 72 - 3)
+
+
+def test_a_forecast_that_has_run_out_is_named(recorded_home: Path, archive_dir: Path) -> None:
+    late = ("--as-of", "2024-06-20T12:00Z", "--hours", "3")
+    refused = forecast(recorded_home, archive_dir, *late)
+    assert refused.exit_code == 1
+    assert "issued 2024-06-01T" in refused.stderr
+    assert "has none of these hours" in refused.stderr
+    assert "co2 tick" in refused.stderr
 
 
 @pytest.mark.parametrize("hours", ["0", "73", "a day"])

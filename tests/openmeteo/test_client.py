@@ -20,6 +20,7 @@ from co2_assets.http_service.errors import (
     BadRequest,
     BadResponse,
     EmptyResponse,
+    Incomplete,
     NotFound,
     RateLimited,
     Refused,
@@ -186,14 +187,17 @@ FAULTS: dict[str, tuple[Fault, type[ServiceError], str]] = {
     "no list": (body(b'"weather"'), BadResponse, "no list of places"),
     "half the JSON": (body(b'[{"latitude": 56.2, "long'), TruncatedResponse, "breaks off"),
     "the line breaks": (broken_off, Unreachable, "broke off"),
-    "half the places": (edited(lambda places: places[:6]), BadResponse, "6 of 12 places"),
     "a place too many": (edited(lambda places: [*places, places[0]]), BadResponse, "13 of 12 places"),
-    "one place alone": (edited(lambda places: places[0]), BadResponse, "1 of 12 places"),
     "other places": (edited(lambda places: places[::-1]), BadResponse, "latitude"),
     "no coordinates": (each(latitude=None), BadResponse, "None, not"),
     "no values": (each(hourly=None), SchemaChanged, "no hourly values"),
     "another zone": (each(utc_offset_seconds=7200), SchemaChanged, "not UTC"),
     "other units": (edited(in_other_units), SchemaChanged, "km/h.*not m/s"),
+}
+# Each with the places that are left.
+FAULTS_OF_PLACES: dict[str, tuple[Fault, type[ServiceError], str]] = {
+    "half the places": (edited(lambda places: places[:6]), BadResponse, "6 of 12 places"),
+    "one place alone": (edited(lambda places: places[0]), BadResponse, "1 of 12 places"),
     "a variable missing": (without("cloud_cover"), SchemaChanged, "missing .*cloud_cover"),
     "no times": (without("time"), BadResponse, "not the hours"),
     "an hour missing": (hourly(lambda values: values["time"].pop(5)), BadResponse, "not the hours"),
@@ -209,7 +213,38 @@ FAULTS: dict[str, tuple[Fault, type[ServiceError], str]] = {
         SchemaChanged,
         "cloud_cover holds str",
     ),
+    "other units at one place": (
+        edited(lambda places: [places[0], *in_other_units(places[1:2]), *places[2:]]),
+        SchemaChanged,
+        "km/h.*not m/s",
+    ),
+    "elsewhere": (
+        edited(lambda places: [places[0], places[1] | {"latitude": 12.5}, *places[2:]]),
+        BadResponse,
+        "latitude 12.5, not 55.571",
+    ),
+    "a place that is null": (
+        edited(lambda places: [places[0], None, *places[2:]]),
+        BadResponse,
+        "no place for Malmo",
+    ),
+    "a place left out": (
+        edited(lambda places: [places[0], *places[2:]]),
+        BadResponse,
+        "11 of 12 places.*no place for Malmo",
+    ),
+    "a place without hours": (
+        edited(lambda places: [places[0], places[1] | {"hourly": None}, *places[2:]]),
+        SchemaChanged,
+        "no hourly values",
+    ),
+    "words that are no JSON": (
+        hourly(lambda v: v.update(cloud_cover=[float("nan")] * len(v["time"]))),
+        TruncatedResponse,
+        "NaN is no number",
+    ),
 }
+LEFT = {"half the places": POINTS[:6], "one place alone": POINTS[:1]}
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -224,6 +259,36 @@ def test_each_fault_has_a_name_and_a_remedy_and_no_key(servers: Servers, name: s
     assert "energidataservice" not in str(caught.value)
     assert servers[1].requests == [], "what is needed most is asked for first"
     assert caught.value.rows is None
+
+
+@pytest.mark.parametrize("name", FAULTS_OF_PLACES)
+def test_a_fault_of_some_places_costs_those_alone_and_is_named(servers: Servers, name: str) -> None:
+    fault, kind, words = FAULTS_OF_PLACES[name]
+    servers[0].fault = fault
+    with pytest.raises(Incomplete, match=words) as caught:
+        fetch(servers)
+    error = caught.value
+    assert type(error.__cause__) is kind
+    assert str(error).startswith("Open-Meteo forecast 2024-06-01T07:00Z")
+    assert str(error).endswith(error.__cause__.remedy)
+    assert "energidataservice" not in str(error)
+    left = LEFT.get(name, [point for point in POINTS if point != "Malmo"])
+    assert all((f"{point} is lost" in str(error)) is (point not in left) for point in POINTS)
+    good, bad = split_rows(WEATHER_FORECAST, error.rows, now=NOW, window=(START, END))
+    assert bad == []
+    coming = good[good["hour_utc"] >= NOW]
+    assert coming.groupby("point").size().to_dict() == dict.fromkeys(left, 72)
+    assert set(good.loc[good["hour_utc"] < NOW, "point"]) == set(POINTS), "the past is asked for as ever"
+    assert len(servers[0].requests) == 1
+
+
+def test_a_place_that_the_past_lacks_is_lost_there_alone(servers: Servers) -> None:
+    servers[1].fault = without("cloud_cover_previous_day2")
+    with pytest.raises(Incomplete, match=r"^Open-Meteo previous runs.*Malmo is lost") as caught:
+        fetch(servers)
+    rows = caught.value.rows
+    assert set(rows.loc[rows["hour_utc"] >= NOW, "point"]) == set(POINTS)
+    assert set(rows.loc[rows["hour_utc"] < NOW, "point"]) == set(POINTS) - {"Malmo"}
 
 
 def test_a_place_may_be_a_quarter_of_a_degree_away(servers: Servers) -> None:
@@ -379,6 +444,21 @@ def test_the_key_is_in_no_log_and_no_error(servers: Servers, caplog: pytest.LogC
     assert any("apikey=..." in line for line in lines)
     assert KEY not in caplog.text
     assert KEY not in repr(WeatherAccess(key=KEY))
+
+
+def test_the_password_of_an_address_is_in_no_log_and_no_error(
+    servers: Servers, caplog: pytest.LogCaptureFixture
+) -> None:
+    coming, past = (server.url.replace("//", "//somebody:pass-word@") for server in servers)
+    with caplog.at_level(logging.DEBUG):
+        fetch(servers, access=WeatherAccess(url=coming, history_url=past))
+        servers[0].fault = status(401)
+        with pytest.raises(Refused) as caught:
+            fetch(servers, access=WeatherAccess(url=coming, history_url=past))
+    assert "pass-word" not in caplog.text + str(caught.value)
+    lines = [record.getMessage() for record in caplog.records if record.name == "httpx"]
+    assert lines
+    assert all("//...@" in line for line in lines)
 
 
 def test_a_key_leads_to_the_customers_addresses() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from co2_assets.contracts import DATASETS, POWER_SYSTEM_RIGHT_NOW, WEATHER_FORECAST
 from co2_assets.contracts.sources import SourceKind, WeatherAccess
+from co2_assets.contracts.weather import WEATHER_POINTS
 from co2_assets.defs.resources import PipelineResource
 from co2_assets.pipeline import run as pipeline
 from co2_assets.pipeline.fetch_plan import history_left
@@ -134,6 +135,36 @@ def test_coming_hours_are_stored_though_the_history_is_down(tmp_path: Path) -> N
         report = fetched(tmp_path, clock, servers)
         assert report.error is None
         assert stored(tmp_path)["hour_utc"].min() == T0 + HOUR - DAY, "after a failure a shorter window"
+
+
+def test_a_place_that_is_lost_costs_itself_alone_and_is_asked_for_again(tmp_path: Path) -> None:
+    clock = Clock()
+    for_good = {"Malmo"}
+    others = {point.name for point in WEATHER_POINTS} - for_good
+    spoilt = edited(lambda places: [place if n != 1 else None for n, place in enumerate(places)])
+    with served(now=clock) as servers:
+        servers[0].fault = servers[1].fault = spoilt
+        for _ in range(3):
+            report = fetched(tmp_path, clock, servers)
+            assert report.error is not None
+            assert "Malmo is lost" in report.sentence()
+            assert report.new > 0
+            rows = stored(tmp_path)
+            assert set(rows.loc[rows["hour_utc"] > clock.now, "point"]) == others
+            clock.now += HOUR
+        assert set(logged(tmp_path)) == {"incomplete"}
+
+        # Deepening does not ask for the same window for ever, and goes on to what lies behind it.
+        for _ in range(4):
+            report = fetched(tmp_path, clock, servers, deepen=True)
+            clock.now += HOUR
+        assert report.windows == []
+        assert stored(tmp_path)["hour_utc"].min() == datetime(2024, 5, 2)
+
+        servers[0].fault = servers[1].fault = None
+        assert fetched(tmp_path, clock, servers).error is None
+        with live(tmp_path, clock, servers) as run:
+            assert oldest_hole(run.warehouse, W, clock.now, T0 - 2 * DAY) is None
 
 
 @pytest.mark.parametrize("code", [400, 429, 500])

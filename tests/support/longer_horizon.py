@@ -57,7 +57,7 @@ def stored(settings: Settings) -> dict[str, Any]:
 def printed(settings: Settings) -> dict[str, Any]:
     """What `co2 forecast --json` prints."""
     options = ["--home", str(settings.home), "--source", "simulator", "--json"]
-    options += ["--hours", str(HORIZON_HOURS)]
+    options += ["--hours", str(HORIZON_HOURS), "--as-of", f"{settings.as_of}"]
     result = CliRunner().invoke(app, ["forecast", *options], catch_exceptions=False)
     forecast: dict[str, Any] = json.loads(result.stdout)
     return forecast

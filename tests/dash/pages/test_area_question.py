@@ -1,5 +1,6 @@
 """The first visit asks where power is used; the browser keeps the answer, and the address comes first."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -90,6 +91,25 @@ def test_the_document_names_the_areas_that_can_be_followed(
     snapshot_data.publish_empty(nothing, "simulator")
     with serving(Settings(nothing), now) as address:
         assert 'data-areas=""' in httpx.get(address, timeout=30).text
+
+
+def test_the_areas_are_read_where_nobody_waits_for_them(
+    published: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers = []
+
+    def areas_forecast(_view: View) -> list[str]:
+        try:
+            readers.append(asyncio.get_running_loop())
+        except RuntimeError:
+            readers.append(None)
+        return ["DK2"]
+
+    monkeypatch.setattr(queries, "areas_forecast", areas_forecast)
+    with serving(Settings(published, source="live"), now) as address:
+        for path in ("/", "/models", "/nothing"):
+            assert 'data-areas="DK2"' in httpx.get(f"{address}{path}", timeout=30).text
+    assert readers == [None] * 3, "by a thread, not by the loop that takes requests"
 
 
 @pytest.fixture(scope="module")

@@ -287,12 +287,13 @@ def test_the_area_chosen_is_kept_from_page_to_page_and_back(opened: Opened) -> N
     expect(number).to_have_text(west)
 
 
-def test_no_page_is_wider_than_a_phone(opened: Opened) -> None:
-    page = opened("/", viewport={"width": 375, "height": 812}, is_mobile=True, has_touch=True)
+@pytest.mark.parametrize("width", [320, 375])
+def test_no_page_is_wider_than_a_phone(opened: Opened, width: int) -> None:
+    page = opened("/", viewport={"width": width, "height": 812}, is_mobile=True, has_touch=True)
     for path in walk(page):
         if path == "/models":
             expect(page.locator(".table .ag-row").first).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") == 375, path
+        assert page.evaluate("document.documentElement.scrollWidth") == width, path
 
 
 def test_a_phone_shows_the_source_of_the_data_when_scrolled(opened: Opened) -> None:
