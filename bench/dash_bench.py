@@ -1,5 +1,6 @@
 """Measure the pages: ``python -m bench.dash_bench [--home DIR --source LABEL]``; prints one row a line.
 
+On a slow line (1.6 Mbit/s, 300 ms), when the answer, the sketch of the forecast and the drawn chart are there.
 First contentful paint and bytes over the wire of the home page (plotly.js apart), on a first and on a
 second visit; and how long the forecast endpoint takes under 16 parallel clients while snapshots are
 published. Without a home it makes one from the recorded archive (CO2_ARCHIVE).
@@ -32,6 +33,19 @@ REQUESTS_PER_CLIENT = 400
 PUBLISH_EVERY_S = 1.0
 ENDPOINT = "/api/v1/carbon-intensity/forecast"
 PLOTLY = "plotly.min.js"
+SLOW_LINE = {
+    "offline": False,
+    "latency": 300,
+    "downloadThroughput": 1.6e6 / 8,
+    "uploadThroughput": 0.75e6 / 8,
+}
+# In the order in which they come.
+SLOW_PARTS = {
+    "the answer": ".first .big-number",
+    "the sketch of the forecast": ".first .sketch",
+    "the page": "#now .big-number",
+    "the chart": ".chart .scatterlayer .trace",
+}
 
 
 @dataclass(frozen=True)
@@ -74,6 +88,21 @@ def measure_page(browser: Browser, address: str, visits: int = 5) -> None:
         plotly = statistics.median(v.plotly_kilobytes for v in taken)
         print(f"home page, {name}: first contentful paint {paint:.2f} s (median of {visits})")
         print(f"home page, {name}: {size:,.0f} kB over the wire, besides {plotly:,.0f} kB of plotly.js")
+
+
+def measure_slow_line(browser: Browser, address: str) -> None:
+    """Print when each part of the home page is there, on a phone with a slow line and nothing cached."""
+    context = browser.new_context(viewport={"width": 375, "height": 812}, is_mobile=True, has_touch=True)
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.send("Network.emulateNetworkConditions", SLOW_LINE)
+    started = time.perf_counter()
+    page.goto(address, wait_until="commit")
+    for name, selector in SLOW_PARTS.items():
+        page.wait_for_selector(selector, timeout=60_000)
+        print(f"home page, 1.6 Mbit/s and 300 ms: {name} after {time.perf_counter() - started:.1f} s")
+    context.close()
 
 
 def ask_many(port: int) -> tuple[list[float], int]:
@@ -155,6 +184,7 @@ def main() -> int:
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_FLAGS))
                 measure_page(browser, address)
+                measure_slow_line(browser, address)
                 browser.close()
             errors = measure_api(address, home, source)
     return 1 if errors else 0

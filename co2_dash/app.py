@@ -17,10 +17,10 @@ from starlette.responses import Response
 from co2_assets.contracts.time import utc_now
 from co2_dash.api.problems import problem
 from co2_dash.api.routes import install
-from co2_dash.areas_at_hand import AreasAtHand, areas_at_hand
 from co2_dash.data.asked_area import asked_area
 from co2_dash.data.snapshot_store import SnapshotStore
 from co2_dash.data.state import Reader
+from co2_dash.first_document import FirstDocuments, first_document
 from co2_dash.http import BodyLimit, Compression, HeadAsGet, SecurityHeaders, TruePageStatus, Unchanged
 from co2_dash.page_requests import refuse_unknown
 from co2_dash.pages import chart_card, emissions, home, models, predictions, shell
@@ -70,11 +70,12 @@ _INDEX = """<!DOCTYPE html>
 <div>{%config%}{%scripts%}{%renderer%}</div>
 </body>
 </html>"""
-# From the areas that have a forecast clientside.js knows, before the page is made, whether the one that the
-# reader chose at an earlier visit can be shown.
+# The answer stands here already, for on a slow line the scripts take seconds. From the areas that have a
+# forecast clientside.js knows, before the page is made, whether the one that the reader chose at an earlier
+# visit can be shown.
 _ENTRY = """<div id="react-entry-point" data-areas="{areas}"><div class="_dash-loading">
 <strong>CO₂ in the socket</strong>
-Reading the newest forecast …<noscript> This page needs JavaScript; the same data are at
+{answer}Loading the page …<noscript> This page needs JavaScript; the same data are at
 <a href="/openapi.json">the API</a>.</noscript></div></div>"""
 
 
@@ -92,8 +93,9 @@ class Pages(Dash):
     def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]
         """Return the first document."""
         name = dict(shell.NAVIGATION).get(self.backend.request_adapter().path, "No such page")
-        areas = " ".join(areas_at_hand())
-        parts |= {"title": _title(name), "app_entry": _ENTRY.format(areas=areas)}
+        first = first_document()
+        entry = _ENTRY.format(areas=first.areas_text, answer=first.answer)
+        parts |= {"title": _title(name), "app_entry": entry}
         return str(super().interpolate_index(**parts))  # type: ignore[no-untyped-call]
 
     def _initialize_context(self, body: Any) -> Any:
@@ -115,7 +117,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> P
     reader = Reader(SnapshotStore(settings), clock, settings.timetable, settings.weather_wanted)
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_ready_pages)
     # The first one added is the last that a request meets: who is refused costs no reading.
-    server.add_middleware(AreasAtHand, reader=reader)
+    server.add_middleware(FirstDocuments, reader=reader)
     install(server, reader, settings)
     app = Pages(
         __name__,

@@ -225,6 +225,34 @@
 
   followRememberedArea();
 
+  // What the first document says is of the area of its address. Its sketch is kept for the place of the chart,
+  // whose library is the largest part of the page.
+  function keepSketch() {
+    const first = document.querySelector("._dash-loading .first");
+    const now = document.getElementById("react-entry-point");
+    const areas = ((now && now.dataset.areas) || "").split(" ").map(function (name) {
+      return { value: name };
+    });
+    if (first && first.dataset.area !== areaIn(window.location.search, areas)) {
+      first.remove();
+      return;
+    }
+    const sketch = first && first.querySelector(".sketch");
+    if (!sketch) {
+      return;
+    }
+    const observer = new MutationObserver(function () {
+      const place = document.querySelector('.chart[id*="forecast"]');
+      if (place) {
+        observer.disconnect();
+        place.append(sketch.cloneNode(true));
+      }
+    });
+    observer.observe(document.documentElement, { childList: true, subtree: true });
+  }
+
+  keepSketch();
+
   document.addEventListener("click", function (event) {
     const answer = event.target.closest && event.target.closest("[data-answer]");
     if (!answer) {
