@@ -55,9 +55,9 @@ lint-deploy: setup-test ## The files that Docker and GitHub read.
 audit: setup ## Known vulnerabilities of the pinned packages; says so where the database cannot be reached.
 	bash deploy/audit.sh
 
-screenshots: setup-test ## Pictures of the pages on recorded data, two of them for the README.
-	$(BIN)/co2 tick --source archive:$(ARCHIVE) --as-of 2024-10-09T12:00Z --home bench/out/home
-	$(BIN)/python -m bench.screenshots --home bench/out/home --source archive --out docs/images
+screenshots: setup-test ## Pictures of the pages on recorded data, three of them for the README.
+	$(BIN)/co2 tick --source archive:$(ARCHIVE) --as-of 2023-11-09T12:00Z --home bench/out/home
+	$(BIN)/python -m bench.screenshots --home bench/out/home --source archive --area DK1 --out docs/images
 
 docs: setup-test ## Bring what the documents say of the code up to date.
 	$(BIN)/python docs/generate.py

@@ -1,6 +1,6 @@
 """Measure the pages: ``python -m bench.dash_bench [--home DIR --source LABEL]``; prints one row a line.
 
-On a slow line (1.6 Mbit/s, 300 ms), when the answer, the sketch of the forecast and the drawn chart are there.
+On a slow line (1.6 Mbit/s, 300 ms), when the answer, the sketch of the forecast and the chart are there.
 First contentful paint and bytes over the wire of the home page (plotly.js apart), on a first and on a
 second visit; and how long the forecast endpoint takes under 16 parallel clients while snapshots are
 published. Without a home it makes one from the recorded archive (CO2_ARCHIVE).

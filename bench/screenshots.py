@@ -83,7 +83,8 @@ def settled(page: Page) -> None:
             const sections = [...document.querySelectorAll('main section')];
             const charts = sections.map(s => s.querySelector('.chart')).filter(c => c);
             const open = sections.filter(s => s.querySelector('[id*="table-button"]'))
-                .filter(s => s.querySelector('[aria-expanded="true"]') || !s.querySelector('.chart'));
+                .filter(s => s.querySelector('[aria-expanded="true"]')
+                    || !(s.querySelector('.chart') || s.classList.contains('closed')));
             return document.querySelector('main h1')
                 && charts.every(c => !c.ariaLabel.endsWith(': loading'))
                 && charts.every(c => c.hidden || c.querySelector('.main-svg'))
@@ -92,14 +93,14 @@ def settled(page: Page) -> None:
     )
 
 
-def photograph(browser: Browser, address: str, folder: Path) -> list[Path]:
-    """Photograph every page in every look; return the files."""
+def photograph(browser: Browser, address: str, folder: Path, area: str) -> list[Path]:
+    """Photograph every page of an area in every look; return the files."""
     taken = []
     for look, options in LOOKS.items():
         context = browser.new_context(**options, reduced_motion="reduce", locale="en-GB")
         page = context.new_page()
         for name, path in PAGES.items():
-            page.goto(address + path)
+            page.goto(f"{address}{path}?area={area}")
             settled(page)
             file = folder / f"{name}-{look}.png"
             page.screenshot(path=file, full_page=True)
@@ -112,12 +113,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, default=Path(os.environ.get("CO2_HOME", "data")))
     parser.add_argument("--source", default=os.environ.get("CO2_SOURCE", "auto"))
+    parser.add_argument("--area", default="DK", help="DK, DK1 or DK2")
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     with served(given.home, given.source) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_FLAGS))
-        for file in photograph(browser, address, given.out):
+        for file in photograph(browser, address, given.out, given.area):
             print(file)
         browser.close()
     return 0
