@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from co2_assets.contracts import CO2_EMISSION
+from co2_assets.contracts.areas import MEASURED_WITHIN
 from co2_assets.contracts.sources import STAND_IN, WEATHER_OFF, SourceKind
 from co2_assets.contracts.weather import WEATHER_ATTRIBUTION
 from co2_dash.data.danish_time import date_and_clock, span
@@ -13,6 +14,9 @@ ATTRIBUTION = "Source: Energinet, www.energidataservice.dk (CC BY 4.0)."
 WEATHER = f"{WEATHER_ATTRIBUTION}."
 MADE_ERRORS = "The weather of a recording is recorded; the errors of its forecasts are made."
 UNIT = "g CO₂/kWh"
+NO_LONGER_FORECAST = (
+    f"An area that was not measured for {MEASURED_WITHIN.days} days, while another was, is not forecast."
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def notices(state: DataState) -> tuple[Notice, ...]:
                 grave=False,
             )
         )
-    elif state.issue_time_utc is None:
+    elif state.issue_time_utc is None and not state.has_ended:
         found.append(
             Notice(
                 "no-forecast",
@@ -75,6 +79,15 @@ def notices(state: DataState) -> tuple[Notice, ...]:
                 "was made as of a later time. The next run at the right time corrects this.",
             )
         )
+    elif state.has_ended and state.measured_until_utc is not None:
+        found.append(
+            Notice(
+                "ended",
+                f"{state.area.title} is no longer measured",
+                f"The last measurement ended {date_and_clock(state.measured_until_utc)}. "
+                f"{NO_LONGER_FORECAST} What is shown is of that time.",
+            )
+        )
     elif state.stale and state.forecast_age is not None:
         found.append(
             Notice(
@@ -84,7 +97,7 @@ def notices(state: DataState) -> tuple[Notice, ...]:
                 "out of date.",
             )
         )
-    if state.degraded_causes:
+    if state.degraded_causes and not state.has_ended:
         found.append(
             Notice(
                 "degraded",

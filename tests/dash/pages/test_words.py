@@ -59,6 +59,17 @@ def test_live_and_fresh_data_need_no_notice() -> None:
         ),
         ({"issued_at_utc": None}, ["no-forecast"], "Live"),
         ({"degraded_causes": ("no prices",)}, ["degraded"], "Live"),
+        # That it is old and was degraded follows from it.
+        (
+            {
+                "has_ended": True,
+                "issued_at_utc": datetime(2024, 5, 1),
+                "measured_until_utc": datetime(2024, 5, 3),
+                "degraded_causes": ("no prices",),
+            },
+            ["ended"],
+            "Out of date",
+        ),
         ({"version": "", "issued_at_utc": None, "measured_until_utc": None}, ["empty"], "No data yet"),
         (
             {"source": "simulator", "issued_at_utc": datetime(2024, 6, 1)},
