@@ -243,7 +243,9 @@ def _numbers(values: list[Any]) -> Any:
     except OverflowError:
         # An integer too large for a float becomes infinite, which every contract rejects.
         numbers = np.array([_as_float(value) for value in values])
-    return np.round(numbers, DECIMALS)
+    # A number near the largest there is becomes infinite, which every contract rejects as well.
+    with np.errstate(over="ignore"):
+        return np.round(numbers, DECIMALS)
 
 
 def _as_float(value: int | float | None) -> float:

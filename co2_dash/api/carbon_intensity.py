@@ -48,6 +48,7 @@ from co2_dash.api.serialize import (
     window_of,
 )
 from co2_dash.data import queries
+from co2_dash.data.notices import NO_LONGER_FORECAST
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 
@@ -198,6 +199,8 @@ def _hours_to_come(view: View, state: DataState) -> list[ForecastHour]:
     """Return the coming hours of the forecast; refuses with 503 when there are none."""
     hours = forecast_hours(coming_hours(view, state))
     if not hours:
+        if state.has_ended:
+            raise Refusal(503, f"{state.area.title} is no longer measured. {NO_LONGER_FORECAST}")
         raise Refusal(503, f"The forecast has run out; a new one is due {state.timetable.rhythm}.")
     return hours
 

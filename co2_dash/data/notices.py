@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from co2_assets.contracts import CO2_EMISSION
+from co2_assets.contracts.areas import MEASURED_WITHIN
 from co2_assets.contracts.sources import STAND_IN, WEATHER_OFF, SourceKind
 from co2_assets.contracts.weather import WEATHER_ATTRIBUTION
 from co2_dash.data.danish_time import date_and_clock, span
@@ -24,6 +25,9 @@ FEEDS = {
     "co2_emission_prognosis": "Energinet's CO₂ prognosis",
     "weather_forecast": "weather forecast",
 }
+NO_LONGER_FORECAST = (
+    f"An area that was not measured for {MEASURED_WITHIN.days} days, while another was, is not forecast."
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def notices(state: DataState) -> tuple[Notice, ...]:
                 grave=False,
             )
         )
-    elif state.issue_time_utc is None:
+    elif state.issue_time_utc is None and not state.has_ended:
         found.append(
             Notice(
                 "no-forecast",
@@ -91,6 +95,15 @@ def notices(state: DataState) -> tuple[Notice, ...]:
                 "was made as of a later time. The next run at the right time corrects this.",
             )
         )
+    elif state.has_ended and state.measured_until_utc is not None:
+        found.append(
+            Notice(
+                "ended",
+                f"{state.area.title} is no longer measured",
+                f"The last measurement ended {date_and_clock(state.measured_until_utc)}. "
+                f"{NO_LONGER_FORECAST} What is shown is of that time.",
+            )
+        )
     elif state.stale and state.forecast_age is not None:
         found.append(
             Notice(
@@ -100,7 +113,7 @@ def notices(state: DataState) -> tuple[Notice, ...]:
                 "out of date.",
             )
         )
-    if state.degraded_causes:
+    if state.degraded_causes and not state.has_ended:
         found.append(
             Notice(
                 "degraded",

@@ -31,8 +31,9 @@ class DataState:
 
     ``version`` is empty when nothing has been published. ``issued_at_utc`` and ``model_version`` are None
     without a forecast, ``measured_until_utc`` (the end of the last measured hour) is None without
-    measurements. ``rests_on_weather``: forecasts of the weather are held. ``weather_wanted`` is False
-    where it is switched off. For ``replayed`` data
+    measurements. ``has_ended``: the area is neither measured nor forecast any more, while others are.
+    ``rests_on_weather``: forecasts of the weather are held. ``weather_wanted`` is False where it is switched
+    off. For ``replayed`` data
     ``now_utc`` is a fixed time, not the wall clock.
     """
 
@@ -46,6 +47,7 @@ class DataState:
     issued_at_utc: datetime | None = None
     model_version: str | None = None
     measured_until_utc: datetime | None = None
+    has_ended: bool = False
     degraded_causes: tuple[str, ...] = ()
     rests_on_weather: bool = False
     weather_wanted: bool = True
@@ -168,6 +170,7 @@ def _state_at_publication(view: View, area_name: str) -> DataState:
         issued_at_utc=issued_at,
         model_version=None if forecast.empty else str(forecast["model_version"].iloc[0]),
         measured_until_utc=measured_until,
+        has_ended=measured_until is not None and area_name not in queries.areas(view),
         degraded_causes=_causes(forecast),
         rests_on_weather=queries.has_rows(view, WEATHER_FORECAST.name),
     )

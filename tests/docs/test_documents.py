@@ -166,10 +166,12 @@ def test_every_banner_of_the_pages_is_explained() -> None:
         "empty": DataState(NOW),
         "no-forecast": replace(good, issued_at_utc=None),
         "stale": replace(good, issued_at_utc=NOW - old),
+        "ended": replace(good, has_ended=True),
         "degraded": replace(good, degraded_causes=("no prices",)),
     }
     for name, state in states.items():
         (notice,) = notices(state)
         assert notice.name == name
         title = notice.title.replace(span(old), "...").replace(date_and_clock(NOW), "...")
+        title = title.replace(good.area.title, "...")
         assert f"| {title} |" in OPERATIONS

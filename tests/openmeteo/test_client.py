@@ -316,6 +316,16 @@ def test_single_nulls_are_gaps_and_odd_values_cost_their_row(servers: Servers) -
     assert [(row.column, row.value) for row in bad] == [("temperature_2m_degc", "warm")]
 
 
+def test_a_number_as_large_as_there_is_costs_its_row(servers: Servers) -> None:
+    def spoil(values: dict[str, list[Any]]) -> None:
+        values["wind_speed_10m"][10] = 1e308
+
+    servers[0].fault = hourly(spoil)
+    good, bad = split_rows(WEATHER_FORECAST, fetch(servers, NOW, END), now=NOW, window=(NOW, END))
+    assert [(row.column, row.reason) for row in bad] == [("wind_speed_10m_m_per_s", "above 60 m/s")]
+    assert good["wind_speed_10m_m_per_s"].max() < 60
+
+
 def test_if_the_previous_runs_fail_the_coming_hours_are_with_the_error(servers: Servers) -> None:
     servers[1].fault = status(503)
     with pytest.raises(ServerFault, match="Open-Meteo previous runs") as caught:

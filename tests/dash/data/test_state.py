@@ -9,6 +9,8 @@ import pytest
 
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.weather import WEATHER_FORECAST
+from co2_assets.warehouse import snapshots
+from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.paths import Home
 from co2_dash.data import queries
 from co2_dash.data.freshness import freshness_rows
@@ -40,6 +42,41 @@ def test_a_slow_live_run_ages_like_any_other(
     assert client.get("/readyz").status_code == 503
     status = client.get("/api/v1/status").json()
     assert (status["state"], status["origin"]["replayed"]) == ("stale", False)
+
+
+def test_an_area_whose_measurements_have_ended_is_called_so(
+    asked: MakeClient, tmp_path: Path, archive_dir: Path
+) -> None:
+    home = Home(tmp_path)
+    snapshot_data.publish(home, archive_dir)
+    folder = home.source("live")
+    warehouse = Warehouse(folder.database, "live")
+    with warehouse.session() as connection:
+        for table, time in (("aggregated_data", "hour_utc"), ("predictions", "issued_at_utc")):
+            for area, days in (("DK1", 8), ("DK2", 1)):
+                connection.execute(
+                    f"DELETE FROM {table} WHERE price_area = ? AND {time} >= ?",
+                    [area, NOW - timedelta(days=days)],
+                )
+    snapshots.publish(warehouse, folder.snapshots, as_of_utc=NOW, published_at_utc=NOW)
+    client = asked(home)
+
+    def state_and_words(area: str) -> tuple[str, str]:
+        status = client.get("/api/v1/status", params={"area": area}).json()
+        return status["state"], " ".join(status["notices"])
+
+    assert state_and_words("DK") == ("ok", "")
+    state, words = state_and_words("DK2")
+    assert state == "stale"
+    assert "A new one is due" in words
+    _, words = state_and_words("DK1")
+    assert words.startswith(
+        "Western Denmark is no longer measured. The last measurement ended Fri 24 May 2024"
+    )
+    assert "was not measured for 7 days, while another was, is not forecast" in words
+    assert "due" not in words
+    refused = client.get("/api/v1/carbon-intensity/daily-summary", params={"area": "DK1"})
+    assert refused.status_code == 503
 
 
 @pytest.mark.parametrize(

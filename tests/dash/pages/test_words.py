@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from co2_assets.contracts import DATASETS
 from co2_assets.contracts.timetable import Timetable
 from co2_assets.contracts.weather import WEATHER_ATTRIBUTION, WEATHER_ATTRIBUTION_URL
 from co2_dash import pages
@@ -14,7 +15,7 @@ from co2_dash.advice.intensity_scale import STEPS, Step, scale_of
 from co2_dash.charts.style import INKS, Ink
 from co2_dash.charts.time_axis import DanishAxis
 from co2_dash.data.danish_time import date_and_clock, day_and_clock, day_name, iso_danish, iso_utc, span
-from co2_dash.data.notices import ATTRIBUTION, attribution, notices, origin
+from co2_dash.data.notices import ATTRIBUTION, FEEDS, attribution, in_plain_words, notices, origin
 from co2_dash.data.state import DataState
 from co2_dash.pages.shell import attributions
 from co2_dash.settings import Settings, from_environment
@@ -59,6 +60,17 @@ def test_live_and_fresh_data_need_no_notice() -> None:
         ),
         ({"issued_at_utc": None}, ["no-forecast"], "Live"),
         ({"degraded_causes": ("no prices",)}, ["degraded"], "Live"),
+        # That it is old and was degraded follows from it.
+        (
+            {
+                "has_ended": True,
+                "issued_at_utc": datetime(2024, 5, 1),
+                "measured_until_utc": datetime(2024, 5, 3),
+                "degraded_causes": ("no prices",),
+            },
+            ["ended"],
+            "Out of date",
+        ),
         ({"version": "", "issued_at_utc": None, "measured_until_utc": None}, ["empty"], "No data yet"),
         (
             {"source": "simulator", "issued_at_utc": datetime(2024, 6, 1)},
@@ -76,11 +88,15 @@ def test_every_state_has_its_own_notice(changes: dict[str, object], names: list[
 def test_a_weather_that_is_switched_off_is_the_reason_named() -> None:
     causes = ("day_ahead_prices: missing", "weather_forecast: missing")
     (on,) = notices(replace(GOOD, degraded_causes=causes))
-    assert on.text.endswith("Reasons: day_ahead_prices: missing; weather_forecast: missing.")
+    assert on.text.endswith("Day-ahead prices: missing; Weather forecast: missing.")
     (off,) = notices(replace(GOOD, degraded_causes=causes, weather_wanted=False))
-    assert off.text.endswith(
-        "Reasons: day_ahead_prices: missing; weather_forecast: switched off (CO2_WEATHER=off)."
-    )
+    assert off.text.endswith("Day-ahead prices: missing; Weather forecast: switched off (CO2_WEATHER=off).")
+
+
+def test_a_reader_has_a_name_for_every_feed_and_made_up_numbers_have_no_owner() -> None:
+    assert set(FEEDS) == {dataset.name for dataset in DATASETS}
+    assert in_plain_words("model: m failed") == "model: m failed"
+    assert "Energinet, www" not in attribution(replace(GOOD, source="simulator", rests_on_weather=True))
 
 
 def test_a_forecast_of_a_time_that_has_not_come_is_not_ready() -> None:
