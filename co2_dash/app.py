@@ -25,6 +25,7 @@ from co2_dash.http import BodyLimit, Compression, HeadAsGet, SecurityHeaders, Tr
 from co2_dash.page_requests import refuse_unknown
 from co2_dash.pages import chart_card, emissions, home, models, predictions, shell
 from co2_dash.pages.components import Part
+from co2_dash.path_prefix import PathPrefix, linked
 from co2_dash.settings import Settings
 from co2_dash.workers import Worker
 
@@ -62,7 +63,7 @@ _INDEX = """<!DOCTYPE html>
 <head>
 {%metas%}
 <title>{%title%}</title>
-<link rel="icon" type="image/svg+xml" href="/assets/favicon.svg">
+<link rel="icon" type="image/svg+xml" href="{%prefix%}/assets/favicon.svg">
 {%css%}
 </head>
 <body>
@@ -73,10 +74,11 @@ _INDEX = """<!DOCTYPE html>
 # The answer stands here already, for on a slow line the scripts take seconds. From the areas that have a
 # forecast clientside.js knows, before the page is made, whether the one that the reader chose at an earlier
 # visit can be shown.
-_ENTRY = """<div id="react-entry-point" data-areas="{areas}"><div class="_dash-loading">
+_ENTRY = """<div id="react-entry-point" data-areas="{areas}" data-prefix="{prefix}">
+<div class="_dash-loading">
 <strong>CO₂ in the socket</strong>
 {answer}Loading the page …<noscript> This page needs JavaScript; the same data are at
-<a href="/openapi.json">the API</a>.</noscript></div></div>"""
+<a href="{prefix}/openapi.json">the API</a>.</noscript></div></div>"""
 
 
 class Pages(Dash):
@@ -94,7 +96,7 @@ class Pages(Dash):
         """Return the first document."""
         name = dict(shell.NAVIGATION).get(self.backend.request_adapter().path, "No such page")
         first = first_document()
-        entry = _ENTRY.format(areas=first.areas_text, answer=first.answer)
+        entry = _ENTRY.format(areas=first.areas_text, answer=first.answer, prefix=linked(""))
         parts |= {"title": _title(name), "app_entry": entry}
         return str(super().interpolate_index(**parts))  # type: ignore[no-untyped-call]
 
@@ -122,6 +124,8 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> P
     app = Pages(
         __name__,
         worker=server.state.workers.pages,
+        requests_pathname_prefix=f"{settings.path_prefix}/",
+        routes_pathname_prefix="/",
         server=server,
         backend="fastapi",
         # A worker runs no coroutines; Dash would make some where it finds a certain library.
@@ -130,7 +134,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> P
         pages_folder="",
         title=shell.NAME,
         update_title=None,
-        index_string=_INDEX,
+        index_string=_INDEX.replace("{%prefix%}", settings.path_prefix),
         suppress_callback_exceptions=True,
         on_error=shell.report_failure,
         add_log_handler=False,
@@ -149,6 +153,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> P
     server.add_middleware(Compression)
     server.add_middleware(Unchanged)
     server.add_middleware(HeadAsGet)
+    server.add_middleware(PathPrefix, prefix=settings.path_prefix)
     return app
 
 

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from co2_dash.api.problems import problem
+from co2_dash.path_prefix import linked
 
 STATIC = ("/_dash-component-suites/", "/assets/", "/swagger/")
 # A shorter answer is not worth the header that says it is compressed.
@@ -261,7 +262,8 @@ class TruePageStatus:
         without = path.removesuffix("/")
         if path not in self.pages and without in self.pages and scope["method"] == "GET":
             query: str = scope["query_string"].decode("latin-1")
-            await RedirectResponse(f"{without}?{query}" if query else without, 308)(scope, receive, send)
+            address = linked(without)
+            await RedirectResponse(f"{address}?{query}" if query else address, 308)(scope, receive, send)
             return
 
         async def send_true(message: Message) -> None:

@@ -8,6 +8,7 @@ from co2_assets.contracts.sources import SOURCE_LABELS, SourceKind
 from co2_assets.contracts.timetable import DEFAULT_TIMETABLE, Timetable
 from co2_assets.settings import hourly_update_in, weather_in
 from co2_assets.warehouse.paths import Home, home_folder
+from co2_dash.path_prefix import path_prefix_of
 
 DEFAULT_REQUESTS_PER_MINUTE = 600
 
@@ -20,6 +21,8 @@ class Settings:
     ``api_keys`` empty leaves the API open. ``cors_origins`` empty sends no CORS header at all.
     ``trusted_proxies`` are the addresses whose ``X-Forwarded-For`` is believed. ``timetable`` says when
     forecasts are due, ``weather_wanted`` whether the pipeline requests the weather forecast.
+    ``path_prefix`` is the path under which
+    a proxy shows the pages, empty for the root.
     """
 
     home: Home
@@ -30,6 +33,7 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()
     timetable: Timetable = DEFAULT_TIMETABLE
     weather_wanted: bool = True
+    path_prefix: str = ""
 
     def snapshot_folder(self) -> Path | None:
         """Folder of the snapshots shown now, or None while ``auto`` has not been resolved."""
@@ -50,7 +54,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
     ``CO2_HOME``, ``CO2_SOURCE``; ``CO2_API_KEYS``, ``CO2_CORS_ORIGINS`` and ``CO2_TRUSTED_PROXIES``,
     lists parted by commas; ``CO2_API_REQUESTS_PER_MINUTE``, a whole number per client;
-    ``CO2_HOURLY_UPDATE`` and ``CO2_WEATHER``, on or off, as for the pipeline.
+    ``CO2_HOURLY_UPDATE`` and ``CO2_WEATHER``, on or off, as for the pipeline; ``CO2_PATH_PREFIX``, a path.
     """
     pace = environment.get("CO2_API_REQUESTS_PER_MINUTE", str(DEFAULT_REQUESTS_PER_MINUTE))
     if not pace.isdecimal() or int(pace) < 1:
@@ -64,6 +68,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         trusted_proxies=_listed(environment, "CO2_TRUSTED_PROXIES"),
         timetable=Timetable(hourly_update_in(environment)),
         weather_wanted=weather_in(environment).wanted,
+        path_prefix=path_prefix_of(environment.get("CO2_PATH_PREFIX", "")),
     )
 
 

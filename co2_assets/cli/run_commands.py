@@ -32,6 +32,13 @@ def up(
         str,
         typer.Option(help="Address to listen on; anything but a loopback address lets others reach the UI."),
     ] = "127.0.0.1",
+    page_host: Annotated[
+        str | None,
+        typer.Option(
+            help="Address on which the forecast page and the API listen, if it is another: 0.0.0.0 lets a "
+            "phone in the same home open them, while Dagster's UI stays where --host says."
+        ),
+    ] = None,
     dagster_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Dagster's UI.")] = 3000,
     page_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the forecast page.")] = 8050,
 ) -> None:
@@ -53,6 +60,7 @@ def up(
             start_everything(
                 settings,
                 host=host,
+                page_host=page_host or host,
                 dagster_port=dagster_port,
                 page_port=page_port,
                 progress=lambda text: out.print(text, soft_wrap=True),

@@ -93,10 +93,31 @@ def single_instance(settings: Settings, progress: Progress) -> Iterator[int]:
         yield lock
 
 
+def url_of(host: str, port: int) -> str:
+    """Return the address at which this machine reaches what listens on ``host``."""
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- to be reached, not bound
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+
+
+def _from_elsewhere(host: str, port: int) -> str:
+    """Return the line that says how another device of the same network opens the page, if it can."""
+    if host not in ("0.0.0.0", "::"):  # noqa: S104 -- compared, not bound
+        return ""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Nothing is sent: this asks which of the machine's addresses leads out.
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return ""
+        own = probe.getsockname()[0]
+    return f"  From a phone   {url_of(own, port)} (in the same network)\n"
+
+
 def start_everything(
     settings: Settings,
     *,
     host: str,
+    page_host: str,
     dagster_port: int,
     page_port: int,
     progress: Progress,
@@ -113,7 +134,7 @@ def start_everything(
     with single_instance(settings, progress) as lock:
         # Not before: what an earlier `co2 up` left uses these ports.
         require_free_port(host, dagster_port, "--dagster-port")
-        require_free_port(host, page_port, "--page-port")
+        require_free_port(page_host, page_port, "--page-port")
         started = time.monotonic()
         supervisor = Supervisor(export(settings), Home(settings.home).root / "logs", lock)
         # The handler only sets a flag: an exception during a start could leave a process that nobody ends.
@@ -121,8 +142,7 @@ def start_everything(
             if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
                 continue  # nohup: it shall go on when the terminal is closed
             signal.signal(number, lambda _signal, _frame: supervisor.interrupted.set())
-        address = f"[{host}]" if ":" in host else host
-        dagster_url, page_url = f"http://{address}:{dagster_port}", f"http://{address}:{page_port}"
+        dagster_url, page_url = url_of(host, dagster_port), url_of(page_host, page_port)
         workspace = ["-w", str(REPOSITORY_ROOT / "workspace.yaml")]
         try:
             progress("Starting Dagster and the forecast page.")
@@ -142,7 +162,7 @@ def start_everything(
             # The command dagster-daemon may not be on PATH, and its module has no public name.
             supervisor.start("daemon", [sys.executable, "-m", "dagster._daemon", "run", *workspace])
             supervisor.start(
-                "pages", [sys.executable, "-m", "co2_dash", "--host", host, "--port", str(page_port)]
+                "pages", [sys.executable, "-m", "co2_dash", "--host", page_host, "--port", str(page_port)]
             )
             wait_until(lambda: answers(f"{page_url}/healthz"), supervisor, "the page")
             wait_until(lambda: answers(f"{dagster_url}/server_info"), supervisor, "the webserver")
@@ -153,6 +173,7 @@ def start_everything(
                 f"  Forecast page  {page_url}\n"
                 f"  Dagster        {dagster_url}\n"
                 f"  First run      {dagster_url}/runs/{run_id}\n"
+                f"{_from_elsewhere(page_host, page_port)}"
                 "Ctrl-C ends everything."
             )
             status = UNKNOWN

@@ -28,25 +28,26 @@ DESCRIPTION = (
 
 # FastAPI's own page starts Swagger UI by an inline script and takes its files from elsewhere, which the
 # content security policy refuses; this one takes them from here.
+# Its addresses are relative, so that they hold under any path.
 _REFERENCE = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{TITLE}</title>
-<link rel="icon" type="image/svg+xml" href="/assets/favicon.svg">
-<link rel="stylesheet" href="/swagger/swagger-ui.css">
-<link rel="stylesheet" href="/assets/reference.css">
+<link rel="icon" type="image/svg+xml" href="assets/favicon.svg">
+<link rel="stylesheet" href="swagger/swagger-ui.css">
+<link rel="stylesheet" href="assets/reference.css">
 </head>
 <body>
 <header class="top"><div class="top-row">
-<a class="brand" href="/"><img src="/assets/favicon.svg" alt="" width="28" height="28">
+<a class="brand" href="./"><img src="assets/favicon.svg" alt="" width="28" height="28">
 <span>CO₂ in the socket</span></a>
-<a href="/openapi.json">The same for programs</a>
+<a href="openapi.json">The same for programs</a>
 </div></header>
 <div id="reference"><noscript>This page needs JavaScript; openapi.json says the same.</noscript></div>
-<script src="/swagger/swagger-ui-bundle.js"></script>
-<script src="/assets/reference.js"></script>
+<script src="swagger/swagger-ui-bundle.js"></script>
+<script src="assets/reference.js"></script>
 </body>
 </html>"""
 
@@ -102,6 +103,8 @@ def _add_documents(server: FastAPI, settings: Settings) -> None:
 
 def _document(server: FastAPI, settings: Settings) -> dict[str, Any]:
     document = get_openapi(title=TITLE, version="1", description=DESCRIPTION, routes=server.routes)
+    if settings.path_prefix:
+        document["servers"] = [{"url": settings.path_prefix}]
     components = document["components"]
     schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
     components["schemas"].update(schema.pop("$defs"))

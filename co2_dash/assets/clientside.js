@@ -6,7 +6,10 @@
 
   const OFFLINE_AFTER_MS = 90000;
   const WHOLE = "DK";
-  const GRID_LIBRARY = "/_dash-component-suites/dash_ag_grid/dash_ag_grid.min.js";
+  // The path under which a proxy shows these pages; empty for the root of its host.
+  const entryPoint = document.getElementById("react-entry-point");
+  const PREFIX = (entryPoint && entryPoint.dataset.prefix) || "";
+  const GRID_LIBRARY = PREFIX + "/_dash-component-suites/dash_ag_grid/dash_ag_grid.min.js";
   let lastAnswer = Date.now();
   let gridLibrary = null;
 
@@ -154,7 +157,7 @@
 
   function leading(links, query) {
     return links.map(function (link) {
-      return link.path + query;
+      return PREFIX + link.path + query;
     });
   }
 
@@ -273,7 +276,7 @@
       poll: async function (_count, dataToken, clockToken) {
         const keep = window.dash_clientside.no_update;
         try {
-          const answer = await fetch("/token", { cache: "no-store" });
+          const answer = await fetch(PREFIX + "/token", { cache: "no-store" });
           if (!answer.ok) {
             throw new Error("status " + answer.status);
           }

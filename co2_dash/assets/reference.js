@@ -1,6 +1,6 @@
 // Starts Swagger UI on the API's reference page.
 SwaggerUIBundle({
-  url: "/openapi.json",
+  url: "openapi.json",
   dom_id: "#reference",
   deepLinking: true,
   tryItOutEnabled: true,

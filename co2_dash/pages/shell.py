@@ -11,6 +11,7 @@ from co2_assets.contracts.weather import WEATHER_ATTRIBUTION_URL
 from co2_dash.data.notices import measurement_notes, notices, origin, source_of, weather_notes
 from co2_dash.data.state import DataState, Reader, tokens
 from co2_dash.pages.components import LOCATION, Part, area_in, dcc, html, in_browser, page
+from co2_dash.path_prefix import linked
 
 _log = logging.getLogger(__name__)
 
@@ -97,9 +98,9 @@ def with_fault(fault: str, laid_out: Part) -> Part:
 def _header(state: DataState) -> list[Part]:
     return [
         html.A(
-            [html.Img(src="/assets/favicon.svg", alt="", width=28, height=28), html.Span(NAME)],
+            [html.Img(src=linked("/assets/favicon.svg"), alt="", width=28, height=28), html.Span(NAME)],
             id={"type": "nav", "path": "/", "place": "brand"},
-            href="/",
+            href=linked("/"),
             className="brand",
         ),
         html.Span(origin_badge(state), id="origin"),
@@ -119,7 +120,7 @@ def _links() -> list[Part]:
         dmc.NavLink(
             id={"type": "nav", "path": path, "place": "bar"},
             label=name,
-            href=path,
+            href=linked(path),
             active="exact",
             variant="light",
             className="nav-link",
@@ -141,12 +142,12 @@ def _footer(state: DataState) -> list[Part]:
         html.P(attributions(state), id="attributions"),
         html.P(
             [
-                html.A("API for programs", href="/docs"),
+                html.A("API for programs", href=linked("/docs")),
                 " · ",
                 html.A(
                     "State of the data",
                     id={"type": "nav", "path": "/models", "place": "footer"},
-                    href="/models",
+                    href=linked("/models"),
                 ),
             ]
         ),
@@ -232,4 +233,4 @@ def _register_state(app: Dash, reader: Reader) -> None:
 def not_found(**_parameters: str) -> Part:
     """Return the page for an unknown address."""
     home = {"type": "nav", "path": "/", "place": "nowhere"}
-    return page("No such page", "", dmc.Text(html.A("Go to the forecast", id=home, href="/")))
+    return page("No such page", "", dmc.Text(html.A("Go to the forecast", id=home, href=linked("/"))))

@@ -116,6 +116,7 @@ def test_a_run_cut_off_by_a_power_failure_is_ended_before_the_daemon_starts(
         start_everything(
             settings,
             host="127.0.0.1",
+            page_host="127.0.0.1",
             dagster_port=1,
             page_port=2,
             progress=lines.append,
