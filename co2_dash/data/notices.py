@@ -118,7 +118,7 @@ def notices(state: DataState) -> tuple[Notice, ...]:
             Notice(
                 "degraded",
                 "This forecast is less certain than usual",
-                "Its bands are wider than usual, because of what could not be read. "
+                "Its bands are wider than usual, because of what could not be read: "
                 + "; ".join(_reasons(state))
                 + ".",
             )
@@ -133,8 +133,7 @@ def _reasons(state: DataState) -> tuple[str, ...]:
         dataset, colon, _ = cause.partition(": ")
         return f"{dataset}: {WEATHER_OFF}" if colon and dataset in state.switched_off else cause
 
-    reasons = dict.fromkeys(in_plain_words(reason(cause)) for cause in state.degraded_causes)
-    return tuple(text[:1].upper() + text[1:] for text in reasons)
+    return tuple(dict.fromkeys(in_plain_words(reason(cause)) for cause in state.degraded_causes))
 
 
 def in_plain_words(cause: str) -> str:

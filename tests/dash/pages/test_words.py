@@ -88,9 +88,9 @@ def test_every_state_has_its_own_notice(changes: dict[str, object], names: list[
 def test_a_weather_that_is_switched_off_is_the_reason_named() -> None:
     causes = ("day_ahead_prices: missing", "weather_forecast: missing")
     (on,) = notices(replace(GOOD, degraded_causes=causes))
-    assert on.text.endswith("Day-ahead prices: missing; Weather forecast: missing.")
+    assert on.text.endswith(": day-ahead prices: missing; weather forecast: missing.")
     (off,) = notices(replace(GOOD, degraded_causes=causes, weather_wanted=False))
-    assert off.text.endswith("Day-ahead prices: missing; Weather forecast: switched off (CO2_WEATHER=off).")
+    assert off.text.endswith(": day-ahead prices: missing; weather forecast: switched off (CO2_WEATHER=off).")
 
 
 def test_a_reader_has_a_name_for_every_feed_and_made_up_numbers_have_no_owner() -> None:
