@@ -22,7 +22,9 @@ SHORTEST_AGE_SECONDS = 30
 # An ordinary answer takes some kilobytes; a year of history two megabytes, and few ask for the same.
 MOST_BYTES_KEPT = 256 * 1024
 T = TypeVar("T")
-Build = Callable[[View, DataState], BaseModel]
+# What an answer is made of: a shape, which becomes JSON, or the bytes of another format.
+Build = Callable[[View, DataState], BaseModel | bytes]
+JSON = "application/json"
 
 
 class Refusal(Exception):  # noqa: N818 -- an answer, not a failure
@@ -53,11 +55,13 @@ async def answer(
     *,
     by_minute: bool = False,
     takes_long: bool = False,
+    media_type: str = JSON,
 ) -> Response:
     """Answer with what ``build`` makes of the newest snapshot, or with 304 when the asker has it.
 
     ``question`` is all that ``build`` depends on besides snapshot, area, hour and staleness; with
-    ``by_minute`` it may also depend on the minute.
+    ``by_minute`` it may also depend on the minute. Where ``build`` makes bytes, ``media_type`` says of
+    what kind they are.
     """
     reader = reader_of(request)
     view, state = reader.look(area_name)
@@ -79,7 +83,8 @@ async def answer(
 
     def make() -> bytes | Refusal:
         try:
-            return build(view, state).model_dump_json().encode()
+            made = build(view, state)
+            return made if isinstance(made, bytes) else made.model_dump_json().encode()
         except Refusal as refusal:
             return refusal
 
@@ -93,7 +98,7 @@ async def answer(
         plain = made
         made = await _kept(worker, view, ("gzip", *key), lambda: gzip.compress(plain, QUICKLY, mtime=0))
         headers["Content-Encoding"] = "gzip"
-    return Response(made, media_type="application/json", headers=headers)
+    return Response(made, media_type=media_type, headers=headers)
 
 
 def seconds_to_next(state: DataState) -> int:

@@ -8,8 +8,8 @@ from starlette.responses import Response
 from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.contracts.forecast_spec import NEAR_HOURS, Cadence, ForecastKind
 from co2_assets.contracts.time import hour_containing
-from co2_dash.advice.cleanest_window import ForecastHour, NoWindow, advise
-from co2_dash.advice.coming_hours import coming_hours, forecast_hours
+from co2_dash.advice.cleanest_window import NoWindow, advise
+from co2_dash.advice.coming_hours import coming_hours
 from co2_dash.advice.days import days_ahead
 from co2_dash.advice.intensity_scale import last_month
 from co2_dash.advice.window_choice import day_end
@@ -43,6 +43,7 @@ from co2_dash.api.serialize import (
     day_of,
     forecast_head,
     forecast_values,
+    hours_to_come,
     measured_until,
     origin_of,
     window_of,
@@ -159,7 +160,7 @@ async def cleanest_window(
 
     def build(view: View, state: DataState) -> CleanestWindow:
         head = forecast_head(state)
-        hours = _hours_to_come(view, state)
+        hours = hours_to_come(view, state)
         now, length = state.now_utc.replace(second=0, microsecond=0), timedelta(hours=duration)
         deadline = before or day_end(hours, now)
         if before is None and deadline - now < length:
@@ -187,19 +188,11 @@ async def daily_summary(request: Request, area_name: AreaParameter = DENMARK.nam
 
     def build(view: View, state: DataState) -> DailySummary:
         head = forecast_head(state)
-        days = days_ahead(_hours_to_come(view, state), state.now_utc)
+        days = days_ahead(hours_to_come(view, state), state.now_utc)
         scale = last_month(view, state)
         return DailySummary(**head, days=[day_of(day, scale) for day in days])
 
     return await answer(request, area_name, "days", build)
-
-
-def _hours_to_come(view: View, state: DataState) -> list[ForecastHour]:
-    """Return the coming hours of the forecast; refuses with 503 when there are none."""
-    hours = forecast_hours(coming_hours(view, state))
-    if not hours:
-        raise Refusal(503, f"The forecast has run out; a new one is due {state.timetable.rhythm}.")
-    return hours
 
 
 @router.get("/accuracy", response_model=Accuracy)

@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 import pandas as pd
 from pydantic import BaseModel
 
-from co2_dash.advice.cleanest_window import Stretch
+from co2_dash.advice.cleanest_window import ForecastHour, Stretch
+from co2_dash.advice.coming_hours import coming_hours, forecast_hours
 from co2_dash.advice.days import DayAhead
 from co2_dash.advice.intensity_scale import Scale
 from co2_dash.api.cached_response import Refusal
 from co2_dash.api.schemas import Day, DayStretch, ForecastValue, Origin, Window
 from co2_dash.data.notices import attribution
 from co2_dash.data.queries import records
+from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -82,6 +84,14 @@ def forecast_head(state: DataState) -> dict[str, Any]:
         "degraded_causes": list(state.degraded_causes),
         "origin": origin_of(state),
     }
+
+
+def hours_to_come(view: View, state: DataState) -> list[ForecastHour]:
+    """Return the coming hours of the forecast; refuses with 503 when there are none."""
+    hours = forecast_hours(coming_hours(view, state))
+    if not hours:
+        raise Refusal(503, f"The forecast has run out; a new one is due {state.timetable.rhythm}.")
+    return hours
 
 
 def measured_until(state: DataState) -> datetime:

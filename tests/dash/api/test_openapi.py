@@ -26,6 +26,7 @@ PATHS = (
     "/api/v1/accuracy",
     "/api/v1/areas",
     "/api/v1/status",
+    "/api/v1/evcc",
     "/healthz",
     "/readyz",
 )
