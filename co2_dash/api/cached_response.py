@@ -75,7 +75,7 @@ async def answer(
         "ETag": tag,
         "Cache-Control": f"{_audience(request)}, max-age={seconds}, must-revalidate",
         "Expires": format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True),
-        "Vary": "Accept-Encoding, Authorization, X-API-Key",
+        "Vary": "Accept-Encoding, Authorization, X-API-Key, auth-token, X-BLOBR-KEY",
     }
     # Only a good answer was ever given this tag, so it need not be made to know that it is unchanged.
     if names_tag(request.headers, tag):

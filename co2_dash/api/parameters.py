@@ -21,7 +21,7 @@ MOST_FAULTS_NAMED = 10
 LONGEST_NAME_REPEATED = 50
 
 
-def _no_bare_number(value: object) -> object:
+def no_bare_number(value: object) -> object:
     """Refuse a number, which pydantic would take for seconds since 1970."""
     try:
         float(str(value))
@@ -31,7 +31,7 @@ def _no_bare_number(value: object) -> object:
 
 
 # Naive UTC once it has been checked, and so near to now that sums and differences stay in the calendar.
-IsoInstant = Annotated[AwareDatetime, BeforeValidator(_no_bare_number), AfterValidator(bounded_utc)]
+IsoInstant = Annotated[AwareDatetime, BeforeValidator(no_bare_number), AfterValidator(bounded_utc)]
 
 
 def _known_area(name: str) -> str:

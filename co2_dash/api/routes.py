@@ -12,7 +12,8 @@ from starlette.staticfiles import StaticFiles
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_dash.api import carbon_intensity, health, legacy, problems
 from co2_dash.api.access import PREFIX, Gate
-from co2_dash.api.formats import evcc
+from co2_dash.api.formats import electricity_maps, evcc
+from co2_dash.api.formats.own_errors import OwnErrors
 from co2_dash.api.parameters import no_other_parameters
 from co2_dash.api.problems import Problem
 from co2_dash.data.state import Reader, tokens
@@ -52,8 +53,8 @@ def install(server: FastAPI, reader: Reader, settings: Settings) -> None:
     server.state.reader, server.state.settings = reader, settings
     server.state.workers = Workers()
     problems.install(server)
-    for router in (legacy.router, carbon_intensity.router, health.router, evcc.router):
-        server.include_router(router, dependencies=[Depends(no_other_parameters)])
+    for part in (legacy, carbon_intensity, health, evcc, electricity_maps):
+        server.include_router(part.router, dependencies=[Depends(no_other_parameters)])
     server.include_router(health.probe)
     _add_documents(server, settings)
 
@@ -67,12 +68,13 @@ def install(server: FastAPI, reader: Reader, settings: Settings) -> None:
         raise HTTPException(404, "There is no such endpoint; /docs lists those there are.")
 
     server.add_middleware(Gate, settings=settings)
+    server.add_middleware(OwnErrors, forms={part.PREFIX: part.error_of for part in (electricity_maps,)})
     if settings.cors_origins:
         server.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET"],
-            allow_headers=["X-API-Key", "Authorization", "If-None-Match"],
+            allow_headers=["X-API-Key", "auth-token", "Authorization", "If-None-Match"],
             expose_headers=["ETag", "Retry-After"],
         )
 
