@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_dash.api import carbon_intensity, health, legacy, problems
 from co2_dash.api.access import PREFIX, Gate
-from co2_dash.api.formats import electricity_maps, evcc
+from co2_dash.api.formats import electricity_maps, evcc, neso
 from co2_dash.api.formats.own_errors import OwnErrors
 from co2_dash.api.parameters import no_other_parameters
 from co2_dash.api.problems import Problem
@@ -53,7 +53,7 @@ def install(server: FastAPI, reader: Reader, settings: Settings) -> None:
     server.state.reader, server.state.settings = reader, settings
     server.state.workers = Workers()
     problems.install(server)
-    for part in (legacy, carbon_intensity, health, evcc, electricity_maps):
+    for part in (legacy, carbon_intensity, health, evcc, electricity_maps, neso):
         server.include_router(part.router, dependencies=[Depends(no_other_parameters)])
     server.include_router(health.probe)
     _add_documents(server, settings)
@@ -68,7 +68,8 @@ def install(server: FastAPI, reader: Reader, settings: Settings) -> None:
         raise HTTPException(404, "There is no such endpoint; /docs lists those there are.")
 
     server.add_middleware(Gate, settings=settings)
-    server.add_middleware(OwnErrors, forms={part.PREFIX: part.error_of for part in (electricity_maps,)})
+    forms = {electricity_maps.PREFIX: electricity_maps.error_of, neso.PREFIX: neso.error_of}
+    server.add_middleware(OwnErrors, forms=forms)
     if settings.cors_origins:
         server.add_middleware(
             CORSMiddleware,
