@@ -8,11 +8,10 @@ from starlette.responses import Response
 from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.contracts.forecast_spec import NEAR_HOURS, Cadence, ForecastKind
 from co2_assets.contracts.time import hour_containing
-from co2_dash.advice.cleanest_window import NoWindow, advise
 from co2_dash.advice.coming_hours import coming_hours
 from co2_dash.advice.days import days_ahead
 from co2_dash.advice.intensity_scale import last_month
-from co2_dash.advice.window_choice import day_end
+from co2_dash.api.asked_window import asked_window
 from co2_dash.api.cached_response import Refusal, answer, reader_of
 from co2_dash.api.parameters import (
     LONGEST_HISTORY,
@@ -161,14 +160,7 @@ async def cleanest_window(
     def build(view: View, state: DataState) -> CleanestWindow:
         head = forecast_head(state)
         hours = hours_to_come(view, state)
-        now, length = state.now_utc.replace(second=0, microsecond=0), timedelta(hours=duration)
-        deadline = before or day_end(hours, now)
-        if before is None and deadline - now < length:
-            deadline = hours[-1].start_utc + HOUR
-        try:
-            advice = advise(hours, now, length, deadline)
-        except NoWindow as error:
-            raise Refusal(422, f"{error}.") from error
+        advice, deadline = asked_window(hours, state, duration, before)
         return CleanestWindow(
             **head,
             duration_hours=duration,

@@ -27,6 +27,7 @@ PATHS = (
     "/api/v1/areas",
     "/api/v1/status",
     "/api/v1/evcc",
+    "/api/v1/home-assistant",
     "/healthz",
     "/readyz",
 )
