@@ -28,7 +28,7 @@ JSON = "application/json"
 
 
 class Refusal(Exception):  # noqa: N818 -- an answer, not a failure
-    """A question that has no answer now; becomes a problem document with this status."""
+    """A question that has no answer now; becomes a problem document with this status, or nothing for 204."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -93,6 +93,8 @@ async def answer(
     key = (moment, area_name, question)
     made = await _kept(worker, view, key, make)
     if isinstance(made, Refusal):
+        if made.status == 204:
+            return Response(status_code=204, headers=headers)
         return problem(made.status, made.detail)
     if takes_gzip(request.headers):
         plain = made

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, get_origin
 
 from fastapi import Depends, Query, Request
 from fastapi.dependencies.models import Dependant
@@ -125,13 +125,14 @@ async def no_other_parameters(request: Request) -> None:
 
     Otherwise a misspelled name would be answered with the default, as if it had been understood.
     """
-    allowed = _names_of(request.scope["route"].dependant)
+    dependant = request.scope["route"].dependant
+    allowed, lists = _names_of(dependant), _lists_of(dependant)
     takes = f"this endpoint takes {', '.join(allowed)}" if allowed else "this endpoint takes no parameters"
     faults = []
     for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
         if name not in allowed:
             faults.append((name[:LONGEST_NAME_REPEATED], f"there is no such parameter; {takes}"))
-        elif times > 1:
+        elif times > 1 and name not in lists:
             faults.append((name, f"is given {times} times; give it once"))
     if faults:
         raise refused_parameters(faults[:MOST_FAULTS_NAMED])
@@ -141,6 +142,13 @@ def _names_of(dependant: Dependant) -> list[str]:
     """Return the query parameters of an endpoint and of all that it depends on."""
     own = [field.alias for field in dependant.query_params]
     return own + [name for inner in dependant.dependencies for name in _names_of(inner)]
+
+
+def _lists_of(dependant: Dependant) -> set[str]:
+    """Return the query parameters of an endpoint itself that may be given more than once."""
+    return {
+        field.alias for field in dependant.query_params if get_origin(field.field_info.annotation) is list
+    }
 
 
 def refused_parameters(faults: Iterable[tuple[str, str]]) -> RequestValidationError:

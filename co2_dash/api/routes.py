@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_dash.api import carbon_intensity, health, legacy, problems
 from co2_dash.api.access import PREFIX, Gate
-from co2_dash.api.formats import electricity_maps, evcc, home_assistant, neso
+from co2_dash.api.formats import carbon_aware_sdk, electricity_maps, evcc, home_assistant, neso
 from co2_dash.api.formats.own_errors import OwnErrors
 from co2_dash.api.parameters import no_other_parameters
 from co2_dash.api.problems import Problem
@@ -27,6 +27,9 @@ DESCRIPTION = (
     "its source. "
     "Answers carry an ETag: ask again with If-None-Match. Errors are problem documents (RFC 9457)."
 )
+
+# Whole interfaces of others, with their errors; their own documents describe them.
+IN_ANOTHERS_SHAPE = (electricity_maps, carbon_aware_sdk, neso)
 
 # FastAPI's own page starts Swagger UI by an inline script and takes its files from elsewhere, which the
 # content security policy refuses; this one takes them from here.
@@ -53,7 +56,8 @@ def install(server: FastAPI, reader: Reader, settings: Settings) -> None:
     server.state.reader, server.state.settings = reader, settings
     server.state.workers = Workers()
     problems.install(server)
-    for part in (legacy, carbon_intensity, health, evcc, electricity_maps, neso, home_assistant):
+    parts = (legacy, carbon_intensity, health, evcc, home_assistant)
+    for part in (*parts, *IN_ANOTHERS_SHAPE):
         server.include_router(part.router, dependencies=[Depends(no_other_parameters)])
     server.include_router(health.probe)
     _add_documents(server, settings)
@@ -68,13 +72,12 @@ def install(server: FastAPI, reader: Reader, settings: Settings) -> None:
         raise HTTPException(404, "There is no such endpoint; /docs lists those there are.")
 
     server.add_middleware(Gate, settings=settings)
-    forms = {electricity_maps.PREFIX: electricity_maps.error_of, neso.PREFIX: neso.error_of}
-    server.add_middleware(OwnErrors, forms=forms)
+    server.add_middleware(OwnErrors, forms={part.PREFIX: part.error_of for part in IN_ANOTHERS_SHAPE})
     if settings.cors_origins:
         server.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
-            allow_methods=["GET"],
+            allow_methods=["GET", "POST"],
             allow_headers=["X-API-Key", "auth-token", "Authorization", "If-None-Match"],
             expose_headers=["ETag", "Retry-After"],
         )
