@@ -11,6 +11,8 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from co2_dash.api.formats import spreadsheet
+from co2_dash.api.formats.spreadsheet import wants_csv
 from co2_dash.api.problems import problem
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState, Reader
@@ -68,6 +70,9 @@ async def answer(
     if view is None:
         return problem(503, "Nothing has been published yet.", headers={"Retry-After": "60"})
     moment = f"{state.token}.{state.now_utc:%M}" if by_minute else state.token
+    as_table = wants_csv(request)
+    if as_table:
+        question, media_type = ("csv", question), f"{spreadsheet.MEDIA_TYPE}; charset=utf-8"
     # Weak, since plain and compressed answers share it.
     tag = f'W/"{moment}.{hashlib.sha256(repr((area_name, question)).encode()).hexdigest()[:12]}"'
     seconds = SHORTEST_AGE_SECONDS if by_minute else seconds_to_next(state)
@@ -75,7 +80,7 @@ async def answer(
         "ETag": tag,
         "Cache-Control": f"{_audience(request)}, max-age={seconds}, must-revalidate",
         "Expires": format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True),
-        "Vary": "Accept-Encoding, Authorization, X-API-Key, auth-token, X-BLOBR-KEY",
+        "Vary": "Accept, Accept-Encoding, Authorization, X-API-Key, auth-token, X-BLOBR-KEY",
     }
     # Only a good answer was ever given this tag, so it need not be made to know that it is unchanged.
     if names_tag(request.headers, tag):
@@ -84,7 +89,9 @@ async def answer(
     def make() -> bytes | Refusal:
         try:
             made = build(view, state)
-            return made if isinstance(made, bytes) else made.model_dump_json().encode()
+            if isinstance(made, bytes):
+                return made
+            return spreadsheet.as_csv(made) if as_table else made.model_dump_json().encode()
         except Refusal as refusal:
             return refusal
 

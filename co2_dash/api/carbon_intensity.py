@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from co2_assets.contracts.areas import AREAS, DENMARK
@@ -13,6 +13,7 @@ from co2_dash.advice.days import days_ahead
 from co2_dash.advice.intensity_scale import last_month
 from co2_dash.api.asked_window import asked_window
 from co2_dash.api.cached_response import Refusal, answer, reader_of
+from co2_dash.api.formats import spreadsheet
 from co2_dash.api.parameters import (
     LONGEST_HISTORY,
     AreaParameter,
@@ -53,8 +54,12 @@ from co2_dash.data.state import DataState
 
 HOUR = timedelta(hours=1)
 ONE_DAY = timedelta(days=1)
-_PROBLEMS = documented(401, 422, 429, 503)
-router = APIRouter(prefix="/api/v1", tags=["carbon intensity"], responses=_PROBLEMS)
+router = APIRouter(
+    prefix="/api/v1",
+    tags=["carbon intensity"],
+    responses={**documented(401, 422, 429, 503), **spreadsheet.RESPONSE},
+    dependencies=[Depends(spreadsheet.asked_format)],
+)
 
 
 @router.get("/areas", response_model=Areas)

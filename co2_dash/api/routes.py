@@ -56,8 +56,7 @@ def install(server: FastAPI, reader: Reader, settings: Settings) -> None:
     server.state.reader, server.state.settings = reader, settings
     server.state.workers = Workers()
     problems.install(server)
-    parts = (legacy, carbon_intensity, health, evcc, home_assistant)
-    for part in (*parts, *IN_ANOTHERS_SHAPE):
+    for part in (legacy, carbon_intensity, health, evcc, home_assistant, *IN_ANOTHERS_SHAPE):
         server.include_router(part.router, dependencies=[Depends(no_other_parameters)])
     server.include_router(health.probe)
     _add_documents(server, settings)

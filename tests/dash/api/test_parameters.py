@@ -61,7 +61,7 @@ def test_every_instant_has_an_answer(
 
 
 @pytest.mark.parametrize("endpoint", [*ENDPOINTS, "/readyz"])
-@pytest.mark.parametrize("unknown", ["startTime", "deadline", "format", "PRICE_AREA", "price_area ", ""])
+@pytest.mark.parametrize("unknown", ["startTime", "deadline", "formats", "PRICE_AREA", "price_area ", ""])
 def test_an_unknown_parameter_is_named_with_those_there_are(
     shared: httpx.Client, endpoint: str, unknown: str
 ) -> None:
