@@ -78,7 +78,7 @@ EndParameter = Annotated[
 ]
 
 
-def _bounded(first: float, last: float) -> tuple[AfterValidator, WithJsonSchema]:
+def bounded(first: float, last: float) -> tuple[AfterValidator, WithJsonSchema]:
     """Return the check of a number of hours, whose refusal says what is allowed, and its documentation."""
 
     def check(hours: float) -> float:
@@ -92,10 +92,10 @@ def _bounded(first: float, last: float) -> tuple[AfterValidator, WithJsonSchema]
 
 SHORTEST_STRETCH_HOURS = 0.25
 DurationParameter = Annotated[
-    float, *_bounded(SHORTEST_STRETCH_HOURS, HORIZON_HOURS), Query(description="Length of the stretch, h.")
+    float, *bounded(SHORTEST_STRETCH_HOURS, HORIZON_HOURS), Query(description="Length of the stretch, h.")
 ]
 HoursParameter = Annotated[
-    Annotated[int, *_bounded(1, HORIZON_HOURS)] | None,
+    Annotated[int, *bounded(1, HORIZON_HOURS)] | None,
     Query(
         description="How many hours from now on, the current one included. When left out, the first "
         f"{NEAR_HOURS} hours of the forecast, those already past included."

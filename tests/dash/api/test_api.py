@@ -34,7 +34,7 @@ DATA_ENDPOINTS = (
 )
 ENDPOINTS = (*DATA_ENDPOINTS, "/api/v1/status")
 # In the form of another tool, without the origin that our own answers carry.
-OTHER_FORMATS = ("/api/v1/evcc", "/api/v1/home-assistant")
+OTHER_FORMATS = ("/api/v1/evcc", "/api/v1/home-assistant", "/api/v1/cleanest-windows.ics")
 
 
 def published_again(home: Home, add: Callable[[Transaction], None]) -> None:

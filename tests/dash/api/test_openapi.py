@@ -28,6 +28,7 @@ PATHS = (
     "/api/v1/status",
     "/api/v1/evcc",
     "/api/v1/home-assistant",
+    "/api/v1/cleanest-windows.ics",
     "/healthz",
     "/readyz",
 )
