@@ -97,7 +97,7 @@ async def latest(request: Request, area_name: AreaParameter = DENMARK.name) -> R
         measured = all_shaped(Measurement, rows, hour="hour_utc")[0]
         scale = last_month(view, state)
         value = float(rows["co2_g_per_kwh"].iloc[0])
-        coming = forecast_values(coming_hours(view, state).head(1))
+        coming = forecast_values(coming_hours(view, state).head(1), view, state)
         return Latest(
             price_area=state.area.name,
             measured=measured,
@@ -148,7 +148,7 @@ async def forecast(
             rows = rows[rows["lead_hours"] <= NEAR_HOURS]
         else:
             rows = coming_hours(view, state, hours)
-        return Forecast(**forecast_head(state), hours=forecast_values(rows))
+        return Forecast(**forecast_head(state), hours=forecast_values(rows, view, state))
 
     return await answer(request, area_name, ("forecast", hours), build)
 

@@ -57,7 +57,7 @@ async def next_6h_predictions(request: Request, area_name: AreaParameter = DENMA
 
     def build(view: View, state: DataState) -> Forecast:
         rows = coming_hours(view, state).head(HEADLINE_HOURS)
-        return Forecast(**forecast_head(state), hours=forecast_values(rows))
+        return Forecast(**forecast_head(state), hours=forecast_values(rows, view, state))
 
     return await answer(request, area_name, "next-6h", build)
 

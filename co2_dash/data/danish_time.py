@@ -17,6 +17,13 @@ def utc_of(day: date, at: time = time.min) -> datetime:
     return datetime.combine(day, at, COPENHAGEN).astimezone(UTC).replace(tzinfo=None)
 
 
+def next_at(at: time, now_utc: datetime) -> datetime:
+    """Return the first instant after now at which the Danish clock shows a time of day, as naive UTC."""
+    today = danish(now_utc).date()
+    days = (utc_of(today + timedelta(days=number), at) for number in range(3))
+    return next(instant for instant in days if instant > now_utc)
+
+
 def offset(instant_utc: datetime) -> timedelta:
     """Return the difference between Danish time and UTC at that instant: one or two hours."""
     return danish(instant_utc).utcoffset() or timedelta(0)
