@@ -123,8 +123,8 @@ StartParameter = Annotated[
 EndParameter = Annotated[
     IsoInstant | None,
     Query(
-        description="End, exclusive, ISO 8601 with offset, or a date, whose beginning in Danish time it is; the end "
-        "of the measurements when left out."
+        description="End, exclusive, ISO 8601 with offset, or a date, whose beginning in Danish time it is; "
+        "the end of the measurements when left out."
     ),
 ]
 
@@ -165,8 +165,8 @@ OptionalCadenceParameter = Annotated[
 BeforeParameter = Annotated[
     Annotated[IsoInstant, WrapValidator(_or_time_of_day)] | None,
     Query(
-        description="Deadline: the stretch ends no later. ISO 8601 with offset; or a date, whose beginning in "
-        "Danish time it is; or a time of day, as 07:00, the next in Danish time. "
+        description="Deadline: the stretch ends no later. ISO 8601 with offset; or a date, whose beginning "
+        "in Danish time it is; or a time of day, as 07:00, the next in Danish time. "
         f"The end of the next {NEAR_HOURS} hours when left out; that of the forecast for a longer stretch."
     ),
 ]
