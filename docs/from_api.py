@@ -22,9 +22,10 @@ def endpoints() -> str:
 
 
 def _endpoint(path: str, operation: Schema) -> str:
-    answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    kinds = operation["responses"]["200"]["content"]
+    answer = _kind(kinds["application/json"]["schema"]) if "application/json" in kinds else f"`{min(kinds)}`"
     problems = ", ".join(status for status in operation["responses"] if status != "200")
-    text = f"### GET {path}\n\n{operation['description']}\n\nAnswers with {_kind(answer)}"
+    text = f"### GET {path}\n\n{operation['description']}\n\nAnswers with {answer}"
     text += f"; problems {problems}." if problems else "."
     rows = [
         f"| `{parameter['name']}` | {_kind(parameter['schema'])} | {_default(parameter['schema'])} "

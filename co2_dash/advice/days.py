@@ -37,15 +37,20 @@ def days_ahead(hours: Sequence[ForecastHour], now_utc: datetime) -> list[DayAhea
     days = []
     for day, members in groupby(coming, key=lambda hour: danish(hour.start_utc).date()):
         own = list(members)
-        stretches = [
-            mean_over(own, first.start_utc, STRETCH_HOURS * HOUR)
-            for first, last in zip(own, own[STRETCH_HOURS - 1 :], strict=False)
-            if last.start_utc - first.start_utc == (STRETCH_HOURS - 1) * HOUR
-        ]
-        if not stretches:
+        found = stretches(own, STRETCH_HOURS)
+        if not found:
             continue
-        cleanest = min(stretches, key=lambda stretch: (round(stretch.median, 6), stretch.start_utc))
-        dirtiest = min(stretches, key=lambda stretch: (-round(stretch.median, 6), stretch.start_utc))
+        cleanest = min(found, key=lambda stretch: (round(stretch.median, 6), stretch.start_utc))
+        dirtiest = min(found, key=lambda stretch: (-round(stretch.median, 6), stretch.start_utc))
         chance = None if cleanest == dirtiest else chance_cleaner(cleanest, dirtiest)
         days.append(DayAhead(day, len(own), cleanest, dirtiest, chance))
     return days
+
+
+def stretches(hours: Sequence[ForecastHour], length_hours: int) -> list[Stretch]:
+    """Return every stretch of so many of the hours in a row, the earliest first."""
+    return [
+        mean_over(hours, first.start_utc, length_hours * HOUR)
+        for first, last in zip(hours, hours[length_hours - 1 :], strict=False)
+        if last.start_utc - first.start_utc == (length_hours - 1) * HOUR
+    ]

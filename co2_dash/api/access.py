@@ -1,5 +1,6 @@
 """Who may ask the API, and how often; and how often the pages' parts may be asked for."""
 
+import base64
 import hmac
 import time
 from collections import OrderedDict
@@ -13,6 +14,8 @@ from co2_dash.page_requests import PATH as PARTS_PATH
 from co2_dash.settings import Settings
 
 PREFIX = "/api/"
+# Ours, that of Electricity Maps, and the one that evcc's template for it sends.
+KEY_HEADERS = (b"x-api-key", b"auth-token", b"x-blobr-key")
 # One visit to a page asks for about ten parts, so as many visits are allowed as requests to the API.
 PARTS_PER_VISIT = 10
 # Clients remembered; the one that was quiet longest is forgotten first.
@@ -75,7 +78,7 @@ class Gate:
             return None
         return problem(
             401,
-            "This API wants a key, in the header X-API-Key or as a bearer token.",
+            "This API wants a key, in the header X-API-Key, as a bearer token or as a password.",
             headers={"WWW-Authenticate": "Bearer"},
         )
 
@@ -100,6 +103,22 @@ def _key_given(headers: Headers) -> bytes:
     # As the bytes that were sent: read as text, some of UTF-8's would be taken for spaces.
     # Of two the first counts.
     sent = {name: value.strip() for name, value in reversed(headers.raw)}
-    scheme, _, token = sent.get(b"authorization", b"").partition(b" ")
-    bearer = token.strip() if scheme.lower() == b"bearer" else b""
-    return sent.get(b"x-api-key") or bearer
+    named = (sent[name] for name in KEY_HEADERS if sent.get(name))
+    return next(named, b"") or _authorized_by(sent.get(b"authorization", b""))
+
+
+def _authorized_by(value: bytes) -> bytes:
+    """Return the token of a bearer, or the password of a user of any name.
+
+    Many programs that can send no header of their own take ``http://user:KEY@host/`` for an address.
+    """
+    scheme, _, token = value.partition(b" ")
+    if scheme.lower() == b"bearer":
+        return token.strip()
+    if scheme.lower() != b"basic":
+        return b""
+    try:
+        pair = base64.b64decode(token.strip(), validate=True)
+    except ValueError:
+        return b""
+    return pair.partition(b":")[2]

@@ -11,6 +11,8 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from co2_dash.api.formats import spreadsheet
+from co2_dash.api.formats.spreadsheet import wants_csv
 from co2_dash.api.problems import problem
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState, Reader
@@ -22,11 +24,13 @@ SHORTEST_AGE_SECONDS = 30
 # An ordinary answer takes some kilobytes; a year of history two megabytes, and few ask for the same.
 MOST_BYTES_KEPT = 256 * 1024
 T = TypeVar("T")
-Build = Callable[[View, DataState], BaseModel]
+# What an answer is made of: a shape, which becomes JSON, or the bytes of another format.
+Build = Callable[[View, DataState], BaseModel | bytes]
+JSON = "application/json"
 
 
 class Refusal(Exception):  # noqa: N818 -- an answer, not a failure
-    """A question that has no answer now; becomes a problem document with this status."""
+    """A question that has no answer now; becomes a problem document with this status, or nothing for 204."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -53,17 +57,22 @@ async def answer(
     *,
     by_minute: bool = False,
     takes_long: bool = False,
+    media_type: str = JSON,
 ) -> Response:
     """Answer with what ``build`` makes of the newest snapshot, or with 304 when the asker has it.
 
     ``question`` is all that ``build`` depends on besides snapshot, area, hour and staleness; with
-    ``by_minute`` it may also depend on the minute.
+    ``by_minute`` it may also depend on the minute. Where ``build`` makes bytes, ``media_type`` says of
+    what kind they are.
     """
     reader = reader_of(request)
     view, state = reader.look(area_name)
     if view is None:
         return problem(503, "Nothing has been published yet.", headers={"Retry-After": "60"})
     moment = f"{state.token}.{state.now_utc:%M}" if by_minute else state.token
+    as_table = wants_csv(request)
+    if as_table:
+        question, media_type = ("csv", question), f"{spreadsheet.MEDIA_TYPE}; charset=utf-8"
     # Weak, since plain and compressed answers share it.
     tag = f'W/"{moment}.{hashlib.sha256(repr((area_name, question)).encode()).hexdigest()[:12]}"'
     seconds = SHORTEST_AGE_SECONDS if by_minute else seconds_to_next(state)
@@ -71,7 +80,7 @@ async def answer(
         "ETag": tag,
         "Cache-Control": f"{_audience(request)}, max-age={seconds}, must-revalidate",
         "Expires": format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True),
-        "Vary": "Accept-Encoding, Authorization, X-API-Key",
+        "Vary": "Accept, Accept-Encoding, Authorization, X-API-Key, auth-token, X-BLOBR-KEY",
     }
     # Only a good answer was ever given this tag, so it need not be made to know that it is unchanged.
     if names_tag(request.headers, tag):
@@ -79,7 +88,10 @@ async def answer(
 
     def make() -> bytes | Refusal:
         try:
-            return build(view, state).model_dump_json().encode()
+            made = build(view, state)
+            if isinstance(made, bytes):
+                return made
+            return spreadsheet.as_csv(made) if as_table else made.model_dump_json().encode()
         except Refusal as refusal:
             return refusal
 
@@ -88,12 +100,14 @@ async def answer(
     key = (moment, area_name, question)
     made = await _kept(worker, view, key, make)
     if isinstance(made, Refusal):
+        if made.status == 204:
+            return Response(status_code=204, headers=headers)
         return problem(made.status, made.detail)
     if takes_gzip(request.headers):
         plain = made
         made = await _kept(worker, view, ("gzip", *key), lambda: gzip.compress(plain, QUICKLY, mtime=0))
         headers["Content-Encoding"] = "gzip"
-    return Response(made, media_type="application/json", headers=headers)
+    return Response(made, media_type=media_type, headers=headers)
 
 
 def seconds_to_next(state: DataState) -> int:

@@ -2,18 +2,18 @@
 
 from datetime import timedelta
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.contracts.forecast_spec import NEAR_HOURS, Cadence, ForecastKind
 from co2_assets.contracts.time import hour_containing
-from co2_dash.advice.cleanest_window import ForecastHour, NoWindow, advise
-from co2_dash.advice.coming_hours import coming_hours, forecast_hours
+from co2_dash.advice.coming_hours import coming_hours
 from co2_dash.advice.days import days_ahead
 from co2_dash.advice.intensity_scale import last_month
-from co2_dash.advice.window_choice import day_end
+from co2_dash.api.asked_window import asked_window
 from co2_dash.api.cached_response import Refusal, answer, reader_of
+from co2_dash.api.formats import spreadsheet
 from co2_dash.api.parameters import (
     LONGEST_HISTORY,
     AreaParameter,
@@ -43,19 +43,23 @@ from co2_dash.api.serialize import (
     day_of,
     forecast_head,
     forecast_values,
+    hours_to_come,
     measured_until,
     origin_of,
     window_of,
 )
 from co2_dash.data import queries
-from co2_dash.data.notices import NO_LONGER_FORECAST
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 
 HOUR = timedelta(hours=1)
 ONE_DAY = timedelta(days=1)
-_PROBLEMS = documented(401, 422, 429, 503)
-router = APIRouter(prefix="/api/v1", tags=["carbon intensity"], responses=_PROBLEMS)
+router = APIRouter(
+    prefix="/api/v1",
+    tags=["carbon intensity"],
+    responses={**documented(401, 422, 429, 503), **spreadsheet.RESPONSE},
+    dependencies=[Depends(spreadsheet.asked_format)],
+)
 
 
 @router.get("/areas", response_model=Areas)
@@ -93,7 +97,7 @@ async def latest(request: Request, area_name: AreaParameter = DENMARK.name) -> R
         measured = all_shaped(Measurement, rows, hour="hour_utc")[0]
         scale = last_month(view, state)
         value = float(rows["co2_g_per_kwh"].iloc[0])
-        coming = forecast_values(coming_hours(view, state).head(1))
+        coming = forecast_values(coming_hours(view, state).head(1), view, state)
         return Latest(
             price_area=state.area.name,
             measured=measured,
@@ -144,7 +148,7 @@ async def forecast(
             rows = rows[rows["lead_hours"] <= NEAR_HOURS]
         else:
             rows = coming_hours(view, state, hours)
-        return Forecast(**forecast_head(state), hours=forecast_values(rows))
+        return Forecast(**forecast_head(state), hours=forecast_values(rows, view, state))
 
     return await answer(request, area_name, ("forecast", hours), build)
 
@@ -160,15 +164,8 @@ async def cleanest_window(
 
     def build(view: View, state: DataState) -> CleanestWindow:
         head = forecast_head(state)
-        hours = _hours_to_come(view, state)
-        now, length = state.now_utc.replace(second=0, microsecond=0), timedelta(hours=duration)
-        deadline = before or day_end(hours, now)
-        if before is None and deadline - now < length:
-            deadline = hours[-1].start_utc + HOUR
-        try:
-            advice = advise(hours, now, length, deadline)
-        except NoWindow as error:
-            raise Refusal(422, f"{error}.") from error
+        hours = hours_to_come(view, state)
+        advice, deadline = asked_window(hours, state, duration, before)
         return CleanestWindow(
             **head,
             duration_hours=duration,
@@ -188,21 +185,11 @@ async def daily_summary(request: Request, area_name: AreaParameter = DENMARK.nam
 
     def build(view: View, state: DataState) -> DailySummary:
         head = forecast_head(state)
-        days = days_ahead(_hours_to_come(view, state), state.now_utc)
+        days = days_ahead(hours_to_come(view, state), state.now_utc)
         scale = last_month(view, state)
         return DailySummary(**head, days=[day_of(day, scale) for day in days])
 
     return await answer(request, area_name, "days", build)
-
-
-def _hours_to_come(view: View, state: DataState) -> list[ForecastHour]:
-    """Return the coming hours of the forecast; refuses with 503 when there are none."""
-    hours = forecast_hours(coming_hours(view, state))
-    if not hours:
-        if state.has_ended:
-            raise Refusal(503, f"{state.area.title} is no longer measured. {NO_LONGER_FORECAST}")
-        raise Refusal(503, f"The forecast has run out; a new one is due {state.timetable.rhythm}.")
-    return hours
 
 
 @router.get("/accuracy", response_model=Accuracy)

@@ -3,12 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
 from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.sources import SourceKind
 from co2_dash.api.cached_response import reader_of, workers_of
+from co2_dash.api.formats import spreadsheet
 from co2_dash.api.parameters import AreaParameter
 from co2_dash.api.problems import documented, problem
 from co2_dash.api.schemas import DatasetState, Health, Readiness, Status
@@ -26,11 +27,18 @@ router = APIRouter(tags=["state"])
 probe = APIRouter(tags=["state"])
 
 
-@router.get("/api/v1/status", response_model=Status, responses=documented(401, 422, 429, 503))
+@router.get(
+    "/api/v1/status",
+    response_model=Status,
+    responses={**documented(401, 422, 429, 503), **spreadsheet.RESPONSE},
+    dependencies=[Depends(spreadsheet.asked_format)],
+)
 async def status(request: Request, area_name: AreaParameter = DENMARK.name) -> Response:
     """The state of the data in words and numbers; answers also when there are none."""
     view, state = reader_of(request).look(area_name)
     body = await workers_of(request).ordinary.run(_status, view, state)
+    if spreadsheet.wants_csv(request):
+        return Response(spreadsheet.as_csv(body), media_type=spreadsheet.MEDIA_TYPE, headers=_FRESH)
     return JSONResponse(body.model_dump(mode="json"), headers=_FRESH)
 
 

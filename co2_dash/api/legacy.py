@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.forecast_spec import Cadence, ForecastKind, series_name
 from co2_dash.advice.coming_hours import HEADLINE_HOURS, coming_hours
 from co2_dash.api.cached_response import Refusal, answer
+from co2_dash.api.formats import spreadsheet
 from co2_dash.api.parameters import AreaParameter, CadenceParameter
 from co2_dash.api.problems import documented
 from co2_dash.api.schemas import BestModel, Forecast, History, Outcome, Outcomes, PowerMeasurement
@@ -26,7 +27,12 @@ from co2_dash.data.state import DataState
 
 # Forecasts of the first kind that has any are shown.
 KINDS = (ForecastKind.LIVE, ForecastKind.HINDCAST, ForecastKind.BACKFILL)
-router = APIRouter(prefix="/api", tags=["original"], responses=documented(401, 422, 429, 503))
+router = APIRouter(
+    prefix="/api",
+    tags=["original"],
+    responses={**documented(401, 422, 429, 503), **spreadsheet.RESPONSE},
+    dependencies=[Depends(spreadsheet.asked_format)],
+)
 
 
 @router.get("/last-24h-emissions", response_model=History)
@@ -51,7 +57,7 @@ async def next_6h_predictions(request: Request, area_name: AreaParameter = DENMA
 
     def build(view: View, state: DataState) -> Forecast:
         rows = coming_hours(view, state).head(HEADLINE_HOURS)
-        return Forecast(**forecast_head(state), hours=forecast_values(rows))
+        return Forecast(**forecast_head(state), hours=forecast_values(rows, view, state))
 
     return await answer(request, area_name, "next-6h", build)
 

@@ -12,6 +12,8 @@ from starlette.staticfiles import StaticFiles
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_dash.api import carbon_intensity, health, legacy, problems
 from co2_dash.api.access import PREFIX, Gate
+from co2_dash.api.formats import calendar, carbon_aware_sdk, electricity_maps, evcc, home_assistant, neso
+from co2_dash.api.formats.own_errors import OwnErrors
 from co2_dash.api.parameters import no_other_parameters
 from co2_dash.api.problems import Problem
 from co2_dash.data.state import Reader, tokens
@@ -25,6 +27,9 @@ DESCRIPTION = (
     "its source. "
     "Answers carry an ETag: ask again with If-None-Match. Errors are problem documents (RFC 9457)."
 )
+
+# Whole interfaces of others, with their errors; their own documents describe them.
+IN_ANOTHERS_SHAPE = (electricity_maps, carbon_aware_sdk, neso)
 
 # FastAPI's own page starts Swagger UI by an inline script and takes its files from elsewhere, which the
 # content security policy refuses; this one takes them from here.
@@ -57,8 +62,8 @@ def install(server: FastAPI, reader: Reader, settings: Settings) -> None:
     server.state.reader, server.state.settings = reader, settings
     server.state.workers = Workers()
     problems.install(server)
-    for router in (legacy.router, carbon_intensity.router, health.router):
-        server.include_router(router, dependencies=[Depends(no_other_parameters)])
+    for part in (legacy, carbon_intensity, health, evcc, home_assistant, calendar, *IN_ANOTHERS_SHAPE):
+        server.include_router(part.router, dependencies=[Depends(no_other_parameters)])
     server.include_router(health.probe)
     _add_documents(server, settings)
 
@@ -72,12 +77,13 @@ def install(server: FastAPI, reader: Reader, settings: Settings) -> None:
         raise HTTPException(404, "There is no such endpoint; /docs lists those there are.")
 
     server.add_middleware(Gate, settings=settings)
+    server.add_middleware(OwnErrors, forms={part.PREFIX: part.error_of for part in IN_ANOTHERS_SHAPE})
     if settings.cors_origins:
         server.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
-            allow_methods=["GET"],
-            allow_headers=["X-API-Key", "Authorization", "If-None-Match"],
+            allow_methods=["GET", "POST"],
+            allow_headers=["X-API-Key", "auth-token", "Authorization", "If-None-Match"],
             expose_headers=["ETag", "Retry-After"],
         )
 
@@ -112,13 +118,15 @@ def _document(server: FastAPI, settings: Settings) -> dict[str, Any]:
     # FastAPI's own shape of an error, which is never sent here.
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
-    if settings.api_keys:
-        components["securitySchemes"] = {
-            "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-            "bearer": {"type": "http", "scheme": "bearer"},
-        }
-        for path, item in document["paths"].items():
-            if path.startswith(PREFIX):
-                for operation in item.values():
-                    operation["security"] = [{"key": []}, {"bearer": []}]
+    # A reader of the document sees how a key is sent even where none is wanted.
+    components["securitySchemes"] = {
+        "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        "bearer": {"type": "http", "scheme": "bearer"},
+    }
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            # The name of the function, which the summary has in words.
+            operation["operationId"] = operation["summary"].lower().replace(" ", "_")
+            if settings.api_keys and path.startswith(PREFIX):
+                operation["security"] = [{"key": []}, {"bearer": []}]
     return document

@@ -70,6 +70,11 @@ class ForecastValue(Answer):
 
     hour: Instant = Field(description="Start of the hour forecast.")
     lead_hours: int = Field(description="Hours ahead; 1 is the hour that starts at the issue time.")
+    co2_g_per_kwh: float = Field(description="The forecast, which is its median, g CO2/kWh.")
+    word: str | None = Field(
+        description="Place of the median among the last 30 days in words; null when they are too few."
+    )
+    stale: bool = Field(description="The same of every hour of a forecast: whether later ones were missed.")
     q05_g_per_kwh: float = Field(description="5 % quantile, g CO2/kWh.")
     q10_g_per_kwh: float = Field(description="10 % quantile, g CO2/kWh.")
     q25_g_per_kwh: float = Field(description="25 % quantile, g CO2/kWh.")
@@ -144,7 +149,11 @@ class Window(Answer):
 
     start: Instant = Field(description="When to start.")
     end: Instant = Field(description="When it ends.")
-    median_g_per_kwh: float = Field(description="Expected mean intensity, g CO2/kWh.")
+    co2_g_per_kwh: float = Field(description="Expected mean intensity, g CO2/kWh.")
+    q50_g_per_kwh: float = Field(description="The same by its name as a quantile, g CO2/kWh.")
+    median_g_per_kwh: float = Field(
+        description="The old name of `co2_g_per_kwh`, g CO2/kWh.", json_schema_extra={"deprecated": True}
+    )
     q10_g_per_kwh: float = Field(description="Lower end of its 80 % band, g CO2/kWh.")
     q90_g_per_kwh: float = Field(description="Upper end of its 80 % band, g CO2/kWh.")
 

@@ -8,13 +8,16 @@ from typing import Any, TypeVar
 import pandas as pd
 from pydantic import BaseModel
 
-from co2_dash.advice.cleanest_window import Stretch
+from co2_assets.contracts.forecast_spec import MEDIAN_COLUMN
+from co2_dash.advice.cleanest_window import ForecastHour, Stretch
+from co2_dash.advice.coming_hours import coming_hours, forecast_hours
 from co2_dash.advice.days import DayAhead
-from co2_dash.advice.intensity_scale import Scale
+from co2_dash.advice.intensity_scale import Scale, last_month
 from co2_dash.api.cached_response import Refusal
 from co2_dash.api.schemas import Day, DayStretch, ForecastValue, Origin, Window
-from co2_dash.data.notices import attribution
+from co2_dash.data.notices import NO_LONGER_FORECAST, attribution
 from co2_dash.data.queries import records
+from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -46,9 +49,12 @@ def all_shaped(shape: type[Shape], rows: pd.DataFrame, **renamed: str) -> list[S
     return [shaped(shape, row, **renamed) for row in records(rows)]
 
 
-def forecast_values(rows: pd.DataFrame) -> list[ForecastValue]:
-    """Return forecast rows, in their order."""
-    return all_shaped(ForecastValue, rows, hour="target_hour_utc")
+def forecast_values(rows: pd.DataFrame, view: View, state: DataState) -> list[ForecastValue]:
+    """Return rows of the current forecast, in their order."""
+    scale = last_month(view, state)
+    words = [scale.step(value).word if scale else None for value in rows[MEDIAN_COLUMN]]
+    rows = rows.assign(word=pd.Series(words, index=rows.index, dtype=object), stale=state.stale)
+    return all_shaped(ForecastValue, rows, hour="target_hour_utc", co2_g_per_kwh=MEDIAN_COLUMN)
 
 
 def origin_of(state: DataState, *, measured_only: bool = False) -> Origin:
@@ -84,6 +90,16 @@ def forecast_head(state: DataState) -> dict[str, Any]:
     }
 
 
+def hours_to_come(view: View, state: DataState) -> list[ForecastHour]:
+    """Return the coming hours of the forecast; refuses with 503 when there are none."""
+    hours = forecast_hours(coming_hours(view, state))
+    if not hours:
+        if state.has_ended:
+            raise Refusal(503, f"{state.area.title} is no longer measured. {NO_LONGER_FORECAST}")
+        raise Refusal(503, f"The forecast has run out; a new one is due {state.timetable.rhythm}.")
+    return hours
+
+
 def measured_until(state: DataState) -> datetime:
     """Return the end of the newest measured hour; refuses with 503 when nothing was measured."""
     if state.measured_until_utc is None:
@@ -116,7 +132,7 @@ def _window_fields(stretch: Stretch) -> dict[str, Any]:
     return {
         "start": stretch.start_utc,
         "end": stretch.end_utc,
-        "median_g_per_kwh": round(stretch.median, 3),
+        **dict.fromkeys(("co2_g_per_kwh", "q50_g_per_kwh", "median_g_per_kwh"), round(stretch.median, 3)),
         "q10_g_per_kwh": round(stretch.low, 3),
         "q90_g_per_kwh": round(stretch.high, 3),
     }

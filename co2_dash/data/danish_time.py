@@ -1,6 +1,6 @@
 """Times and durations as text: in Danish time for people, as ISO 8601 for programs."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from co2_assets.contracts.time import COPENHAGEN
 
@@ -10,6 +10,18 @@ HOUR = timedelta(hours=1)
 def danish(instant_utc: datetime) -> datetime:
     """Return the naive UTC instant as an aware datetime in Danish time."""
     return instant_utc.replace(tzinfo=UTC).astimezone(COPENHAGEN)
+
+
+def utc_of(day: date, at: time = time.min) -> datetime:
+    """Return a Danish date and time of day as naive UTC; the first of the two where the clock repeats it."""
+    return datetime.combine(day, at, COPENHAGEN).astimezone(UTC).replace(tzinfo=None)
+
+
+def next_at(at: time, now_utc: datetime) -> datetime:
+    """Return the first instant after now at which the Danish clock shows a time of day, as naive UTC."""
+    today = danish(now_utc).date()
+    days = (utc_of(today + timedelta(days=number), at) for number in range(3))
+    return next(instant for instant in days if instant > now_utc)
 
 
 def offset(instant_utc: datetime) -> timedelta:

@@ -45,6 +45,14 @@ def test_of_two_keys_the_first_counts(guarded: httpx.Client) -> None:
     refused(guarded.get(STATUS, headers=both[::-1]), 401)
 
 
+def test_a_key_may_be_the_password_of_any_user(guarded: httpx.Client) -> None:
+    for key in ("plain", "nøgle", "鍵"):
+        assert guarded.get(STATUS, auth=("anybody", key)).status_code == 200
+        refused(guarded.get(STATUS, auth=(key, "wrong")), 401)
+    for broken in ("Basic", "Basic plain", "Basic ====", "Basic cGxhaW4="):
+        refused(guarded.get(STATUS, headers={"Authorization": broken}), 401)
+
+
 def test_parts_of_pages_have_a_limit_of_their_own(asked: Client) -> None:
     client = asked(requests_per_minute=1)
     answers = [client.post(PATH, json={}) for _ in range(PARTS_PER_VISIT + 1)]

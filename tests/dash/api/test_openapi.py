@@ -26,6 +26,9 @@ PATHS = (
     "/api/v1/accuracy",
     "/api/v1/areas",
     "/api/v1/status",
+    "/api/v1/evcc",
+    "/api/v1/home-assistant",
+    "/api/v1/cleanest-windows.ics",
     "/healthz",
     "/readyz",
 )

@@ -61,7 +61,7 @@ def test_every_instant_has_an_answer(
 
 
 @pytest.mark.parametrize("endpoint", [*ENDPOINTS, "/readyz"])
-@pytest.mark.parametrize("unknown", ["startTime", "deadline", "format", "PRICE_AREA", "price_area ", ""])
+@pytest.mark.parametrize("unknown", ["startTime", "deadline", "formats", "PRICE_AREA", "price_area ", ""])
 def test_an_unknown_parameter_is_named_with_those_there_are(
     shared: httpx.Client, endpoint: str, unknown: str
 ) -> None:
@@ -129,3 +129,57 @@ def test_every_endpoint_of_the_document_refuses_a_misspelt_area(shared: httpx.Cl
 def test_pages_and_their_files_take_any_query(shared: httpx.Client) -> None:
     for path in ("/?area=DK1&utm_source=x&a=1&a=2", "/assets/pages.css?m=1700000000.0&v=2", "/healthz?x=1"):
         assert shared.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        ("2024-06-02", "2024-06-01T22:00:00Z"),
+        ("07:00", "2024-06-02T05:00:00Z"),
+        ("23:30", "2024-06-01T21:30:00Z"),
+        ("2024-06-02T07:00:00+02:00", "2024-06-02T05:00:00Z"),
+    ],
+)
+def test_a_deadline_may_be_a_date_or_a_time_of_day_in_denmark(
+    shared: httpx.Client, sent: str, meant: str
+) -> None:
+    assert body(shared.get(f"{V1}/cleanest-window", params={"before": sent}))["before"] == meant
+
+
+def test_a_time_of_day_that_is_past_today_is_that_of_tomorrow(shared: httpx.Client) -> None:
+    # It is 15:23 in Denmark.
+    params = {"duration": "1", "before": "15:23"}
+    assert body(shared.get(f"{V1}/cleanest-window", params=params))["before"] == "2024-06-02T13:23:00Z"
+    for wrong in ("24:00", "07:60", "7", "7:00"):
+        assert refused(shared.get(f"{V1}/cleanest-window", params={"before": wrong}), 422)
+
+
+def test_a_day_of_history_is_a_danish_day(shared: httpx.Client) -> None:
+    hours = body(shared.get(f"{V1}/history?start=2024-05-20&end=2024-05-21"))["hours"]
+    assert (hours[0]["hour"], hours[-1]["hour"]) == ("2024-05-19T22:00:00Z", "2024-05-20T21:00:00Z")
+    assert len(hours) == 24
+
+
+def test_a_plus_that_was_not_escaped_is_named(shared: httpx.Client) -> None:
+    problem = refused(shared.get(f"{V1}/history?start=2024-05-20T00:00:00+02:00"), 422)
+    assert "write it as %2B" in problem["errors"][0]["message"]
+    assert shared.get(f"{V1}/history?start=2024-05-20T00:00:00%2B02:00").status_code == 200
+
+
+def test_the_intensity_has_one_name_and_the_median_one(shared: httpx.Client) -> None:
+    forecast = body(shared.get(f"{V1}/forecast"))
+    for hour in forecast["hours"]:
+        assert hour["co2_g_per_kwh"] == hour["q50_g_per_kwh"]
+        assert hour["word"] in ("Very clean", "Clean", "Typical", "High", "Very high")
+        assert hour["stale"] is False
+    window = body(shared.get(f"{V1}/cleanest-window"))["best"]
+    assert window["co2_g_per_kwh"] == window["q50_g_per_kwh"] == window["median_g_per_kwh"]
+
+
+def test_operations_have_short_names_of_their_own(shared: httpx.Client) -> None:
+    document = shared.get("/openapi.json").json()
+    names = {path: item["get"]["operationId"] for path, item in document["paths"].items()}
+    assert len(set(names.values())) == len(names)
+    assert names["/api/next-6h-predictions"] == "next_6h_predictions"
+    assert names[f"{V1}/cleanest-window"] == "cleanest_window"
+    assert set(document["components"]["securitySchemes"]) == {"key", "bearer"}

@@ -37,7 +37,9 @@ def test_pages_under_a_path_find_all_their_parts(browser: Browser, site: str) ->
     page.get_by_role("navigation").get_by_role("link", name="Last 24h emissions").click()
     expect(page).to_have_url(re.compile(r"/co2/emissions\?hours=48$"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Measured emissions")
-    expect(page.get_by_role("navigation").locator(".nav-link[data-active]")).to_have_text("Last 24h emissions")
+    expect(page.get_by_role("navigation").locator(".nav-link[data-active]")).to_have_text(
+        "Last 24h emissions"
+    )
     page.goto(f"{site}/co2/docs")
     expect(page.locator(".opblock").first).to_be_visible()
     page.get_by_role("link", name="CO₂ in the socket").click()

@@ -1,0 +1,85 @@
+"""Forecasts that were issued, each the newest of its kind at some time."""
+
+from datetime import datetime
+
+import pandas as pd
+
+from co2_assets.contracts.forecast_spec import (
+    CLOCK_TOLERANCE,
+    HORIZON_HOURS,
+    MEDIAN_COLUMN,
+    QUANTILE_COLUMNS,
+    ForecastKind,
+)
+from co2_assets.warehouse.issue_archive import ALL_PREDICTIONS, query_all
+from co2_assets.warehouse.paths import SourceFolder
+from co2_assets.warehouse.sql import interval
+from co2_dash.data.danish_time import HOUR
+from co2_dash.data.snapshot_store import View
+
+_WHOLE = " AND ".join(f"isfinite({column})" for column in ("lead_hours", *QUANTILE_COLUMNS))
+_QUANTILES = ", ".join(QUANTILE_COLUMNS)
+
+
+def newest_of_each_hour(view: View, area_name: str, start: datetime, end: datetime) -> pd.DataFrame:
+    """Return what was forecast last for each hour of ``[start, end)``, by live forecasts.
+
+    Columns: target_hour_utc, issued_at_utc, the seven quantiles.
+    """
+    return view.frame(
+        f"""
+        SELECT target_hour_utc, issued_at_utc, {_QUANTILES} FROM predictions
+        WHERE price_area = ? AND kind = '{ForecastKind.LIVE}' AND {_WHOLE}
+          AND target_hour_utc >= ? AND target_hour_utc < ?
+          AND issued_at_utc <= (SELECT as_of_utc FROM snapshot_info) + {interval(CLOCK_TOLERANCE)}
+        QUALIFY row_number() OVER (
+            PARTITION BY target_hour_utc ORDER BY issued_at_utc DESC,
+                model_version IN (SELECT model_version FROM champions) DESC, model_version DESC
+        ) = 1
+        ORDER BY target_hour_utc
+        """,
+        [area_name, start, end],
+    )
+
+
+def known_at(folder: SourceFolder, view: View, area_name: str, instant: datetime) -> pd.DataFrame:
+    """Return the newest live forecast that had been issued by ``instant``, from the snapshot or the archive.
+
+    Columns: issued_at_utc, target_hour_utc, q50_g_per_kwh. Empty where none was issued in the time that a
+    forecast reaches.
+    """
+
+    def ask() -> pd.DataFrame:
+        return query_all(
+            folder,
+            view.snapshot,
+            f"""
+            SELECT issued_at_utc, target_hour_utc, {MEDIAN_COLUMN} FROM {ALL_PREDICTIONS}
+            WHERE price_area = $1 AND kind = '{ForecastKind.LIVE}' AND {_WHOLE}
+              AND issued_at_utc <= $2 AND issued_at_utc > $2::TIMESTAMP - {interval(HORIZON_HOURS * HOUR)}
+            QUALIFY dense_rank() OVER (
+                ORDER BY issued_at_utc DESC,
+                    model_version IN (SELECT model_version FROM champions) DESC, model_version DESC
+            ) = 1
+            ORDER BY target_hour_utc
+            """,
+            [area_name, instant],
+        )
+
+    return view.remember(("known at", area_name, instant), ask).copy()
+
+
+def oldest_issue(folder: SourceFolder, view: View, area_name: str) -> datetime | None:
+    """Return when the oldest live forecast that is kept was issued; None where there is none."""
+
+    def ask() -> pd.DataFrame:
+        return query_all(
+            folder,
+            view.snapshot,
+            f"SELECT min(issued_at_utc) AS oldest_utc FROM {ALL_PREDICTIONS} "
+            f"WHERE price_area = ? AND kind = '{ForecastKind.LIVE}'",
+            [area_name],
+        )
+
+    oldest = view.remember(("oldest issue", area_name), ask)["oldest_utc"].iloc[0]
+    return None if pd.isna(oldest) else pd.Timestamp(oldest).to_pydatetime()
