@@ -53,7 +53,7 @@ def test_the_origin_stands_in_every_row(shared: httpx.Client) -> None:
     rows = table(shared.get(f"{V1}/forecast?format=csv"))
     assert {row["origin_source"] for row in rows} == {"live"}
     assert all("Energinet" in row["origin_attribution"] for row in rows)
-    assert list(rows[0])[:3] == ["hour", "lead_hours", "q05_g_per_kwh"]
+    assert list(rows[0])[:3] == ["hour", "lead_hours", "co2_g_per_kwh"]
 
 
 def test_pandas_reads_it_by_its_address(shared: httpx.Client) -> None:
