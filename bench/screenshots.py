@@ -103,7 +103,8 @@ def photograph(browser: Browser, address: str, folder: Path, area: str) -> list[
             page.goto(f"{address}{path}?area={area}")
             settled(page)
             file = folder / f"{name}-{look}.png"
-            page.screenshot(path=file, full_page=True)
+            # On a phone what matters is the first screen.
+            page.screenshot(path=file, full_page=look != "phone")
             taken.append(file)
         context.close()
     return taken
