@@ -295,6 +295,21 @@
         }
       },
 
+      showUnzoom: function (view) {
+        const zoomed = Object.keys(view || {}).some(function (name) {
+          return name.includes(".range");
+        });
+        return zoomed ? "inline-block" : "none";
+      },
+
+      unzoom: function (_clicks, button) {
+        const chart = document.querySelector('[id*=\'"chart":"' + button.chart + '"\'] .js-plotly-plot');
+        if (chart) {
+          window.Plotly.relayout(chart, { "xaxis.autorange": true });
+        }
+        return window.dash_clientside.no_update;
+      },
+
       openTable: async function (clicks) {
         const open = (clicks || 0) % 2 === 1;
         if (open) {

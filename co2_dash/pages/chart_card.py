@@ -113,6 +113,20 @@ def register(app: Dash, reader: Reader) -> None:
 
     in_browser(
         app,
+        "showUnzoom",
+        Output(same_card("unzoom"), "display"),
+        Input(same_card("figure"), "relayoutData"),
+    )
+    in_browser(
+        app,
+        "unzoom",
+        Output(same_card("unzoom"), "n_clicks"),
+        Input(same_card("unzoom"), "n_clicks"),
+        State(same_card("unzoom"), "id"),
+        prevent_initial_call=True,
+    )
+    in_browser(
+        app,
         "openTable",
         Output(same_card("table-open"), "data"),
         Output(same_card("table-button"), "children"),
@@ -148,8 +162,12 @@ def register(app: Dash, reader: Reader) -> None:
         filled = fingerprint(rows, state.area.name, sorted(options.items()))
         if filled == shown:
             return no_update, no_update
-        empty_text = dmc.Text(table.why_empty(state), size="sm", c="dimmed") if rows.empty else None
-        return html.Div(empty_text or grid(table, rows), **made_for_options(state, options)), filled
+        content = (
+            dmc.Text(table.why_empty(state), size="sm", c="dimmed")
+            if rows.empty
+            else grid(table, rows, state.now_utc)
+        )
+        return html.Div(content, **made_for_options(state, options)), filled
 
     @app.callback(
         Output(same_card("download"), "data"),
@@ -199,6 +217,7 @@ def chart_card(
                 size="compact-sm",
                 **{"aria-expanded": "false"},
             ),
+            *([_unzoom(key)] if isinstance(table, Chart) else []),
             dmc.Button("Download CSV", id=component_id("csv", key), variant="subtle", size="compact-sm"),
         ],
         gap="xs",
@@ -219,6 +238,13 @@ def chart_card(
         ),
         className="closed" if closed else None,
         **{"aria-label": table.title},
+    )
+
+
+def _unzoom(key: str) -> Part:
+    """Return the button that shows all of a figure again; the browser shows it while the figure is zoomed."""
+    return dmc.Button(
+        "Show all again", id=component_id("unzoom", key), variant="subtle", size="compact-sm", display="none"
     )
 
 

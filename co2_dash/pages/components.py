@@ -73,7 +73,6 @@ def choice(identity: Any, label: str, options: Sequence[tuple[str, str]], value:
         data=select_data(options),
         value=value,
         allowDeselect=False,
-        withCheckIcon=False,
         **more,
     )
 

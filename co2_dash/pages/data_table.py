@@ -1,16 +1,20 @@
 """The grid of a table on a page: the order of its columns, their headings, the format of numbers."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import dash_ag_grid as dag
 import pandas as pd
 
+from co2_assets.contracts.time import hour_containing
 from co2_dash.charts.all_charts import readable
 from co2_dash.charts.chart import DataTable
 from co2_dash.pages.components import Part
 
 PAGE_SIZE = 10
+# The columns by which rows are ordered in time.
+_HOURS = ("hour_utc", "target_hour_utc")
 # The columns of whole sentences with their smallest width in pixels. Their text is wrapped, so that the
 # table does not become wide. On a phone the narrower ones leave room for a short column beside them.
 _SENTENCES = {
@@ -28,8 +32,8 @@ _TEXT_WIDTH = 340
 _NUMBER_WIDTH, _LETTER_WIDTH, _PADDING = 84, 8, 20
 
 
-def grid(table: DataTable, rows: pd.DataFrame) -> Part:
-    """Return rows as a grid that can be sorted, filtered and paged."""
+def grid(table: DataTable, rows: pd.DataFrame, now_utc: datetime) -> Part:
+    """Return rows as a grid that can be sorted, filtered and paged; rows of hours open at ``now_utc``."""
     names = ordered(table, [str(name) for name in rows])
     shown = short_times(readable(rows, times="%Y-%m-%d %H:%M"))[names]
     records = shown.astype(object).where(shown.notna(), None).to_dict("records")
@@ -55,7 +59,17 @@ def grid(table: DataTable, rows: pd.DataFrame) -> Part:
             "ensureDomOrder": True,
         },
         style={"height": None},
+        **({"paginationGoTo": page} if (page := page_of(rows, now_utc)) else {}),
     )
+
+
+def page_of(rows: pd.DataFrame, now_utc: datetime) -> int:
+    """Return the page (from 0) with the hour of ``now_utc``, or with the last one; 0 for other rows."""
+    name = next((name for name in _HOURS if name in rows), None)
+    if name is None or not rows[name].is_monotonic_increasing:
+        return 0
+    row = int(rows[name].searchsorted(pd.Timestamp(hour_containing(now_utc))))
+    return min(row, max(len(rows) - 1, 0)) // PAGE_SIZE
 
 
 def ordered(table: DataTable, names: Sequence[str]) -> list[str]:

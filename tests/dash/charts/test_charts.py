@@ -19,9 +19,11 @@ from co2_dash.data import queries
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState, state_of
 from co2_dash.pages import models as models_page
-from co2_dash.pages.data_table import decimals_of, grid, heading_of, ordered
+from co2_dash.pages.data_table import decimals_of, grid, heading_of, ordered, page_of
 from tests.support import snapshot_data
 from tests.support.pages_server import now
+
+NOW = now()
 
 HOUR = timedelta(hours=1)
 # Within the last day before the snapshot. The hour between the last two is measured, with no measured hour
@@ -262,7 +264,7 @@ def test_every_heading_is_in_words(table: DataTable) -> None:
 
 
 def test_the_numbers_of_a_column_have_equally_many_places(view: View, state: DataState) -> None:
-    shown = grid(tables.EVALUATIONS, rows_of(tables.EVALUATIONS, view, state, {}))
+    shown = grid(tables.EVALUATIONS, rows_of(tables.EVALUATIONS, view, state, {}), state.now_utc)
     formats = {column["field"]: column.get("valueFormatter", {}) for column in shown.columnDefs}
     assert ",.1f" in formats["mae_g_per_kwh"]["function"]
     assert formats["n_hours"] == {}
@@ -286,9 +288,20 @@ def test_a_table_begins_with_what_it_is_about(table: DataTable, first: list[str]
 def test_danish_times_in_a_table_tell_the_repeated_hour_apart() -> None:
     hours = ["2024-10-27T02:00:00+02:00", "2024-10-27T02:00:00+01:00"]
     rows = pd.DataFrame({"hour_danish": hours, "co2_g_per_kwh": 1.0})
-    shown = [row["hour_danish"] for row in grid(emissions.INTENSITY, rows).rowData]
+    shown = [row["hour_danish"] for row in grid(emissions.INTENSITY, rows, NOW).rowData]
     assert shown == ["2024-10-27 02:00 +02:00", "2024-10-27 02:00 +01:00"]
-    assert grid(emissions.INTENSITY, rows[:1]).rowData[0]["hour_danish"] == "2024-10-27 02:00"
+    assert grid(emissions.INTENSITY, rows[:1], NOW).rowData[0]["hour_danish"] == "2024-10-27 02:00"
+
+
+@pytest.mark.parametrize(("hours_later", "page"), [(-50, 0), (9, 0), (10, 1), (25, 2), (500, 3)])
+def test_a_table_of_hours_opens_at_now(hours_later: int, page: int) -> None:
+    rows = pd.DataFrame({"hour_utc": pd.date_range(NOW.replace(minute=0), periods=35, freq="h")})
+    now = NOW + timedelta(hours=hours_later)
+    assert page_of(rows, now) == page
+    # Others begin with what is newest.
+    assert page_of(rows[::-1], now) == 0
+    assert page_of(rows.rename(columns={"hour_utc": "fetched_at_utc"}), now) == 0
+    assert page_of(rows[:0], now) == 0
 
 
 def test_a_fingerprint_changes_with_the_rows_and_with_what_stands_beside_them() -> None:
