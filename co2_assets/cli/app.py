@@ -123,6 +123,9 @@ def require_snapshot(settings: Settings) -> "Snapshot":
 
     snapshot = published_snapshot(settings)
     if snapshot is None:
-        err.print(f"co2: nothing is published yet under {settings.home}; run `co2 tick` first")
+        err.print(
+            f"co2: nothing is published yet under {settings.home}; wait for the first run "
+            "of `co2 up`, or run `co2 tick` first"
+        )
         raise typer.Exit(FAILED)
     return snapshot

@@ -242,7 +242,7 @@ def status_table(state: Status) -> RenderableType:
         )
     else:
         warning = "STALE: " if state.overdue else ""
-        due = "" if state.next_due is None else f"; the next is due at {state.next_due:%H:%M}"
+        due = "" if state.next_due is None else f"; the next is due at {state.next_due:%H:%M} UTC"
         lines.append(
             f"Forecast    {warning}issued {state.issued_at:%Y-%m-%d %H:%M} UTC, "
             f"{age.total_seconds() / 3600:.1f} h ago{due}"

@@ -60,7 +60,7 @@ def up(
             start_everything(
                 settings,
                 host=host,
-                page_host=page_host or host,
+                page_host=page_host,
                 dagster_port=dagster_port,
                 page_port=page_port,
                 progress=lambda text: out.print(text, soft_wrap=True),

@@ -38,19 +38,21 @@ from co2_assets.warehouse.paths import Home
 WATCH_S = 1.0
 
 
-def require_free_port(host: str, port: int, option: str) -> None:
-    """Raise SettingsError if the port cannot be listened on; ``option`` is the option that changes it."""
+def require_free_port(host: str, port: int, option: str, host_option: str = "--host") -> None:
+    """Raise SettingsError if the port cannot be listened on; the options are those that change both."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as error:
-        raise SettingsError(f"--host {host} is not an address of this machine ({error.strerror})") from error
+        raise SettingsError(
+            f"{host_option} {host} is not an address of this machine ({error.strerror})"
+        ) from error
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(address)
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:
-                raise SettingsError(f"--host {host} is not an address of this machine") from error
+                raise SettingsError(f"{host_option} {host} is not an address of this machine") from error
             raise SettingsError(
                 f"port {port} on {host} cannot be used ({error.strerror}); choose another with {option}"
             ) from error
@@ -117,7 +119,7 @@ def start_everything(
     settings: Settings,
     *,
     host: str,
-    page_host: str,
+    page_host: str | None,
     dagster_port: int,
     page_port: int,
     progress: Progress,
@@ -125,16 +127,18 @@ def start_everything(
 ) -> None:
     """Start all processes, launch the first run, and watch them until Ctrl-C, SIGTERM or SIGHUP.
 
-    ``progress`` gets the lines for the person who started it. ``first_run_done`` is called once with whether
-    the first run succeeded. Raises SettingsError for a port in use, and UpError if a process fails or
-    another `co2 up` uses the home.
+    Without ``page_host`` the pages listen on ``host``. ``progress`` gets the lines for the person who started
+    it. ``first_run_done`` is called once with whether the first run succeeded. Raises SettingsError for a
+    port in use, and UpError if a process fails or another `co2 up` uses the home.
     """
+    page_host_option = "--page-host" if page_host else "--host"
+    page_host = page_host or host
     if dagster_port == page_port:
         raise SettingsError(f"--dagster-port and --page-port are both {page_port}: they must differ")
     with single_instance(settings, progress) as lock:
         # Not before: what an earlier `co2 up` left uses these ports.
         require_free_port(host, dagster_port, "--dagster-port")
-        require_free_port(page_host, page_port, "--page-port")
+        require_free_port(page_host, page_port, "--page-port", page_host_option)
         started = time.monotonic()
         supervisor = Supervisor(export(settings), Home(settings.home).root / "logs", lock)
         # The handler only sets a flag: an exception during a start could leave a process that nobody ends.
@@ -174,7 +178,7 @@ def start_everything(
                 f"  Dagster        {dagster_url}\n"
                 f"  First run      {dagster_url}/runs/{run_id}\n"
                 f"{_from_elsewhere(page_host, page_port)}"
-                "Ctrl-C ends everything."
+                "The first forecast takes a few minutes in a new home. Ctrl-C ends everything."
             )
             status = UNKNOWN
             while True:

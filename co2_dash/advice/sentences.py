@@ -11,16 +11,22 @@ ALIKE_WITHIN_G_PER_KWH = 5
 
 def advice_sentence(advice: Advice, best: str, deadline: str) -> str:
     """Return when to use power; ``best`` (from when to when) and ``deadline`` are texts of the sentence."""
-    if advice.is_now or advice.saving_percent < 1:
+    if _starts_now(advice):
         return f"Now is as clean as it gets before {deadline}."
     return f"Best: {best}, {advice.saving_percent:.0f} % cleaner than now."
 
 
+def _starts_now(advice: Advice) -> bool:
+    """Return whether now is the advice: no later start is cleaner by as much as a percent."""
+    return advice.is_now or advice.saving_percent < 1
+
+
 def certainty_sentence(advice: Advice) -> str:
     """Return the expected carbon intensity and how certain the advice is."""
-    best, now = advice.best, advice.now
+    now = advice.now
+    best = now if _starts_now(advice) else advice.best
     band = f"80 % sure to be between {best.low:.0f} and {best.high:.0f} {UNIT} on average"
-    if advice.chance_cleaner is None:
+    if advice.chance_cleaner is None or _starts_now(advice):
         return f"Expected {best.median:.0f} {UNIT}, {band}."
     chance = chance_phrase(advice.chance_cleaner)
     return (

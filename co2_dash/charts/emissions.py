@@ -158,16 +158,19 @@ def _points(run: pd.DataFrame, values: Sequence[float | None], axis: DanishAxis)
 
 
 def no_production(state: DataState) -> str:
-    """Return why no production is shown: it is not measured for a part of the country."""
+    """Return why no production is shown: a recording has none for a part of the country."""
     if state.area.measured_in != DENMARK.measured_in:
-        return "No production here: it is measured for the whole of Denmark only."
+        return (
+            "No production of this area was measured in these hours. "
+            "A recording has it for the whole of Denmark only."
+        )
     return "No production was measured in these hours."
 
 
 INTENSITY = Chart(
     key="intensity",
     title="Carbon intensity of the power used",
-    explanation="Hourly means of the measurements by Energinet. A break in the line is an hour without data.",
+    explanation="Hourly means of what was measured. A break in the line is an hour without data.",
     rows=intensity_rows,
     columns=("hour_utc", "hour_danish", CO2),
     shown_first=("hour_danish", CO2),

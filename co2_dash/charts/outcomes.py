@@ -141,7 +141,7 @@ OUTCOMES = Chart(
     key="outcomes",
     title="What was forecast, and what was measured",
     explanation="Choose one lead to see what was forecast that many hours ahead, with its 80 % band. "
-    "Choose a day to see every forecast as it was issued.",
+    "A choice of “all” shows every forecast as it was issued.",
     rows=outcome_rows,
     columns=COLUMNS,
     shown_first=(

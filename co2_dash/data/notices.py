@@ -144,7 +144,7 @@ def in_plain_words(cause: str) -> str:
 
 def _origin(state: DataState) -> tuple[Notice, ...]:
     if state.simulated:
-        text = "Every number on this page was made up by the built-in simulator."
+        text = "Every number was made up by the built-in simulator."
         if state.replayed:
             text += f" It is shown as of {date_and_clock(state.now_utc)}."
         return (Notice("simulated", "Simulated data: none of these numbers is real", text),)
@@ -153,7 +153,7 @@ def _origin(state: DataState) -> tuple[Notice, ...]:
             Notice(
                 "replayed",
                 f"Replay of recorded data as of {date_and_clock(state.now_utc)}",
-                "“Now” on this page is that time, not the present.",
+                "“Now” is that time, not the present.",
             ),
         )
     return ()

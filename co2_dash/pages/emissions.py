@@ -78,7 +78,7 @@ def tile_parts(view: View | None, state: DataState, chosen_range: str) -> Part:
             ),
             tile("Lowest", f"{lowest[CO2]:.0f}", TILE_UNIT, _when(lowest, state)),
             tile("Highest", f"{highest[CO2]:.0f}", TILE_UNIT, _when(highest, state)),
-            *_green_tile(rows),
+            *_green_tile(rows, state.area.title),
         ],
         cols={"base": 2, "md": 4},
         spacing="md",
@@ -89,12 +89,12 @@ def _when(row: pd.Series, state: DataState) -> str:
     return f"at {day_and_clock(row['hour_utc'].to_pydatetime(), state.now_utc)}"
 
 
-def _green_tile(rows: pd.DataFrame) -> list[Part]:
-    """Return the tile of sun and wind; none where production is not measured."""
+def _green_tile(rows: pd.DataFrame, title: str) -> list[Part]:
+    """Return the tile of sun and wind in the area with this title; none where production is not measured."""
     known = rows[PRODUCTION_COLUMNS].dropna()
     if known.empty:
         return []
-    return [tile("Sun and wind", f"{_sun_and_wind(known):.0f}", "%", "of what Denmark produced")]
+    return [tile("Sun and wind", f"{_sun_and_wind(known):.0f}", "%", f"of what {title} produced")]
 
 
 def _sun_and_wind(known: pd.DataFrame) -> float:

@@ -119,7 +119,9 @@ def test_a_home_without_data_names_the_remedy(tmp_path: Path, command: str) -> N
     for source in ("simulator", "auto"):
         result = co2(command, "--home", tmp_path / "home", "--source", source)
         assert result.exit_code == FAILED
-        assert "run `co2 tick` first" in result.stderr.replace("\n", " ")
+        assert "wait for the first run of `co2 up`, or run `co2 tick` first" in result.stderr.replace(
+            "\n", " "
+        )
         assert result.stdout == ""
 
 
@@ -334,7 +336,14 @@ def test_a_backtest_too_short_for_a_lead_says_nothing_of_it() -> None:
         (("--source", "archive:/nowhere"), "nowhere"),
         (("--source", "simulator", "--dagster-port", "8050"), "must differ"),
         (("--source", "simulator", "--host", "no.such.host.invalid"), "not an address of this machine"),
-        (("--source", "simulator", "--host", "192.0.2.1"), "not an address of this machine"),
+        (
+            ("--source", "simulator", "--host", "192.0.2.1"),
+            "co2: --host 192.0.2.1 is not an address of this machine",
+        ),
+        (
+            ("--source", "simulator", "--page-host", "192.0.2.1"),
+            "co2: --page-host 192.0.2.1 is not an address of this machine",
+        ),
     ],
 )
 def test_up_refuses_what_cannot_come_up(tmp_path: Path, options: tuple[str, ...], words: str) -> None:

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, vDuration
 from starlette.responses import Response
 
 from co2_assets.contracts.areas import DENMARK
@@ -100,7 +100,8 @@ def _feed(state: DataState, duration: int) -> Calendar:
     feed.add("name", name)
     feed.add("x-wr-calname", name)
     feed.add("refresh-interval", REFRESHED_EACH, parameters={"VALUE": "DURATION"})
-    feed.add("x-published-ttl", REFRESHED_EACH)
+    # The type is named because the library does not know this property, and would write 1:00:00.
+    feed.add("x-published-ttl", vDuration(REFRESHED_EACH))
     return feed
 
 

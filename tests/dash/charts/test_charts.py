@@ -18,6 +18,7 @@ from co2_dash.charts.style import broken_line, unbroken
 from co2_dash.data import queries
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState, state_of
+from co2_dash.pages import emissions as emissions_page
 from co2_dash.pages import models as models_page
 from co2_dash.pages.data_table import decimals_of, grid, heading_of, ordered, page_of
 from tests.support import snapshot_data
@@ -223,6 +224,11 @@ def test_the_champion_has_the_scores_of_its_test_evaluation(view: View, state: D
     assert f"Inside its 80 % band {test['coverage_80_percent']:.0f} %" in said
     assert "each network leaves out its own block" in said
     assert snapshot_data.CHAMPION in said
+
+
+def test_the_share_of_sun_and_wind_is_of_the_area_that_is_shown(view: View) -> None:
+    state = state_of(view, now())
+    assert f"of what {state.area.title} produced" in words_of(emissions_page.tile_parts(view, state, "24 h"))
 
 
 def test_why_there_is_no_production_depends_on_the_area(view: View) -> None:

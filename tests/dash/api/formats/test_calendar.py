@@ -42,6 +42,7 @@ def test_nothing_that_a_calendar_needs_is_missing(asked: Client, published_far: 
     assert found["prodid"]
     assert found["refresh-interval"].dt == HOUR
     assert found["refresh-interval"].params["VALUE"] == "DURATION"
+    assert b"\r\nX-PUBLISHED-TTL:PT1H\r\n" in found.to_ical()
     assert len(found.events) == 4
     for event in found.events:
         assert event["uid"].endswith("-DK1-2h@co2-in-the-socket")
