@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
 
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
-from co2_dash.api import carbon_intensity, health, legacy, problems
+from co2_dash.api import carbon_intensity, health, legacy, problems, record
 from co2_dash.api.access import PREFIX, Gate
 from co2_dash.api.formats import calendar, carbon_aware_sdk, electricity_maps, evcc, home_assistant, neso
 from co2_dash.api.formats.own_errors import OwnErrors
@@ -62,7 +62,16 @@ def install(server: FastAPI, reader: Reader, settings: Settings) -> None:
     server.state.reader, server.state.settings = reader, settings
     server.state.workers = Workers()
     problems.install(server)
-    for part in (legacy, carbon_intensity, health, evcc, home_assistant, calendar, *IN_ANOTHERS_SHAPE):
+    for part in (
+        legacy,
+        carbon_intensity,
+        record,
+        health,
+        evcc,
+        home_assistant,
+        calendar,
+        *IN_ANOTHERS_SHAPE,
+    ):
         server.include_router(part.router, dependencies=[Depends(no_other_parameters)])
     server.include_router(health.probe)
     _add_documents(server, settings)

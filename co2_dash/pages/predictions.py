@@ -5,6 +5,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output
 
+from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, Cadence, ForecastKind, series_name
 from co2_assets.warehouse.issue_archive import KEPT_FOR
 from co2_dash.charts.outcome_choices import (
@@ -35,6 +36,7 @@ from co2_dash.pages.components import (
     page,
     usual_choices,
 )
+from co2_dash.path_prefix import linked
 
 
 def layout(
@@ -48,6 +50,7 @@ def layout(
         "period": one_of(list(PERIODS), period, usual["period"]),
         "kind": one_of(list(SERIES), kind, usual["kind"]),
     }
+    query = "" if state.area == DENMARK else f"?area={state.area.name}"
     return page(
         "Recent predictions vs actual",
         "Every forecast is kept as it was issued and compared with what was measured afterwards.",
@@ -63,6 +66,16 @@ def layout(
                 className="choices",
             ),
             html.Div(scored_text(scored), id="scored"),
+            dmc.Text(
+                [
+                    html.A("The whole record", href=linked(f"/api/v1/record{query}")),
+                    ": every live forecast with what came true, by month, as Parquet and CSV. ",
+                    html.A("The scorecard", href=linked(f"/api/v1/scorecard{query}")),
+                    " has its errors in short.",
+                ],
+                size="sm",
+                mt="xs",
+            ),
         ),
         chart_card(OUTCOMES, {**options, "lead": chosen_lead}),
         dmc.SimpleGrid(

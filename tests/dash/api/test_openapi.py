@@ -29,6 +29,10 @@ PATHS = (
     "/api/v1/evcc",
     "/api/v1/home-assistant",
     "/api/v1/cleanest-windows.ics",
+    "/api/v1/record",
+    "/api/v1/record/{month}.parquet",
+    "/api/v1/record/{month}.csv",
+    "/api/v1/scorecard",
     "/healthz",
     "/readyz",
 )
