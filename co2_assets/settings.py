@@ -102,6 +102,24 @@ def _is_heartbeat(text: str) -> bool:
     return _is_address(address) and query.isprintable() and query.isascii() and " " not in query + mark
 
 
+def _is_broker(text: str) -> bool:
+    """Return whether the text is the address of an MQTT broker, without a path."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("mqtt", "mqtts")
+        and bool(parts.hostname)
+        and port != 0
+        and parts.path in ("", "/")
+        and not (parts.query or parts.fragment)
+        and text.isprintable()
+        and " " not in text
+    )
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings of one process, from the environment (``CO2_*``) and the command line, which comes first.
@@ -110,7 +128,8 @@ class Settings:
     live service: the part before ``/dataset``. ``hourly_update``: forecasts are made each hour, not only at
     the six-hour marks. ``weather``: whether the weather forecast is fetched, from where, and with which key.
     ``alert_urls`` are the addresses that alerts go to, parted by commas or spaces, in the form of apprise;
-    ``heartbeat_url`` is asked after each forecast that was issued. Both hold secrets.
+    ``heartbeat_url`` is asked after each forecast that was issued; the forecast is sent to the MQTT broker
+    ``mqtt_url``. All three hold secrets.
     """
 
     home: Path = Path("data")
@@ -123,6 +142,7 @@ class Settings:
     weather: WeatherAccess = WeatherAccess()  # noqa: RUF009 -- it cannot be changed
     alert_urls: str = field(default="", repr=False)
     heartbeat_url: str = field(default="", repr=False)
+    mqtt_url: str = field(default="", repr=False)
 
     @property
     def timetable(self) -> Timetable:
@@ -160,6 +180,11 @@ class Settings:
             raise SettingsError(
                 "CO2_HEARTBEAT_URL is not an address that can be asked; write it as https://HOST/PATH"
             )
+        if self.mqtt_url and not _is_broker(self.mqtt_url):
+            raise SettingsError(
+                "CO2_MQTT_URL is not the address of a broker; write it as mqtt://USER:PASSWORD@HOST:1883, or "
+                "mqtts:// with TLS, with / : @ # ? and % of a password as %2F %3A %40 %23 %3F %25"
+            )
         if self.as_of is not None and self.as_of > utc_now() and self.source != SourceKind.SIMULATOR:
             raise SettingsError(f"as-of {self.as_of:%Y-%m-%dT%H:%MZ} is in the future")
         if self.as_of is not None and self.source == SourceKind.LIVE:
@@ -193,6 +218,7 @@ class Settings:
             weather=weather_in(env),
             alert_urls=env.get("CO2_ALERT_URLS", "").strip(),
             heartbeat_url=env.get("CO2_HEARTBEAT_URL", "").strip(),
+            mqtt_url=env.get("CO2_MQTT_URL", "").strip(),
         )
         for name, own in (("CO2_HISTORY_DAYS", "history_days"), ("CO2_SEED", "seed")):
             if env.get(name):
@@ -219,6 +245,7 @@ class Settings:
             "CO2_WEATHER_KEY": self.weather.key,
             "CO2_ALERT_URLS": self.alert_urls,
             "CO2_HEARTBEAT_URL": self.heartbeat_url,
+            "CO2_MQTT_URL": self.mqtt_url,
         }
         if self.as_of is not None:
             variables["CO2_AS_OF"] = f"{self.as_of:%Y-%m-%dT%H:%M:%SZ}"

@@ -5,6 +5,7 @@ import logging
 import dagster as dg
 
 from co2_assets.defs.run_log import reason_of
+from co2_assets.notify import home_assistant, mqtt
 from co2_assets.notify.alerts import NOTHING_SET, tell
 from co2_assets.notify.conditions import RunOutcome
 from co2_assets.notify.heartbeat import beat
@@ -71,6 +72,12 @@ def alert_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 
 
 def after_publication(run: Run, settings: Settings) -> None:
-    """Send the heartbeat if this run has issued a forecast. No failure of it can fail the run."""
-    if settings.heartbeat_url and run.has_issued():
-        beat(settings)
+    """If this run has issued a forecast, send it to the MQTT broker, and the heartbeat.
+
+    The run must have published. A failure of either is logged.
+    """
+    if not (settings.heartbeat_url or settings.mqtt_url) or not run.has_issued():
+        return
+    if settings.mqtt_url:
+        mqtt.publish(settings, home_assistant.messages(run, run.publications[-1]))
+    beat(settings)

@@ -188,7 +188,7 @@ def test_no_service_has_a_secret_of_its_own() -> None:
     assert "postgresqlPassword" not in values["postgresql"]
 
 
-NOTIFY = ("CO2_ALERT_URLS", "CO2_HEARTBEAT_URL")
+NOTIFY = ("CO2_ALERT_URLS", "CO2_HEARTBEAT_URL", "CO2_MQTT_URL")
 
 
 def test_what_alerts_need_reaches_the_process_of_the_runs_and_stands_in_no_file() -> None:
