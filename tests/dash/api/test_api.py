@@ -31,9 +31,12 @@ DATA_ENDPOINTS = (
     f"{V1}/daily-summary",
     "/api/v1/accuracy",
     "/api/v1/areas",
+    "/api/v1/record",
+    "/api/v1/scorecard",
 )
 ENDPOINTS = (*DATA_ENDPOINTS, "/api/v1/status")
 # In the form of another tool, without the origin that our own answers carry.
+RECORD_FILES = ("/api/v1/record/{month}.parquet", "/api/v1/record/{month}.csv")
 OTHER_FORMATS = ("/api/v1/evcc", "/api/v1/home-assistant", "/api/v1/cleanest-windows.ics")
 
 
@@ -468,7 +471,13 @@ def test_every_page_has_a_title_of_its_own(asked: Client) -> None:
 def test_the_reference_tells_of_every_endpoint_and_unit(asked: Client) -> None:
     client = asked()
     document = client.get("/openapi.json").json()
-    assert set(document["paths"]) == {*ENDPOINTS, *OTHER_FORMATS, "/healthz", "/readyz"}
+    assert set(document["paths"]) == {
+        *ENDPOINTS,
+        *OTHER_FORMATS,
+        *RECORD_FILES,
+        "/healthz",
+        "/readyz",
+    }
     for schema in document["components"]["schemas"].values():
         for name, field in schema.get("properties", {}).items():
             if name.endswith("_g_per_kwh"):
