@@ -37,6 +37,15 @@ RUN_STATUS = """
 query Status($run: ID!) { runOrError(runId: $run) { __typename ... on Run { status } } }
 """
 
+RUNS_OF_JOB = """
+query Runs($job: String!) {
+  runsOrError(filter: {pipelineName: $job}, limit: 5) {
+    __typename
+    ... on Runs { results { runId status } }
+  }
+}
+"""
+
 DAEMONS = """
 query Daemons { instance { daemonHealth { allDaemonStatuses { required healthy } } } }
 """
@@ -73,6 +82,15 @@ def launch_tick(url: str) -> str:
         raise UpError(f"the first run could not be launched: {outcome.get('message', outcome['__typename'])}")
     run_id: str = outcome["run"]["runId"]
     return run_id
+
+
+def newest_runs(url: str, job: str) -> dict[str, str]:
+    """Return the statuses of the newest runs of a job by run, the oldest first; none without an answer."""
+    try:
+        results = ask(url, RUNS_OF_JOB, {"job": job})["runsOrError"].get("results", [])
+    except httpx.HTTPError:
+        return {}
+    return {run["runId"]: run["status"] for run in reversed(results)}
 
 
 def run_status(url: str, run_id: str) -> str:

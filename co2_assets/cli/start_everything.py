@@ -18,6 +18,7 @@ from co2_assets.cli.dagster_client import (
     answers,
     daemons_healthy,
     launch_tick,
+    newest_runs,
     run_status,
 )
 from co2_assets.cli.dagster_runs import (
@@ -28,7 +29,8 @@ from co2_assets.cli.dagster_runs import (
 )
 from co2_assets.cli.processes import KILL_TIMEOUT_S, STOP_TIMEOUT_S, end, is_alive, started_by
 from co2_assets.cli.supervisor import REPOSITORY_ROOT, Interrupted, Supervisor, UpError, wait_until
-from co2_assets.defs.automation import TICK_JOB
+from co2_assets.cli.trainings import Trainings
+from co2_assets.defs.automation import RETRAIN_JOB, TICK_JOB
 from co2_assets.pipeline.progress import Progress
 from co2_assets.settings import Settings, SettingsError
 from co2_assets.warehouse.errors import WarehouseBusy
@@ -36,6 +38,8 @@ from co2_assets.warehouse.lock import exclusive
 from co2_assets.warehouse.paths import Home
 
 WATCH_S = 1.0
+# Trainings take minutes, and each look is a request to the webserver.
+WATCH_TRAININGS_S = 15.0
 
 
 def require_free_port(host: str, port: int, option: str, host_option: str = "--host") -> None:
@@ -181,8 +185,16 @@ def start_everything(
                 "The first forecast takes a few minutes in a new home. Ctrl-C ends everything."
             )
             status = UNKNOWN
+            trainings = Trainings(
+                lambda: newest_runs(dagster_url, RETRAIN_JOB), lambda run: f"{dagster_url}/runs/{run}"
+            )
+            looked = time.monotonic()
             while True:
                 supervisor.wait(WATCH_S)
+                if time.monotonic() - looked >= WATCH_TRAININGS_S:
+                    looked = time.monotonic()
+                    for line in trainings.news():
+                        progress(line)
                 if status not in FINISHED:
                     status = run_status(dagster_url, run_id)
                     if status in FINISHED:
