@@ -46,27 +46,23 @@ def known_at(folder: SourceFolder, view: View, area_name: str, instant: datetime
     """Return the newest live forecast that had been issued by ``instant``, from the snapshot or the archive.
 
     Columns: issued_at_utc, target_hour_utc, q50_g_per_kwh. Empty where none was issued in the time that a
-    forecast reaches.
+    forecast reaches. It is not remembered: who asks for many instants would drive out what the pages use.
     """
-
-    def ask() -> pd.DataFrame:
-        return query_all(
-            folder,
-            view.snapshot,
-            f"""
-            SELECT issued_at_utc, target_hour_utc, {MEDIAN_COLUMN} FROM {ALL_PREDICTIONS}
-            WHERE price_area = $1 AND kind = '{ForecastKind.LIVE}' AND {_WHOLE}
-              AND issued_at_utc <= $2 AND issued_at_utc > $2::TIMESTAMP - {interval(HORIZON_HOURS * HOUR)}
-            QUALIFY dense_rank() OVER (
-                ORDER BY issued_at_utc DESC,
-                    model_version IN (SELECT model_version FROM champions) DESC, model_version DESC
-            ) = 1
-            ORDER BY target_hour_utc
-            """,
-            [area_name, instant],
-        )
-
-    return view.remember(("known at", area_name, instant), ask).copy()
+    return query_all(
+        folder,
+        view.snapshot,
+        f"""
+        SELECT issued_at_utc, target_hour_utc, {MEDIAN_COLUMN} FROM {ALL_PREDICTIONS}
+        WHERE price_area = $1 AND kind = '{ForecastKind.LIVE}' AND {_WHOLE}
+          AND issued_at_utc <= $2 AND issued_at_utc > $2::TIMESTAMP - {interval(HORIZON_HOURS * HOUR)}
+        QUALIFY dense_rank() OVER (
+            ORDER BY issued_at_utc DESC,
+                model_version IN (SELECT model_version FROM champions) DESC, model_version DESC
+        ) = 1
+        ORDER BY target_hour_utc
+        """,
+        [area_name, instant],
+    )
 
 
 def oldest_issue(folder: SourceFolder, view: View, area_name: str) -> datetime | None:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE, MEDIAN_COLUMN
 from co2_assets.contracts.time import hour_containing
-from co2_dash.api.cached_response import JSON, Refusal, answer, reader_of, workers_of
+from co2_dash.api.cached_response import JSON, Refusal, answer, folder_of, reader_of, workers_of
 from co2_dash.api.formats.carbon_aware_shapes import (
     AskedAverage,
     AskedForecast,
@@ -65,7 +65,7 @@ async def current_forecast(
     reader = reader_of(request)
 
     def of(view: View, location: str) -> Forecast:
-        _, state = reader.look(area_of_location(location))
+        state = reader.state(view, area_of_location(location))
         head = forecast_head(state)
         points = [Point(hour.start_utc, HOUR, hour.median) for hour in hours_to_come(view, state)]
         return _shaped(location, head["issued_at"], state.now_utc, _chosen(points, start, end, window))
@@ -148,7 +148,7 @@ async def batch_of_averages(
     def build(view: View, _state: DataState) -> Averages:
         found = []
         for asked in requested:
-            _, state = reader.look(area_of_location(asked.location))
+            state = reader.state(view, area_of_location(asked.location))
             found.append(_average(view, state, asked.location, asked.start_time, asked.end_time))
         return Averages(found)
 
@@ -183,7 +183,7 @@ def _forecast_at(request: Request, view: View, state: DataState, asked: AskedFor
     area_name, at = area_of_location(asked.location), asked.requested_at
     if at > state.now_utc + CLOCK_TOLERANCE:
         raise refused_parameters([("requestedAt", f"lies after now, {iso_utc(state.now_utc)}")])
-    folder = request.app.state.settings.home.source(state.source)
+    folder = folder_of(request, state)
     rows = issued.known_at(folder, view, area_name, at)
     rows = rows[rows["target_hour_utc"] >= hour_containing(at)]
     if rows.empty:
@@ -245,7 +245,7 @@ async def _emissions(
     reader = reader_of(request)
 
     def of(view: View, location: str) -> list[Emission]:
-        _, state = reader.look(area_of_location(location))
+        state = reader.state(view, area_of_location(location))
         since = time or state.now_utc
         until = max(to_time or since, since + timedelta(microseconds=1))
         # Nothing after the hour of now: that is what forecasts are for.

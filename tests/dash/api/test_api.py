@@ -35,6 +35,12 @@ DATA_ENDPOINTS = (
 ENDPOINTS = (*DATA_ENDPOINTS, "/api/v1/status")
 # In the form of another tool, without the origin that our own answers carry.
 OTHER_FORMATS = ("/api/v1/evcc", "/api/v1/home-assistant", "/api/v1/cleanest-windows.ics")
+RECORD = (
+    "/api/v1/record",
+    "/api/v1/record/{month}.parquet",
+    "/api/v1/record/{month}.csv",
+    "/api/v1/scorecard",
+)
 
 
 def published_again(home: Home, add: Callable[[Transaction], None]) -> None:
@@ -468,7 +474,7 @@ def test_every_page_has_a_title_of_its_own(asked: Client) -> None:
 def test_the_reference_tells_of_every_endpoint_and_unit(asked: Client) -> None:
     client = asked()
     document = client.get("/openapi.json").json()
-    assert set(document["paths"]) == {*ENDPOINTS, *OTHER_FORMATS, "/healthz", "/readyz"}
+    assert set(document["paths"]) == {*ENDPOINTS, *OTHER_FORMATS, *RECORD, "/healthz", "/readyz"}
     for schema in document["components"]["schemas"].values():
         for name, field in schema.get("properties", {}).items():
             if name.endswith("_g_per_kwh"):

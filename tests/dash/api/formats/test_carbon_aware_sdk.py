@@ -11,6 +11,8 @@ from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.issue_archive import archive_issues
 from co2_assets.warehouse.paths import Home
+from co2_dash.data import issued
+from co2_dash.data.snapshot_store import View
 from tests.dash.api.test_api import V1, Client
 from tests.support import snapshot_data
 from tests.support.snapshot_data import NOW
@@ -121,6 +123,13 @@ def test_a_batch_says_what_it_does_not_have(shared: httpx.Client) -> None:
     failed(shared.post(BATCH, json=[asked_at("2024-05-20T08:30:00Z")] * 101), 400)
     failed(shared.post(BATCH, content=b"no json"), 400)
     assert ok(shared.post(BATCH, json=[])) == []
+
+
+def test_a_batch_takes_no_room_from_what_the_pages_use(published: Home, view: View) -> None:
+    before = view.remembered_bytes
+    found = issued.known_at(published.source("live"), view, "DK", datetime(2024, 5, 20, 8, 30))
+    assert set(found["issued_at_utc"]) == {datetime(2024, 5, 20, 6)}
+    assert view.remembered_bytes == before
 
 
 def test_a_batch_reads_the_archive_of_past_months(
