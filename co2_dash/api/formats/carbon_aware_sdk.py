@@ -152,8 +152,11 @@ async def average(
 async def batch_of_averages(
     request: Request, requested: Annotated[list[AskedAverage], Field(max_length=MOST_IN_BATCH)]
 ) -> Response:
-    """The mean of what was measured over each time."""
+    """The mean of what was measured over each time, all of them together no longer than one may be."""
     reader = reader_of(request)
+    spans = (max(asked.end_time - asked.start_time, timedelta(0)) for asked in requested)
+    if sum(spans, timedelta(0)) > LONGEST_HISTORY:
+        raise refused_parameters([("endTime", TOO_LONG)])
 
     def build(view: View, _state: DataState) -> Averages:
         found = []

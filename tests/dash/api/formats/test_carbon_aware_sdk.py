@@ -219,6 +219,13 @@ def test_an_average_is_of_measurements_and_by_time(shared: httpx.Client) -> None
     failed(shared.get(AVERAGE, params={"location": "DK", **swapped}), 400, "startTime")
 
 
+def test_averages_of_a_batch_are_together_no_longer_than_one_may_be(shared: httpx.Client) -> None:
+    half = {"location": "DK", "startTime": "2023-01-01T00:00:00Z", "endTime": "2023-07-10T00:00:00Z"}
+    words = failed(shared.post(f"{AVERAGE}/batch", json=[half, half]), 400, "endTime")
+    assert "366 days can be asked for at once" in words
+    assert "not all of that time was measured" in failed(shared.post(f"{AVERAGE}/batch", json=[half]), 400)
+
+
 def test_the_locations_are_the_areas(shared: httpx.Client) -> None:
     found = ok(shared.get(f"{PREFIX}/locations"))
     assert list(found) == ["DK", "DK1", "DK2"]
