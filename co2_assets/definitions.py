@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from co2_assets.defs.alerting import alert_sensor
 from co2_assets.defs.assets.all_assets import all_assets
 from co2_assets.defs.automation import (
     backfill,
@@ -33,7 +34,7 @@ def build_definitions(
         asset_checks=all_checks,
         jobs=[six_hour_tick, hourly_update, retrain, deepen_history, backfill],
         schedules=[six_hour_schedule, hourly_schedule, deepen_history_schedule],
-        sensors=[retraining_sensor, better_model_sensor],
+        sensors=[retraining_sensor, better_model_sensor, alert_sensor],
         resources={"pipeline": resource.from_settings(settings)},
         loggers={"console": console_logger},
         executor=dg.in_process_executor,

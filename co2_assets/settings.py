@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -96,6 +96,30 @@ def _is_address(text: str) -> bool:
     )
 
 
+def _is_heartbeat(text: str) -> bool:
+    """Return whether the text is an http or https address that can be asked as it stands."""
+    address, mark, query = text.partition("?")
+    return _is_address(address) and query.isprintable() and query.isascii() and " " not in query + mark
+
+
+def _is_broker(text: str) -> bool:
+    """Return whether the text is the address of an MQTT broker, without a path."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("mqtt", "mqtts")
+        and bool(parts.hostname)
+        and port != 0
+        and parts.path in ("", "/")
+        and not (parts.query or parts.fragment)
+        and text.isprintable()
+        and " " not in text
+    )
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings of one process, from the environment (``CO2_*``) and the command line, which comes first.
@@ -103,6 +127,9 @@ class Settings:
     ``as_of`` (naive UTC) replaces the clock; with None the clock is used. ``live_url`` is the address of the
     live service: the part before ``/dataset``. ``hourly_update``: forecasts are made each hour, not only at
     the six-hour marks. ``weather``: whether the weather forecast is fetched, from where, and with which key.
+    ``alert_urls`` are the addresses that alerts go to, parted by commas or spaces, in the form of apprise;
+    ``heartbeat_url`` is asked after each forecast that was issued; the forecast is sent to the MQTT broker
+    ``mqtt_url``. All three hold secrets.
     """
 
     home: Path = Path("data")
@@ -113,6 +140,9 @@ class Settings:
     live_url: str = LIVE_URL
     hourly_update: bool = True
     weather: WeatherAccess = WeatherAccess()  # noqa: RUF009 -- it cannot be changed
+    alert_urls: str = field(default="", repr=False)
+    heartbeat_url: str = field(default="", repr=False)
+    mqtt_url: str = field(default="", repr=False)
 
     @property
     def timetable(self) -> Timetable:
@@ -145,6 +175,16 @@ class Settings:
             )
         if 0 < len(self.weather.key) < SHORTEST_KEY:
             raise SettingsError(f"CO2_WEATHER_KEY has under {SHORTEST_KEY} characters: copy it again, whole")
+        # The address is a secret: whoever knows it can say that all is well.
+        if self.heartbeat_url and not _is_heartbeat(self.heartbeat_url):
+            raise SettingsError(
+                "CO2_HEARTBEAT_URL is not an address that can be asked; write it as https://HOST/PATH"
+            )
+        if self.mqtt_url and not _is_broker(self.mqtt_url):
+            raise SettingsError(
+                "CO2_MQTT_URL is not the address of a broker; write it as mqtt://USER:PASSWORD@HOST:1883, or "
+                "mqtts:// with TLS, with / : @ # ? and % of a password as %2F %3A %40 %23 %3F %25"
+            )
         if self.as_of is not None and self.as_of > utc_now() and self.source != SourceKind.SIMULATOR:
             raise SettingsError(f"as-of {self.as_of:%Y-%m-%dT%H:%MZ} is in the future")
         if self.as_of is not None and self.source == SourceKind.LIVE:
@@ -172,14 +212,21 @@ class Settings:
             settings = replace(settings, as_of=parse_instant(env["CO2_AS_OF"], "CO2_AS_OF"))
         if env.get("CO2_LIVE_URL"):
             settings = replace(settings, live_url=env["CO2_LIVE_URL"])
-        settings = replace(settings, hourly_update=hourly_update_in(env), weather=weather_in(env))
-        for name, field in (("CO2_HISTORY_DAYS", "history_days"), ("CO2_SEED", "seed")):
+        settings = replace(
+            settings,
+            hourly_update=hourly_update_in(env),
+            weather=weather_in(env),
+            alert_urls=env.get("CO2_ALERT_URLS", "").strip(),
+            heartbeat_url=env.get("CO2_HEARTBEAT_URL", "").strip(),
+            mqtt_url=env.get("CO2_MQTT_URL", "").strip(),
+        )
+        for name, own in (("CO2_HISTORY_DAYS", "history_days"), ("CO2_SEED", "seed")):
             if env.get(name):
                 try:
                     number = int(env[name])
                 except ValueError as error:
                     raise SettingsError(f"{name} {env[name]!r} is not a whole number") from error
-                settings = replace(settings, **{field: number})  # type: ignore[arg-type]
+                settings = replace(settings, **{own: number})  # type: ignore[arg-type]
         return settings
 
     def environment(self) -> dict[str, str]:
@@ -196,6 +243,9 @@ class Settings:
             "CO2_WEATHER_URL": self.weather.url,
             "CO2_WEATHER_HISTORY_URL": self.weather.history_url,
             "CO2_WEATHER_KEY": self.weather.key,
+            "CO2_ALERT_URLS": self.alert_urls,
+            "CO2_HEARTBEAT_URL": self.heartbeat_url,
+            "CO2_MQTT_URL": self.mqtt_url,
         }
         if self.as_of is not None:
             variables["CO2_AS_OF"] = f"{self.as_of:%Y-%m-%dT%H:%M:%SZ}"

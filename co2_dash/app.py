@@ -26,6 +26,7 @@ from co2_dash.page_requests import refuse_unknown
 from co2_dash.pages import chart_card, emissions, home, models, predictions, shell
 from co2_dash.pages.components import Part
 from co2_dash.path_prefix import PathPrefix, linked
+from co2_dash.request_counts import CountRequests
 from co2_dash.settings import Settings
 from co2_dash.workers import Worker
 
@@ -152,6 +153,8 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> P
     server.add_middleware(SecurityHeaders, script_hashes=app.csp_hashes)
     server.add_middleware(Compression)
     server.add_middleware(Unchanged)
+    # Inside of the next one, which copies what the router notes its route in.
+    server.add_middleware(CountRequests, counts=server.state.request_counts, pages=DOCUMENTS)
     server.add_middleware(HeadAsGet)
     server.add_middleware(PathPrefix, prefix=settings.path_prefix)
     return app

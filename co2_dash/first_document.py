@@ -17,7 +17,7 @@ from co2_dash.pages.first_answer import first_answer
 from co2_dash.pages.home_data import HomeData
 
 # Addresses that are no document of Dash. Any other is answered with one, also an unknown address.
-_ELSEWHERE = (*STATIC, "/_dash-", "/api", "/docs", "/healthz", "/openapi.json", "/token")
+_ELSEWHERE = (*STATIC, "/_dash-", "/api", "/docs", "/healthz", "/metrics", "/openapi.json", "/token")
 # The page whose answer is told before the browser has loaded what makes pages.
 ANSWERED = "/"
 

@@ -69,7 +69,7 @@ def automation() -> str:
         for s in sorted(repository.schedule_defs, key=_name)
     ]
     rows += [
-        (f"`{s.name}`", f"every {s.minimum_interval_seconds} s", f"`{s.job_name}`", s.description or "")
+        (f"`{s.name}`", f"every {s.minimum_interval_seconds} s", _jobs(s), s.description or "")
         for s in sorted(repository.sensor_defs, key=_name)
     ]
     return "\n".join([*lines, "", *_table(("Schedule or sensor", "When", "Job", "What it does"), rows)])
@@ -77,6 +77,11 @@ def automation() -> str:
 
 def _name(thing: dg.JobDefinition | dg.ScheduleDefinition | dg.SensorDefinition) -> str:
     return thing.name
+
+
+def _jobs(sensor: dg.SensorDefinition) -> str:
+    """Return the jobs that a sensor requests; one that only tells requests none."""
+    return ", ".join(f"`{target.job_name}`" for target in sensor.targets) or "none"
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:

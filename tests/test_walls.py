@@ -63,6 +63,7 @@ def test_every_module_stands_in_a_ring() -> None:
         "warehouse",
         "forecasting",
         "pipeline",
+        "notify",
         "defs",
         "cli",
     }

@@ -17,6 +17,8 @@ from co2_assets.cli.processes import is_alive, process_identity
 from co2_assets.cli.supervisor import REPOSITORY_ROOT
 from co2_assets.contracts.time import utc_now
 from co2_assets.defs.run_log import reason_of
+from co2_assets.notify.alerts import tell
+from co2_assets.notify.conditions import RunOutcome
 from co2_assets.pipeline.run import published_snapshot, source_label
 from co2_assets.settings import Settings
 from co2_assets.warehouse.errors import WarehouseBusy
@@ -198,7 +200,20 @@ def run_job(settings: Settings, job_name: str, run_config: Mapping[str, Any] | N
     published = after is not None and (before is None or after.version != before.version)
     if not published:
         logger.error("Nothing was published: readers still see the data of before.%s", _why(result))
-    return result.success and published
+    succeeded = result.success and published
+    # There may be no daemon, whose sensor sends alerts.
+    if settings.alert_urls:
+        _tell(settings, RunOutcome(job_name, succeeded, _why(result).strip()))
+    return succeeded
+
+
+def _tell(settings: Settings, outcome: RunOutcome) -> None:
+    """Send the alerts that are due after a run; a failure is logged."""
+    try:
+        tell(settings, [outcome])
+    except Exception:
+        # Any exception: the run is over, and nothing after it may fail it.
+        logger.exception("Alerts were not sent; the next run tries again")
 
 
 def _execute(

@@ -46,9 +46,11 @@ def up(
     from co2_assets.cli.output import forecast_table
     from co2_assets.cli.start_everything import start_everything
     from co2_assets.cli.supervisor import UpError
+    from co2_assets.notify.channels import channels
 
     with clear_errors():
         settings = resolved(settings_from(source, as_of, home))
+        channels(settings)
 
         def first_run_done(succeeded: bool) -> None:
             if succeeded:
@@ -233,12 +235,16 @@ def resolved_to_held(settings: Settings) -> Settings:
 def run_or_exit(settings: Settings, job: str, run_config: dict[str, Any] | None = None) -> None:
     """Run a job in this process; exit with code 1 if it fails.
 
-    Raises SettingsError, before anything is written, for a time before what is published.
+    Raises SettingsError, before anything is written, for a time before what is published, and for an
+    address of alerts that cannot be used.
     """
     from co2_assets.cli.dagster_runs import run_job
+    from co2_assets.notify.channels import channels
     from co2_assets.pipeline.run import refuse_older_clock
 
     refuse_older_clock(settings)
+    # An address that cannot be used is refused before the run, which may take minutes.
+    channels(settings)
     if not run_job(settings, job, run_config):
         err.print(f"co2: the run of {job} failed; the lines above show where")
         raise typer.Exit(FAILED)

@@ -1,4 +1,4 @@
-"""The commands that read what is published: `co2 forecast`, `status` and `quarantine`."""
+"""The commands that read what is published: `co2 forecast`, `status`, `quarantine`; and `co2 alert-test`."""
 
 import json
 from typing import Annotated
@@ -10,7 +10,7 @@ from co2_assets.cli.options import AreaOption, AsOfOption, HomeOption, JsonFlag,
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, NEAR_HOURS
-from co2_assets.settings import SettingsError, parse_instant
+from co2_assets.settings import Settings, SettingsError, parse_instant
 
 
 @command
@@ -164,3 +164,24 @@ def _column_name(name: str, dataset: str | None) -> str:
             f"there is no column {name!r} in {dataset or 'any dataset'}; there are {', '.join(names)}"
         )
     return name
+
+
+@command
+def alert_test() -> None:
+    """Send a test message to each address in CO2_ALERT_URLS; exit code 1 if one does not take it."""
+    from co2_assets.notify.alerts import NOTHING_SET, TITLE
+    from co2_assets.notify.channels import Kind, channels
+
+    with clear_errors():
+        found = channels(Settings.from_environment())
+        if not found:
+            raise SettingsError(f"{NOTHING_SET} Set it to one address or more, as docs/operations.md shows")
+        failed = False
+        for channel in found:
+            reason = channel.send(
+                f"{TITLE}a test", "This is a test of CO2_ALERT_URLS. Nothing is wrong.", Kind.NEWS
+            )
+            out.print(f"{channel.name}: {'took the message' if reason is None else f'FAILED. {reason}'}")
+            failed = failed or reason is not None
+        if failed:
+            raise typer.Exit(FAILED)

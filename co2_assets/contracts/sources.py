@@ -17,6 +17,10 @@ class SourceKind(StrEnum):
 # The kinds whose data are stored, each in its own database.
 SOURCE_LABELS: Final = (SourceKind.LIVE, SourceKind.ARCHIVE, SourceKind.SIMULATOR)
 
+# To be named wherever the data are shown; nobody's name stands under numbers that were made up.
+ATTRIBUTION: Final = "Source: Energinet, www.energidataservice.dk (CC BY 4.0)."
+SIMULATED: Final = "Made up by the built-in simulator in the form of Energinet's and Open-Meteo's data."
+
 # Said of the areas' carbon intensity where it comes from a recording: no recording of `CO2Emis` is known.
 STAND_IN: Final = "Energinet's settled declaration, published later, stands in for CO2Emis"
 

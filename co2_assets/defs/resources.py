@@ -13,6 +13,7 @@ from pydantic import Field
 from co2_assets.contracts.forecast_spec import Cadence
 from co2_assets.contracts.time import utc_now
 from co2_assets.defs import run_records
+from co2_assets.defs.alerting import after_publication
 from co2_assets.defs.cadence import cadence_of
 from co2_assets.forecasting.forecaster import Forecaster
 from co2_assets.pipeline import housekeeping
@@ -134,6 +135,16 @@ class PipelineResource(dg.ConfigurableResource[Run]):
                     _keep_house(run, context.instance)
                 if not run.is_published:
                     run.publish()
+                _speak(run, settings)
+
+
+def _speak(run: Run, settings: Settings) -> None:
+    """Say outside that a forecast was issued; a failure is logged."""
+    try:
+        after_publication(run, settings)
+    except Exception:
+        # Any exception: the forecast is published, and nothing after that may fail the run.
+        logger.exception("What is said after a publication was not said")
 
 
 def _keep_house(run: Run, instance: dg.DagsterInstance | None) -> None:

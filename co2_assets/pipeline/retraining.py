@@ -213,28 +213,12 @@ def read_retraining_inputs(
 
     ``memory`` is the sensor's: ``fired_at`` and ``fired``, both optional, about earlier requests.
     """
-    champion = snapshots.query(
-        snapshot,
-        "SELECT model_version FROM champions WHERE price_area = ?",
-        [DENMARK.name],
-    )
+    version = champion_version(snapshot)
     held = snapshots.query(
         snapshot,
         "SELECT min(hour_utc) AS first, max(hour_utc) AS last FROM aggregated_data WHERE price_area = ?",
         [DENMARK.name],
     ).iloc[0]
-    version = champion["model_version"].iloc[0] if len(champion) else None
-    scores = snapshots.query(
-        snapshot,
-        """
-        SELECT evaluation_id, n_hours, accuracy_percent, persistence_accuracy_percent
-        FROM model_evaluations
-        WHERE price_area = ? AND kind = 'live' AND cadence = 'six_hour' AND model_version = ?
-            AND lead_from_hours = ? AND lead_to_hours = ?
-        ORDER BY window_to_utc DESC LIMIT 1
-        """,
-        [DENMARK.name, version, *HEADLINE_LEADS],
-    )
     trained = snapshots.query(
         snapshot,
         "SELECT max(trained_at_utc) AS at, max(data_to_utc - data_from_utc) AS history FROM model_table "
@@ -260,7 +244,7 @@ def read_retraining_inputs(
     return RetrainingInputs(
         now=now,
         champion=version,
-        score=_score(scores),
+        score=live_score(snapshot, version),
         training_running=training_running,
         last_fired_at=datetime.fromisoformat(fired_at) if fired_at else None,
         fired=frozenset(memory.get("fired", ())),
@@ -273,7 +257,29 @@ def read_retraining_inputs(
     )
 
 
-def _score(rows: pd.DataFrame) -> Score | None:
+def champion_version(snapshot: Snapshot) -> str | None:
+    """Return the version of the present champion of the whole country, or None."""
+    champion = snapshots.query(
+        snapshot,
+        "SELECT model_version FROM champions WHERE price_area = ?",
+        [DENMARK.name],
+    )
+    return str(champion["model_version"].iloc[0]) if len(champion) else None
+
+
+def live_score(snapshot: Snapshot, version: str | None) -> Score | None:
+    """Return the newest score of the live forecasts of a model, by which the rule goes; None without one."""
+    rows = snapshots.query(
+        snapshot,
+        """
+        SELECT evaluation_id, n_hours, accuracy_percent, persistence_accuracy_percent
+        FROM model_evaluations
+        WHERE price_area = ? AND kind = 'live' AND cadence = 'six_hour' AND model_version = ?
+            AND lead_from_hours = ? AND lead_to_hours = ?
+        ORDER BY window_to_utc DESC LIMIT 1
+        """,
+        [DENMARK.name, version, *HEADLINE_LEADS],
+    )
     if rows.empty:
         return None
     row = rows.iloc[0]

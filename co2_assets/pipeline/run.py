@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from co2_assets.contracts.forecast_spec import ForecastKind
 from co2_assets.contracts.sources import SourceKind
 from co2_assets.contracts.time import utc_now
 from co2_assets.contracts.timetable import DEFAULT_TIMETABLE, Timetable
@@ -60,6 +61,14 @@ class Run:
     def models(self) -> Path:
         """Folder of weights and sidecars."""
         return self.folder.models
+
+    def has_issued(self) -> bool:
+        """Return whether a live forecast was issued at the run's clock."""
+        rows = self.warehouse.read(
+            "SELECT 1 FROM predictions WHERE kind = ? AND issued_at_utc = ? LIMIT 1",
+            [ForecastKind.LIVE.value, self.now],
+        )
+        return not rows.empty
 
     def publish(self) -> Snapshot:
         """Publish what has been committed as a new read-only snapshot; pages turn to this source."""

@@ -113,6 +113,11 @@ class Home:
         return self.root / "dagster"
 
     @property
+    def alerts(self) -> Path:
+        """File with what alerts have said, and what is still to be sent."""
+        return self.root / "alerts.json"
+
+    @property
     def active_source_file(self) -> Path:
         """File with the label of the source that the pages show: the one published last."""
         return self.root / "active_source"

@@ -16,6 +16,8 @@ from co2_dash.settings import Settings
 PREFIX = "/api/"
 # Ours, that of Electricity Maps, and the one that evcc's template for it sends.
 KEY_HEADERS = (b"x-api-key", b"auth-token", b"x-blobr-key")
+# It tells what the API tells, so it wants the same key.
+METRICS_PATH = "/metrics"
 # One visit to a page asks for about ten parts, so as many visits are allowed as requests to the API.
 PARTS_PER_VISIT = 10
 # Clients remembered; the one that was quiet longest is forgotten first.
@@ -46,7 +48,8 @@ class RequestLimit:
 
 
 class Gate:
-    """Stands before every path under ``/api/``: the limit, then the key, when there are keys.
+    """Stands before all paths under ``/api/`` and before ``/metrics``: the limit, then the key, if there are
+    keys.
 
     Parts of pages need no key and have a limit of their own.
     """
@@ -66,7 +69,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = None
         if scope["type"] == "http" and scope["method"] != "OPTIONS":
-            if scope["path"].startswith(PREFIX):
+            if scope["path"].startswith(PREFIX) or scope["path"] == METRICS_PATH:
                 # Counted before the key is looked at, so that keys cannot be tried at will.
                 refusal = _too_many(self._limit, scope) or self._keyless(scope)
             elif scope["path"] == PARTS_PATH:

@@ -78,7 +78,9 @@ class Score(Answer):
     lead_to_hours: int = Field(description="Last lead, h.")
     n_forecasts: int = Field(description="Forecast values scored.")
     mae_g_per_kwh: float = Field(description="Mean absolute error of the median, g CO2/kWh.")
-    persistence_mae_g_per_kwh: float | None = Field(description="Persistence's on the same hours, g CO2/kWh.")
+    persistence_mae_g_per_kwh: float | None = Field(
+        description="That of persistence on the same hours, g CO2/kWh."
+    )
     skill_persistence: float | None = Field(description="1 - MAE / MAE of persistence; 1 is perfect.")
     n_prognosis: int = Field(description="Values of which Energinet's prognosis was known at issue.")
     mae_with_prognosis_g_per_kwh: float | None = Field(description="Our error on those, g CO2/kWh.")

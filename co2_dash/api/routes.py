@@ -10,13 +10,14 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
 
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
-from co2_dash.api import carbon_intensity, health, legacy, problems, record
+from co2_dash.api import carbon_intensity, health, legacy, metrics, problems, record
 from co2_dash.api.access import PREFIX, Gate
 from co2_dash.api.formats import calendar, carbon_aware_sdk, electricity_maps, evcc, home_assistant, neso
 from co2_dash.api.formats.own_errors import OwnErrors
 from co2_dash.api.parameters import no_other_parameters
 from co2_dash.api.problems import Problem
 from co2_dash.data.state import Reader, tokens
+from co2_dash.request_counts import RequestCounts
 from co2_dash.settings import Settings
 from co2_dash.workers import Workers
 
@@ -61,6 +62,7 @@ def install(server: FastAPI, reader: Reader, settings: Settings) -> None:
     """Add routes, problems and access rules to ``server``."""
     server.state.reader, server.state.settings = reader, settings
     server.state.workers = Workers()
+    server.state.request_counts = RequestCounts()
     problems.install(server)
     for part in (
         legacy,
@@ -74,6 +76,7 @@ def install(server: FastAPI, reader: Reader, settings: Settings) -> None:
     ):
         server.include_router(part.router, dependencies=[Depends(no_other_parameters)])
     server.include_router(health.probe)
+    server.include_router(metrics.router)
     _add_documents(server, settings)
 
     @server.get("/token", include_in_schema=False)

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 
 from co2_assets.contracts import CO2_EMISSION
 from co2_assets.contracts.areas import MEASURED_WITHIN
-from co2_assets.contracts.sources import STAND_IN, WEATHER_OFF, SourceKind
+from co2_assets.contracts.sources import ATTRIBUTION, SIMULATED, STAND_IN, WEATHER_OFF, SourceKind
 from co2_assets.contracts.weather import WEATHER_ATTRIBUTION
 from co2_dash.data.danish_time import date_and_clock, span
 from co2_dash.data.state import DataState
 
-ATTRIBUTION = "Source: Energinet, www.energidataservice.dk (CC BY 4.0)."
-SIMULATED = "Made up by the built-in simulator in the form of Energinet's and Open-Meteo's data."
 # Beside it where a forecast rests on the weather; the licence asks for it.
 WEATHER = f"{WEATHER_ATTRIBUTION}."
 MADE_ERRORS = "The weather of a recording is recorded; the errors of its forecasts are made."

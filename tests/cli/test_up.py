@@ -150,6 +150,7 @@ def test_schedule_and_sensor_are_running_and_assets_explained(up: Up) -> None:
     assert {s["name"]: s["sensorState"]["status"] for s in repository["sensors"]} == {
         "retraining_sensor": "RUNNING",
         "better_model_sensor": "RUNNING",
+        "alert_sensor": "RUNNING",
     }
     for node in repository["assetNodes"]:
         assert node["description"], node["assetKey"]

@@ -115,9 +115,11 @@ def test_jobs_schedules_and_sensors_are_these_and_run_by_default(first_home: Pat
         "deepen_history_schedule": ("deepen_history", "*/10 * * * *", "UTC", running),
     }
     sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
-    assert {name: sensor.job_name for name, sensor in sensors.items()} == {
-        "retraining_sensor": "retrain",
-        "better_model_sensor": "hourly_update",
+    requested = {name: [target.job_name for target in sensor.targets] for name, sensor in sensors.items()}
+    assert requested == {
+        "retraining_sensor": ["retrain"],
+        "better_model_sensor": ["hourly_update"],
+        "alert_sensor": [],
     }
     for sensor in sensors.values():
         assert sensor.default_status is dg.DefaultSensorStatus.RUNNING

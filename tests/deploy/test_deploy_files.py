@@ -188,6 +188,21 @@ def test_no_service_has_a_secret_of_its_own() -> None:
     assert "postgresqlPassword" not in values["postgresql"]
 
 
+NOTIFY = ("CO2_ALERT_URLS", "CO2_HEARTBEAT_URL", "CO2_MQTT_URL")
+
+
+def test_what_alerts_need_reaches_the_process_of_the_runs_and_stands_in_no_file() -> None:
+    code = services()["code"]["environment"]
+    assert [code[name] for name in NOTIFY] == [f"${{{name}:-}}" for name in NOTIFY]
+    (render,) = read_yaml("render.yaml")["services"]
+    asked_for = {entry["key"] for entry in render["envVars"] if entry.get("sync") is False}
+    assert set(NOTIFY) <= asked_for
+    (deployment,) = read_yaml("deploy/helm-values.yaml")["dagster-user-deployments"]["deployments"]
+    secrets = {entry["name"]: entry for entry in deployment["env"] if entry["name"] in NOTIFY}
+    assert set(secrets) == set(NOTIFY)
+    assert all(entry["valueFrom"]["secretKeyRef"]["optional"] is True for entry in secrets.values())
+
+
 def test_dagster_on_postgres_differs_from_dagster_on_sqlite_by_its_storage_alone() -> None:
     plain, postgres = read_yaml("dagster.yaml"), read_yaml("deploy/dagster.postgres.yaml")
     assert postgres.keys() - plain.keys() == IN_THE_IMAGE_FOR_POSTGRES

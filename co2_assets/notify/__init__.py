@@ -1,0 +1,1 @@
+"""What the system says by itself to people and programs outside: alerts, the heartbeat, and MQTT."""
