@@ -29,7 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
         settings = from_environment(environment)
     except ValueError as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
-    address = f"http://{given.host}:{given.port}{settings.path_prefix}/"
+    host = f"[{given.host}]" if ":" in given.host else given.host
+    address = f"http://{host}:{given.port}{settings.path_prefix}/"
     print(f"Pages and API: {address} (Ctrl-C ends them)", flush=True)
     serve(settings, given.host, given.port)
     return 0

@@ -11,6 +11,7 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from co2_assets.warehouse.paths import SourceFolder
 from co2_dash.api.formats import spreadsheet
 from co2_dash.api.formats.spreadsheet import wants_csv
 from co2_dash.api.problems import problem
@@ -41,6 +42,12 @@ def reader_of(request: Request) -> Reader:
     """Return the reader that the application was made with."""
     reader: Reader = request.app.state.reader
     return reader
+
+
+def folder_of(request: Request, state: DataState) -> SourceFolder:
+    """Return the folder of the source that is shown; its archive has the forecasts of past months."""
+    folder: SourceFolder = request.app.state.settings.home.source(state.source)
+    return folder
 
 
 def workers_of(request: Request) -> Workers:

@@ -67,8 +67,8 @@ async def areas(request: Request) -> Response:
     """The price areas, with what has been measured and forecast of each."""
     reader = reader_of(request)
 
-    def build(_view: View, state: DataState) -> Areas:
-        each = [reader.look(name)[1] for name in AREAS]
+    def build(view: View, state: DataState) -> Areas:
+        each = [reader.state(view, name) for name in AREAS]
         return Areas(
             areas=[
                 AreaState(

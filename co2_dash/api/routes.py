@@ -134,11 +134,12 @@ def _document(server: FastAPI, settings: Settings) -> dict[str, Any]:
     components["securitySchemes"] = {
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         "bearer": {"type": "http", "scheme": "bearer"},
+        "password": {"type": "http", "scheme": "basic", "description": "The key, of a user of any name."},
     }
     for path, item in document["paths"].items():
         for operation in item.values():
             # The name of the function, which the summary has in words.
             operation["operationId"] = operation["summary"].lower().replace(" ", "_")
             if settings.api_keys and path.startswith(PREFIX):
-                operation["security"] = [{"key": []}, {"bearer": []}]
+                operation["security"] = [{name: []} for name in components["securitySchemes"]]
     return document

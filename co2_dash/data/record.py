@@ -12,6 +12,7 @@ from co2_assets.contracts.forecast_spec import (
     QUANTILE_COLUMNS,
     ForecastKind,
 )
+from co2_assets.contracts.time import hour_containing
 from co2_assets.warehouse.issue_archive import ALL_OUTCOMES, query_all
 from co2_assets.warehouse.paths import SourceFolder
 from co2_dash.data.snapshot_store import View
@@ -83,11 +84,12 @@ def issued_in(folder: SourceFolder, view: View, area_name: str, month: datetime)
 def scores(folder: SourceFolder, view: View, area_name: str, now_utc: datetime) -> pd.DataFrame:
     """Return how the live forecasts of an area did, by window and span of leads.
 
-    Every hour counts that was measured by ``now_utc``. Columns: window_days, lead_from_hours,
+    Every measured hour counts that is over at ``now_utc``. Columns: window_days, lead_from_hours,
     lead_to_hours, n_forecasts, mae_g_per_kwh, persistence_mae_g_per_kwh, n_prognosis,
     mae_with_prognosis_g_per_kwh, prognosis_mae_g_per_kwh, coverage_80_percent, coverage_90_percent. A row
     of which nothing is measured is left out.
     """
+    until = hour_containing(now_utc)
     spans = ", ".join(f"({first}, {last})" for first, last in SPANS)
     windows = ", ".join(f"({days})" for days in WINDOWS_DAYS)
 
@@ -117,7 +119,7 @@ def scores(folder: SourceFolder, view: View, area_name: str, now_utc: datetime) 
               AND target_hour_utc >= $2::TIMESTAMP - to_days(window_days)
             GROUP BY ALL ORDER BY window_days, lead_from_hours
             """,
-            [area_name, now_utc],
+            [area_name, until],
         )
 
-    return view.remember(("scorecard", area_name, now_utc.replace(minute=0, second=0)), ask).copy()
+    return view.remember(("scorecard", area_name, until), ask).copy()

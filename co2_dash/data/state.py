@@ -33,8 +33,7 @@ class DataState:
     without a forecast, ``measured_until_utc`` (the end of the last measured hour) is None without
     measurements. ``has_ended``: the area is neither measured nor forecast any more, while others are.
     ``rests_on_weather``: forecasts of the weather are held. ``weather_wanted`` is False where it is switched
-    off. For ``replayed`` data
-    ``now_utc`` is a fixed time, not the wall clock.
+    off. For ``replayed`` data ``now_utc`` is a fixed time, not the wall clock.
     """
 
     now_utc: datetime
@@ -220,4 +219,8 @@ class Reader:
     def look(self, area_name: str = DENMARK.name) -> tuple[View | None, DataState]:
         """Return the view of the newest snapshot, None while there is none, and an area's state now."""
         view = self.store.view()
-        return view, state_of(view, self.wall_clock(), area_name, self.timetable, self.weather_wanted)
+        return view, self.state(view, area_name)
+
+    def state(self, view: View | None, area_name: str) -> DataState:
+        """Return an area's state now in a view that is held, so that several areas are of one snapshot."""
+        return state_of(view, self.wall_clock(), area_name, self.timetable, self.weather_wanted)

@@ -4,10 +4,11 @@ Past forecasts come from the archive of all that was issued, so `forecasts/batch
 the first.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
+import pandas as pd
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
@@ -15,7 +16,8 @@ from starlette.responses import Response
 from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE, MEDIAN_COLUMN
 from co2_assets.contracts.time import hour_containing
-from co2_dash.api.cached_response import JSON, Refusal, answer, reader_of, workers_of
+from co2_assets.warehouse.paths import SourceFolder
+from co2_dash.api.cached_response import JSON, Refusal, answer, folder_of, reader_of, workers_of
 from co2_dash.api.formats.carbon_aware_shapes import (
     AskedAverage,
     AskedForecast,
@@ -65,7 +67,7 @@ async def current_forecast(
     reader = reader_of(request)
 
     def of(view: View, location: str) -> Forecast:
-        _, state = reader.look(area_of_location(location))
+        state = reader.state(view, area_of_location(location))
         head = forecast_head(state)
         points = [Point(hour.start_utc, HOUR, hour.median) for hour in hours_to_come(view, state)]
         return _shaped(location, head["issued_at"], state.now_utc, _chosen(points, start, end, window))
@@ -84,7 +86,15 @@ async def batch_of_forecasts(
     """Each forecast as it was at a time: the newest that had been issued then."""
 
     def build(view: View, state: DataState) -> Forecasts:
-        return Forecasts([_forecast_at(request, view, state, asked) for asked in requested])
+        by_area: dict[str, list[datetime]] = {}
+        for asked in requested:
+            if asked.requested_at > state.now_utc + CLOCK_TOLERANCE:
+                words = f"lies after now, {iso_utc(state.now_utc)}"
+                raise refused_parameters([("requestedAt", words)])
+            by_area.setdefault(area_of_location(asked.location), []).append(asked.requested_at)
+        folder = folder_of(request, state)
+        known = {area: issued.known_at(folder, view, area, instants) for area, instants in by_area.items()}
+        return Forecasts([_forecast_at(folder, view, known, asked) for asked in requested])
 
     return await _answer_to_post(request, build)
 
@@ -142,13 +152,16 @@ async def average(
 async def batch_of_averages(
     request: Request, requested: Annotated[list[AskedAverage], Field(max_length=MOST_IN_BATCH)]
 ) -> Response:
-    """The mean of what was measured over each time."""
+    """The mean of what was measured over each time, all of them together no longer than one may be."""
     reader = reader_of(request)
+    spans = (max(asked.end_time - asked.start_time, timedelta(0)) for asked in requested)
+    if sum(spans, timedelta(0)) > LONGEST_HISTORY:
+        raise refused_parameters([("endTime", TOO_LONG)])
 
     def build(view: View, _state: DataState) -> Averages:
         found = []
         for asked in requested:
-            _, state = reader.look(area_of_location(asked.location))
+            state = reader.state(view, area_of_location(asked.location))
             found.append(_average(view, state, asked.location, asked.start_time, asked.end_time))
         return Averages(found)
 
@@ -179,14 +192,17 @@ async def _answer_to_post(request: Request, build: Callable[[View, DataState], B
     return Response(made.model_dump_json(), media_type=JSON, headers={"Cache-Control": "no-store"})
 
 
-def _forecast_at(request: Request, view: View, state: DataState, asked: AskedForecast) -> Forecast:
+def _forecast_at(
+    folder: SourceFolder,
+    view: View,
+    known: Mapping[str, Mapping[datetime, pd.DataFrame]],
+    asked: AskedForecast,
+) -> Forecast:
     area_name, at = area_of_location(asked.location), asked.requested_at
-    if at > state.now_utc + CLOCK_TOLERANCE:
-        raise refused_parameters([("requestedAt", f"lies after now, {iso_utc(state.now_utc)}")])
-    folder = request.app.state.settings.home.source(state.source)
-    rows = issued.known_at(folder, view, area_name, at)
-    rows = rows[rows["target_hour_utc"] >= hour_containing(at)]
-    if rows.empty:
+    rows = known[area_name].get(at)
+    if rows is not None:
+        rows = rows[rows["target_hour_utc"] >= hour_containing(at)]
+    if rows is None or rows.empty:
         oldest = issued.oldest_issue(folder, view, area_name)
         since = "there is none" if oldest is None else f"the oldest that is kept is of {iso_utc(oldest)}"
         raise Refusal(404, f"No forecast of {area_name} covered {iso_utc(at)} then; {since}.")
@@ -245,7 +261,7 @@ async def _emissions(
     reader = reader_of(request)
 
     def of(view: View, location: str) -> list[Emission]:
-        _, state = reader.look(area_of_location(location))
+        state = reader.state(view, area_of_location(location))
         since = time or state.now_utc
         until = max(to_time or since, since + timedelta(microseconds=1))
         # Nothing after the hour of now: that is what forecasts are for.

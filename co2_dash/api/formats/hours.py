@@ -48,6 +48,5 @@ def known_hours(view: View, state: DataState, start: datetime, end: datetime) ->
     measured = measured_hours(view, state.area.name, start, end)
     forecast = forecast_hours(view, state, start, end)
     return [
-        KnownHour(hour, measured.get(hour, forecast.get(hour, 0.0)), hour in measured)
-        for hour in sorted({*measured, *forecast})
+        KnownHour(hour, value, hour in measured) for hour, value in sorted({**forecast, **measured}.items())
     ]

@@ -182,4 +182,4 @@ def test_operations_have_short_names_of_their_own(shared: httpx.Client) -> None:
     assert len(set(names.values())) == len(names)
     assert names["/api/next-6h-predictions"] == "next_6h_predictions"
     assert names[f"{V1}/cleanest-window"] == "cleanest_window"
-    assert set(document["components"]["securitySchemes"]) == {"key", "bearer"}
+    assert set(document["components"]["securitySchemes"]) == {"key", "bearer", "password"}

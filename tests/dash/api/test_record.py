@@ -1,12 +1,18 @@
 """The record of all live forecasts: nothing is missing in it, and its sums are those of its rows."""
 
 import io
+from datetime import timedelta
 
 import httpx
 import pandas as pd
 import pytest
 
-from co2_dash.data.record import COLUMNS, SPANS
+from co2_assets.contracts.areas import DENMARK
+from co2_assets.warehouse.paths import Home
+from co2_dash.data import record
+from co2_dash.data.record import COLUMNS, SPANS, scores
+from co2_dash.data.snapshot_store import View
+from tests.support.pages_server import now
 
 V1 = "/api/v1"
 # Answers have three decimals.
@@ -26,7 +32,9 @@ def files(client: httpx.Client, month: dict[str, object]) -> tuple[pd.DataFrame,
     assert parquet.headers["content-type"] == "application/vnd.apache.parquet"
     assert csv.headers["content-type"].startswith("text/csv")
     times = [name for name in COLUMNS if name.endswith("_utc")]
-    as_csv = pd.read_csv(io.BytesIO(csv.content), parse_dates=times)
+    as_csv = pd.read_csv(io.BytesIO(csv.content))
+    for name in times:
+        as_csv[name] = pd.to_datetime(as_csv[name], format="%Y-%m-%dT%H:%M:%SZ")
     return pd.read_parquet(io.BytesIO(parquet.content)), as_csv
 
 
@@ -41,12 +49,13 @@ def test_every_month_has_its_files_with_all_issues_and_outcomes(shared: httpx.Cl
         assert parquet["actual_g_per_kwh"].notna().sum() == month["with_outcome"]
         assert set(parquet["source"]) == {"live"}
         assert set(parquet["issued_at_utc"].dt.strftime("%Y-%m")) == {month["month"]}
-        pd.testing.assert_series_equal(parquet["q50_g_per_kwh"], csv["q50_g_per_kwh"], check_exact=False)
+        pd.testing.assert_frame_equal(parquet, csv.astype(parquet.dtypes), check_exact=True)
 
 
 def test_the_columns_are_explained(shared: httpx.Client) -> None:
     described = shared.get(f"{V1}/record").json()["columns"]
-    assert [column["name"] for column in described] == list(COLUMNS)
+    (month, *_) = months(shared)
+    assert [column["name"] for column in described] == list(files(shared, month)[0])
     assert all(column["description"] for column in described)
 
 
@@ -67,6 +76,28 @@ def test_the_scorecard_says_what_the_rows_say(shared: httpx.Client) -> None:
         1 - headline["mae_g_per_kwh"] / persistence, abs=ROUNDED
     )
     assert shared.get(f"{V1}/scorecard", headers={"Accept": "text/csv"}).text.startswith("window_days,")
+
+
+def test_the_scores_of_an_hour_are_worked_out_once(
+    published: Home, view: View, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = published.source("live")
+    first = scores(folder, view, DENMARK.name, now())
+
+    def again(*_: object) -> pd.DataFrame:
+        raise AssertionError("asked again")
+
+    monkeypatch.setattr(record, "query_all", again)
+    later = now() + timedelta(minutes=1, microseconds=7)
+    pd.testing.assert_frame_equal(scores(folder, view, DENMARK.name, later), first)
+
+
+def test_each_file_is_documented_as_what_it_is(shared: httpx.Client) -> None:
+    paths = shared.get("/openapi.json").json()["paths"]
+    kinds = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv"}
+    for ending, kind in kinds.items():
+        answer = paths[f"{V1}/record/{{month}}.{ending}"]["get"]["responses"]["200"]
+        assert list(answer["content"]) == [kind]
 
 
 @pytest.mark.parametrize("month", ["2019-01", "2199-12"])

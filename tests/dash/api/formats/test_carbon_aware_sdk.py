@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pandas as pd
 import pytest
 
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
-from co2_assets.warehouse.issue_archive import archive_issues
+from co2_assets.warehouse.issue_archive import archive_issues, query_all
 from co2_assets.warehouse.paths import Home
+from co2_dash.data import issued
+from co2_dash.data.snapshot_store import View
 from tests.dash.api.test_api import V1, Client
 from tests.support import snapshot_data
 from tests.support.snapshot_data import NOW
@@ -123,6 +126,33 @@ def test_a_batch_says_what_it_does_not_have(shared: httpx.Client) -> None:
     assert ok(shared.post(BATCH, json=[])) == []
 
 
+def test_a_batch_takes_no_room_from_what_the_pages_use(published: Home, view: View) -> None:
+    before = view.remembered_bytes
+    asked = [datetime(2024, 5, 20, 8, 30), datetime(2023, 1, 1), datetime(2024, 5, 20, 5, 59, 59, 999_999)]
+    found = issued.known_at(published.source("live"), view, "DK", [*asked, asked[0]])
+    assert {at: set(rows["issued_at_utc"]) for at, rows in found.items()} == {
+        asked[0]: {datetime(2024, 5, 20, 6)},
+        asked[2]: {datetime(2024, 5, 20)},
+    }
+    assert issued.known_at(published.source("live"), view, "DK", []) == {}
+    assert view.remembered_bytes == before
+
+
+def test_a_batch_is_read_at_once(published: Home, asked: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    queries: list[object] = []
+
+    def counted(*given: Any) -> pd.DataFrame:
+        queries.append(given)
+        return query_all(*given)
+
+    monkeypatch.setattr(issued, "query_all", counted)
+    times = [f"2024-05-{day:02}T08:30:00Z" for day in range(26, 32)]
+    body = [asked_at(time, area) for time in times for area in ("DK", "DK1")]
+    answer = ok(asked(published).post(BATCH, json=body))
+    assert [one["requestedAt"] for one in answer] == [one["requestedAt"] for one in body]
+    assert len(queries) == 2, "one for each area"
+
+
 def test_a_batch_reads_the_archive_of_past_months(
     asked: Client, shared: httpx.Client, tmp_path: Path, archive_dir: Path
 ) -> None:
@@ -187,6 +217,13 @@ def test_an_average_is_of_measurements_and_by_time(shared: httpx.Client) -> None
     assert "measured until 2024-06-01T13:00:00Z" in words
     swapped = {"startTime": times["endTime"], "endTime": times["startTime"]}
     failed(shared.get(AVERAGE, params={"location": "DK", **swapped}), 400, "startTime")
+
+
+def test_averages_of_a_batch_are_together_no_longer_than_one_may_be(shared: httpx.Client) -> None:
+    half = {"location": "DK", "startTime": "2023-01-01T00:00:00Z", "endTime": "2023-07-10T00:00:00Z"}
+    words = failed(shared.post(f"{AVERAGE}/batch", json=[half, half]), 400, "endTime")
+    assert "366 days can be asked for at once" in words
+    assert "not all of that time was measured" in failed(shared.post(f"{AVERAGE}/batch", json=[half]), 400)
 
 
 def test_the_locations_are_the_areas(shared: httpx.Client) -> None:

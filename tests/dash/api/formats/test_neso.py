@@ -2,7 +2,9 @@
 
 import json
 import re
+import runpy
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +18,7 @@ import requests
 from cats.providers.base import PROVIDERS
 from cats.providers.uk_carbonintensity import UKCarbonIntensityProvider
 
+from tests.dash.api.formats.test_integrations_document import blocks
 from tests.dash.api.test_api import V1, Client
 from tests.support.pages_server import now
 
@@ -120,22 +123,24 @@ class Clock(datetime):
         return cls.fromtimestamp(local.timestamp(), tz)
 
 
-class Denmark(UKCarbonIntensityProvider):
-    """What docs/integrations.md has for CATS: another address, and places that are not British."""
-
-    def validate_location(self, location: str | None) -> str:
-        return location or "DK"
-
-
 @pytest.fixture
-def cats_at_noon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Denmark]:
+def cats_at_noon(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[type[UKCarbonIntensityProvider]]:
+    """The provider that docs/integrations.md has for CATS, whose clock is at the time of the snapshot."""
     clock = SimpleNamespace(datetime=Clock, timedelta=timedelta, timezone=timezone)
     monkeypatch.setattr(cats.cli, "datetime", clock)
-    monkeypatch.setitem(PROVIDERS, "denmark", Denmark)
     # CATS reads a configuration where it stands, and keeps what it was answered in the temporary folder.
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return Denmark
+    (program,) = (block for block in blocks("python") if "cats.providers" in block)
+    file = tmp_path / "cats_denmark.py"
+    file.write_text(program, encoding="utf-8")
+    runpy.run_path(str(file), run_name="cats_denmark")
+    denmark = PROVIDERS["denmark"]
+    assert issubclass(denmark, UKCarbonIntensityProvider)
+    yield denmark
+    del PROVIDERS["denmark"]
 
 
 def ask_cats(capsys: pytest.CaptureFixture[str], place: str) -> dict[str, Any]:
@@ -145,7 +150,7 @@ def ask_cats(capsys: pytest.CaptureFixture[str], place: str) -> dict[str, Any]:
 
 
 def test_cats_finds_the_best_start(
-    shared: httpx.Client, cats_at_noon: type[Denmark], capsys: pytest.CaptureFixture[str]
+    shared: httpx.Client, cats_at_noon: type[UKCarbonIntensityProvider], capsys: pytest.CaptureFixture[str]
 ) -> None:
     cats_at_noon.BASE_URL = f"{str(shared.base_url).rstrip('/')}{PREFIX}"
     found = ask_cats(capsys, "DK1")
@@ -157,7 +162,7 @@ def test_cats_finds_the_best_start(
 
 
 def test_cats_sends_the_key_as_a_password(
-    asked: Client, cats_at_noon: type[Denmark], capsys: pytest.CaptureFixture[str]
+    asked: Client, cats_at_noon: type[UKCarbonIntensityProvider], capsys: pytest.CaptureFixture[str]
 ) -> None:
     address = asked(api_keys=frozenset({"right"})).base_url
     cats_at_noon.BASE_URL = f"http://user:right@{address.host}:{address.port}{PREFIX}"
