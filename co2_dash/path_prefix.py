@@ -13,9 +13,10 @@ _prefix: ContextVar[str] = ContextVar("prefix", default="")
 def path_prefix_of(text: str) -> str:
     """Return a prefix without a slash at its end, empty for the root; ValueError for what is no path."""
     prefix = text.strip().rstrip("/")
-    if not _PREFIX.fullmatch(prefix):
+    segments = prefix.split("/")[1:]
+    if not _PREFIX.fullmatch(prefix) or {".", ".."} & set(segments) or segments[:1] == ["api"]:
         raise ValueError(
-            f"CO2_PATH_PREFIX is {text!r}: give a path such as /co2, of letters, digits and . _ ~ -"
+            f"CO2_PATH_PREFIX is {text!r}: give a path such as /co2, of letters, digits and . _ ~ -, not /api"
         )
     return prefix
 

@@ -64,7 +64,9 @@ def test_a_path_is_taken_with_and_without_its_last_slash(text: str, prefix: str)
     assert from_environment({"CO2_PATH_PREFIX": text}).path_prefix == prefix
 
 
-@pytest.mark.parametrize("text", ["co2", "/a b", "http://host/co2", '/"', "//host"])
+@pytest.mark.parametrize(
+    "text", ["co2", "/a b", "http://host/co2", '/"', "//host", "/..", "/a/./b", "/api", "/api/x"]
+)
 def test_what_is_no_path_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="CO2_PATH_PREFIX"):
         from_environment({"CO2_PATH_PREFIX": text})
