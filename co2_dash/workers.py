@@ -9,6 +9,8 @@ from starlette.exceptions import HTTPException
 
 # At some hundredths of a second each, whoever comes later would wait for more than ten seconds.
 MOST_WAITING = 200
+# Of the answers that take half a second: a year of history, a month of the record.
+MOST_WAITING_LONG = 20
 RETRY_AFTER_S = 5
 T = TypeVar("T")
 
@@ -48,4 +50,4 @@ class Workers:
     """
 
     def __init__(self) -> None:
-        self.ordinary, self.long, self.pages = Worker(), Worker(), Worker()
+        self.ordinary, self.long, self.pages = Worker(), Worker(MOST_WAITING_LONG), Worker()
