@@ -188,18 +188,10 @@ def _log(now: datetime) -> list[dict[str, object]]:
     ]
 
 
-def write(
-    transaction: Transaction, archive_dir: Path, now: datetime, causes: str = "[]", reach: int = NEAR_HOURS
-) -> None:
-    """Write a whole warehouse as it could stand at ``now``, with forecasts of ``reach`` hours."""
-    measured = recorded(archive_dir)
-    hour = now.replace(minute=0, second=0)
-    known = measured[(measured["hour_utc"] < hour) & (measured["hour_utc"] >= hour - HISTORY)]
-    transaction.upsert(
-        tables.AGGREGATED_DATA, known.reindex(columns=list(tables.AGGREGATED_DATA.column_names))
-    )
-    intensity = measured.set_index("hour_utc")["co2_g_per_kwh"]
-    issue = hour.replace(hour=hour.hour // 6 * 6)
+@cache
+def issued(archive_dir: Path, issue: datetime, causes: str, reach: int) -> pd.DataFrame:
+    """Return all forecasts of the whole country up to ``issue``: live ones, and before them hindcasts."""
+    intensity = recorded(archive_dir).set_index("hour_utc")["co2_g_per_kwh"]
     live = [
         forecast(
             intensity, issue - timedelta(hours=6 * i), CHAMPION, "live", causes if i == 0 else "[]", reach
@@ -211,16 +203,38 @@ def write(
         forecast(intensity, start - timedelta(hours=6 * i + 6), CHAMPION, "hindcast", reach=reach)
         for i in range((HINDCAST_DAYS - 5) * 4)
     ]
-    transaction.insert_missing(tables.PREDICTIONS, pd.concat([*live, *hindcast]))
+    return pd.concat([*live, *hindcast])
+
+
+@cache
+def issued_elsewhere(archive_dir: Path, issue: datetime, area: str, reach: int) -> pd.DataFrame:
+    """Return the live forecasts of another area up to ``issue``."""
+    intensity = OTHER_AREAS[area] * recorded(archive_dir).set_index("hour_utc")["co2_g_per_kwh"]
+    issues = [issue - timedelta(hours=6 * i) for i in range(OTHER_DAYS * 4)]
+    rows = [forecast(intensity, at, CHAMPION, "live", reach=reach) for at in issues]
+    return pd.concat(rows).assign(price_area=area)
+
+
+def write(
+    transaction: Transaction, archive_dir: Path, now: datetime, causes: str = "[]", reach: int = NEAR_HOURS
+) -> None:
+    """Write a whole warehouse as it could stand at ``now``, with forecasts of ``reach`` hours."""
+    measured = recorded(archive_dir)
+    hour = now.replace(minute=0, second=0)
+    known = measured[(measured["hour_utc"] < hour) & (measured["hour_utc"] >= hour - HISTORY)]
+    transaction.upsert(
+        tables.AGGREGATED_DATA, known.reindex(columns=list(tables.AGGREGATED_DATA.column_names))
+    )
+    issue = hour.replace(hour=hour.hour // 6 * 6)
+    transaction.insert_missing(tables.PREDICTIONS, issued(archive_dir, issue, causes, reach))
     for area, factor in OTHER_AREAS.items():
         own = known.assign(price_area=area, co2_g_per_kwh=factor * known["co2_g_per_kwh"])
         own[[column.name for column in POWER_COLUMNS]] = np.nan
         transaction.upsert(
             tables.AGGREGATED_DATA, own.reindex(columns=list(tables.AGGREGATED_DATA.column_names))
         )
-        issues = [issue - timedelta(hours=6 * i) for i in range(OTHER_DAYS * 4)]
-        rows = [forecast(factor * intensity, at, CHAMPION, "live", reach=reach) for at in issues]
-        transaction.insert_missing(tables.PREDICTIONS, pd.concat(rows).assign(price_area=area))
+        rows = issued_elsewhere(archive_dir, issue, area, reach)
+        transaction.insert_missing(tables.PREDICTIONS, rows)
         champion = {**_models(hour)[0], "price_area": area}
         transaction.upsert(tables.MODEL_TABLE, filled(tables.MODEL_TABLE, [champion]))
         scores = [
