@@ -46,8 +46,7 @@ def test_the_command_and_the_api_give_every_hour(facts: dict[str, Any]) -> None:
     assert f"the coming {HORIZON} hours" in described["info"]["description"]
     (duration,) = [
         parameter["schema"]
-        for path in described["paths"].values()
-        for parameter in path.get("get", {}).get("parameters", [])
+        for parameter in described["paths"]["/api/v1/carbon-intensity/cleanest-window"]["get"]["parameters"]
         if parameter["name"] == "duration"
     ]
     assert duration["maximum"] == HORIZON
