@@ -67,7 +67,7 @@ def test_the_hours_chosen_are_in_the_address_and_stay_from_page_to_page(opened: 
     page.go_back()
     expect(page.locator(HOURS)).to_have_count(71)
     # The page may be laid out twice on the way back, and the second would take a choice made between.
-    page.wait_for_load_state("networkidle")
+    expect(chart).to_have_attribute("aria-label", re.compile("forecast for 72 hours"))
     page.get_by_text("24 h", exact=True).click()
     expect(page.locator(HOURS)).to_have_count(24)
     expect(page).to_have_url(re.compile(r"/\?area=DK1$"))
