@@ -30,16 +30,28 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # The commit of the last release: the one whose homes this version must open.
 LAST_RELEASE = "075d6dcdcd0145ca00298e1f09e65b53175368ec"
 PROGRAM = ("co2_assets", "co2_dash", "dagster.yaml", "workspace.yaml")
-# What its `co2 tick` does, but for the small network.
-TICK_OF_LAST_RELEASE = """
+# What `co2 tick` does, but for the small network. Only the imports differ between the versions.
+TICK = """
 import json, sys
 from pathlib import Path
-from co2_assets.automation import TICK_JOB
-from co2_assets.cli import run_or_leave, settings_from
+{imports}
 home, as_of, training = sys.argv[1:]
-config = {"ops": {"trained_model": {"config": {"only_if_missing": True, **json.loads(training)}}}}
-run_or_leave(settings_from("simulator", as_of, Path(home)), TICK_JOB, config)
+config = {{"ops": {{"trained_model": {{"config": {{"only_if_missing": True, **json.loads(training)}}}}}}}}
+run(settings_from("simulator", as_of, Path(home)), TICK_JOB, config)
 """
+TICK_OF_LAST_RELEASE = TICK.format(
+    imports="""
+from co2_assets.automation import TICK_JOB
+from co2_assets.cli import run_or_leave as run, settings_from
+"""
+)
+TICK_OF_THIS_VERSION = TICK.format(
+    imports="""
+from co2_assets.cli.app import settings_from
+from co2_assets.cli.run_commands import run_or_exit as run
+from co2_assets.defs.automation import TICK_JOB
+"""
+)
 NEXT = T0 + 6 * HOUR
 AREAS = {"DK", "DK1", "DK2"}
 HISTORY = ("predictions", "model_table", "model_evaluations")
@@ -67,8 +79,8 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Upgrade:
     )
     python("-c", TICK_OF_LAST_RELEASE, str(before), f"{T0:%Y-%m-%dT%H:%MZ}", training, program=program)
     after = shutil.copytree(before, folder / "after")
-    arguments = ("tick", "--source", "simulator", "--as-of", f"{NEXT:%Y-%m-%dT%H:%MZ}", "--home", str(after))
-    python("-m", "co2_assets", *arguments, program=REPOSITORY)
+    now = f"{NEXT:%Y-%m-%dT%H:%MZ}"
+    python("-c", TICK_OF_THIS_VERSION, str(after), now, json.dumps(SMALL), program=REPOSITORY)
     return Upgrade(Home(before), Home(after))
 
 
