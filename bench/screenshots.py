@@ -1,12 +1,14 @@
 """Take pictures of the pages: ``python -m bench.screenshots --home DIR --source archive --out docs/images``.
 
 Serves what was last published under the home folder and photographs each page on a desktop, on a
-phone 375 pixels wide, and in the dark theme. Needs playwright and Chromium: CO2_CHROMIUM is its path,
-/usr/bin/chromium unless set.
+phone 375 pixels wide, and in the dark theme. Needs playwright and Chromium: CO2_CHROMIUM is its path.
+Unless that is set, chromium-headless-shell is used where it is installed: the same pages without a
+browser's windows take two thirds of the processor time.
 """
 
 import argparse
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -30,7 +32,7 @@ LOOKS = {
         "has_touch": True,
     },
 }
-CHROMIUM = os.environ.get("CO2_CHROMIUM", "/usr/bin/chromium")
+CHROMIUM = os.environ.get("CO2_CHROMIUM") or shutil.which("chromium-headless-shell") or "/usr/bin/chromium"
 CHROMIUM_FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
