@@ -4,13 +4,22 @@
 (function () {
   "use strict";
 
-  const OFFLINE_AFTER_MS = 90000;
+  // A reader is told within ten seconds of the first request that had no answer.
+  const ANSWER_WITHIN_MS = 4000;
+  const ASK_AGAIN_AFTER_MS = 5000;
+  const CLOCK = new Intl.DateTimeFormat("en-GB", {
+    timeZone: "Europe/Copenhagen",
+    hour: "2-digit",
+    minute: "2-digit",
+    timeZoneName: "short",
+  });
   const WHOLE = "DK";
   // The path under which a proxy shows these pages; empty for the root of its host.
   const entryPoint = document.getElementById("react-entry-point");
   const PREFIX = (entryPoint && entryPoint.dataset.prefix) || "";
   const GRID_LIBRARY = PREFIX + "/_dash-component-suites/dash_ag_grid/dash_ag_grid.min.js";
   let lastAnswer = Date.now();
+  let isAsking = false;
   let gridLibrary = null;
 
   function loadGrid() {
@@ -101,19 +110,99 @@
   const missed = { page: false, parts: false };
   const plainFetch = window.fetch;
 
+  async function askTokens() {
+    const limit = AbortSignal.timeout(ANSWER_WITHIN_MS);
+    const answer = await plainFetch(PREFIX + "/token", { cache: "no-store", signal: limit });
+    const tokens = answer.ok ? await answer.json() : {};
+    if (!tokens.data) {
+      throw new Error("an answer without tokens, status " + answer.status);
+    }
+    lastAnswer = Date.now();
+    return tokens;
+  }
+
+  // The words stand in the bar that is always in view, and in each part that waits.
+  function sayLost(isLost) {
+    const since = CLOCK.format(lastAnswer);
+    document.documentElement.toggleAttribute("data-lost", isLost);
+    window.dash_clientside.set_props("offline", {
+      children: isLost ? "No answer from the server since " + since + ": what you see may be old." : "",
+    });
+  }
+
+  // After a request without an answer: asks until there is one, then lets the poll fetch what was missed.
+  async function askUntilAnswered() {
+    if (isAsking) {
+      return;
+    }
+    isAsking = true;
+    for (;;) {
+      try {
+        await askTokens();
+        break;
+      } catch (error) {
+        sayLost(true);
+        await new Promise(function (resolve) {
+          window.setTimeout(resolve, ASK_AGAIN_AFTER_MS);
+        });
+      }
+    }
+    isAsking = false;
+    if (document.documentElement.hasAttribute("data-lost")) {
+      sayLost(false);
+      window.dash_clientside.set_props("poll", { n_intervals: -lastAnswer });
+    }
+  }
+
+  // While another page is awaited, the one before takes no choices: they would go with it.
+  let pagesAwaited = 0;
+
+  function countAwaited(change) {
+    pagesAwaited += change;
+    const main = document.getElementById("main");
+    if (main) {
+      main.inert = pagesAwaited > 0;
+    }
+  }
+
+  function awaitPage(answer) {
+    const drawn = function () {
+      window.setTimeout(countAwaited, 100, -1);
+    };
+    countAwaited(1);
+    answer
+      .then(function (response) {
+        return response.clone().text();
+      })
+      .then(drawn, drawn);
+  }
+
   window.fetch = function (resource, options) {
     const answer = plainFetch.apply(this, arguments);
     if (String(resource.url || resource).includes(PARTS)) {
-      const isPage = String((options || {}).body).includes('"_pages_content.');
+      const asked = String((options || {}).body);
+      const isPage = asked.includes('"_pages_content.');
+      const slow = window.setTimeout(askUntilAnswered, ANSWER_WITHIN_MS);
       const miss = function () {
         missed[isPage ? "page" : "parts"] = true;
+        askUntilAnswered();
       };
       // The server is busy or broken; what it does not understand it would refuse again.
-      answer.then(function (response) {
-        if (response.status === 429 || response.status >= 500) {
-          miss();
-        }
-      }, miss);
+      answer
+        .then(function (response) {
+          if (response.status === 429 || response.status >= 500) {
+            miss();
+          } else {
+            lastAnswer = Date.now();
+          }
+        }, miss)
+        .finally(function () {
+          window.clearTimeout(slow);
+        });
+      // The focus stays in the page when only its address has another query.
+      if (asked.includes('"changedPropIds":["_pages_location.pathname"')) {
+        awaitPage(answer);
+      }
     }
     return answer;
   };
@@ -276,22 +365,14 @@
       poll: async function (_count, dataToken, clockToken) {
         const keep = window.dash_clientside.no_update;
         try {
-          const answer = await fetch(PREFIX + "/token", { cache: "no-store" });
-          if (!answer.ok) {
-            throw new Error("status " + answer.status);
-          }
-          const tokens = await answer.json();
-          if (!tokens.data) {
-            throw new Error("an answer without tokens");
-          }
-          lastAnswer = Date.now();
+          const tokens = await askTokens();
           // Whatever follows the mark makes another token, for which all parts are asked for again.
           const mark = askAgain() ? "#" + lastAnswer : "";
           const data = unchanged(tokens.data, String(dataToken).split("#")[0]);
-          return [mark ? tokens.data + mark : data, unchanged(tokens.clock, clockToken), ""];
+          return [mark ? tokens.data + mark : data, unchanged(tokens.clock, clockToken)];
         } catch (error) {
-          const lost = Date.now() - lastAnswer > OFFLINE_AFTER_MS;
-          return [keep, keep, lost ? "No answer from the server: this page is no longer kept up to date." : keep];
+          askUntilAnswered();
+          return [keep, keep];
         }
       },
 

@@ -40,14 +40,19 @@ def frame(state: DataState) -> Part:
         [
             html.A("Skip to the content", href="#main", className="skip-link"),
             # It stays visible while the page is scrolled, so that nobody takes a replay for live data.
-            html.Header(html.Div(_header(state), className="top-row"), className="top"),
+            html.Header(
+                [
+                    html.Div(_header(state), className="top-row"),
+                    # Filled by the browser when the server no longer answers, in view wherever the reader is.
+                    html.Div(id="offline", role="alert"),
+                ],
+                className="top",
+            ),
             html.Nav(_links(), className="nav", **{"aria-label": "Pages"}),
             html.Div(
                 [
                     html.Div(banners(state), id="notices", role="status"),
                     html.Div(id="failure"),
-                    # Filled by the browser when the server no longer answers.
-                    html.Div(id="offline", role="alert"),
                     html.Main(dash.page_container, id="main", tabIndex=-1),
                 ],
                 className="content",
@@ -186,7 +191,6 @@ def _register_refresh(app: Dash) -> None:
         "poll",
         Output("data-token", "data"),
         Output("clock-token", "data"),
-        Output("offline", "children"),
         Input("poll", "n_intervals"),
         State("data-token", "data"),
         State("clock-token", "data"),

