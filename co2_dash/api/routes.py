@@ -17,6 +17,7 @@ from co2_dash.api.formats.own_errors import OwnErrors
 from co2_dash.api.parameters import no_other_parameters
 from co2_dash.api.problems import Problem
 from co2_dash.data.state import Reader, tokens
+from co2_dash.path_prefix import linked
 from co2_dash.request_counts import RequestCounts
 from co2_dash.settings import Settings
 from co2_dash.workers import Workers
@@ -110,7 +111,8 @@ def _add_documents(server: FastAPI, settings: Settings) -> None:
 
     @server.get("/openapi.json", include_in_schema=False)
     async def document() -> JSONResponse:
-        return JSONResponse(server.openapi())
+        servers = {"servers": [{"url": linked("")}]} if linked("") else {}
+        return JSONResponse({**server.openapi(), **servers})
 
     @server.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
@@ -121,8 +123,6 @@ def _add_documents(server: FastAPI, settings: Settings) -> None:
 
 def _document(server: FastAPI, settings: Settings) -> dict[str, Any]:
     document = get_openapi(title=TITLE, version="1", description=DESCRIPTION, routes=server.routes)
-    if settings.path_prefix:
-        document["servers"] = [{"url": settings.path_prefix}]
     components = document["components"]
     schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
     components["schemas"].update(schema.pop("$defs"))
