@@ -32,8 +32,9 @@ def forecast(
     as_json: JsonFlag = False,
 ) -> None:
     """Print the newest forecast, and the cleanest and the dirtiest hours of each coming day."""
-    from co2_assets.cli.daily import daily_json, daily_table, days_of, scale_at
+    from co2_assets.cli.daily import daily_json, daily_table, days_of
     from co2_assets.cli.output import forecast_json, forecast_table
+    from co2_assets.pipeline.last_month import last_month
 
     with clear_errors():
         settings = settings_from(source, as_of, home)
@@ -49,7 +50,7 @@ def forecast(
             )
             err.print(f"co2: {problem}; `co2 status` says why, `co2 tick` tries again")
             raise typer.Exit(FAILED)
-        scale = scale_at(snapshot, now, area_name)
+        scale = last_month(snapshot, now, area_name)
         if as_json:
             out.print_json(json.dumps({**newest, "days": daily_json(days, scale)}))
         else:

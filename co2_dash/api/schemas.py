@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.danish_time import iso_utc
 from co2_assets.contracts.forecast_spec import Cadence, ForecastKind
 from co2_assets.contracts.sources import SourceKind
-from co2_dash.data.danish_time import iso_utc
 
 Instant = Annotated[
     datetime,

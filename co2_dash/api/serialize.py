@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 import pandas as pd
 from pydantic import BaseModel
 
+from co2_assets.advice.cleanest_window import ForecastHour, Stretch
+from co2_assets.advice.days import DayAhead
+from co2_assets.advice.forecast_rows import forecast_hours
+from co2_assets.advice.intensity_scale import Scale
 from co2_assets.contracts.forecast_spec import MEDIAN_COLUMN
-from co2_dash.advice.cleanest_window import ForecastHour, Stretch
-from co2_dash.advice.coming_hours import coming_hours, forecast_hours
-from co2_dash.advice.days import DayAhead
-from co2_dash.advice.intensity_scale import Scale, last_month
+from co2_dash.advice.coming_hours import coming_hours
+from co2_dash.advice.last_month import last_month
 from co2_dash.api.cached_response import Refusal
 from co2_dash.api.schemas import Day, DayStretch, ForecastValue, Origin, Window
 from co2_dash.data.notices import NO_LONGER_FORECAST, attribution

@@ -6,10 +6,10 @@ from typing import Any, Self
 
 import pandas as pd
 
-from co2_assets.contracts.time import hour_containing
+from co2_assets.contracts.danish_time import danish, offset, zone_name
+from co2_assets.contracts.time import HOUR, hour_containing
 from co2_dash.charts.chart import Figure
 from co2_dash.charts.style import Ink, layout
-from co2_dash.data.danish_time import HOUR, danish, offset, zone_name
 
 
 class DanishAxis:

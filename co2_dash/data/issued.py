@@ -12,10 +12,10 @@ from co2_assets.contracts.forecast_spec import (
     QUANTILE_COLUMNS,
     ForecastKind,
 )
+from co2_assets.contracts.time import HOUR
 from co2_assets.warehouse.issue_archive import ALL_PREDICTIONS, query_all
 from co2_assets.warehouse.paths import SourceFolder
 from co2_assets.warehouse.sql import interval
-from co2_dash.data.danish_time import HOUR
 from co2_dash.data.snapshot_store import View
 
 _WHOLE = " AND ".join(f"isfinite({column})" for column in ("lead_hours", *QUANTILE_COLUMNS))

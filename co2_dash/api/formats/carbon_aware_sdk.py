@@ -14,8 +14,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from co2_assets.contracts.areas import AREAS, DENMARK
+from co2_assets.contracts.danish_time import iso_utc
 from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE, MEDIAN_COLUMN
-from co2_assets.contracts.time import hour_containing
+from co2_assets.contracts.time import HOUR, hour_containing
 from co2_assets.warehouse.paths import SourceFolder
 from co2_dash.api.cached_response import JSON, Refusal, answer, folder_of, reader_of, workers_of
 from co2_dash.api.formats.carbon_aware_shapes import (
@@ -42,7 +43,6 @@ from co2_dash.api.parameters import LONGEST_HISTORY, IsoInstant, refused_paramet
 from co2_dash.api.problems import Problem, problem
 from co2_dash.api.serialize import forecast_head, hours_to_come
 from co2_dash.data import issued
-from co2_dash.data.danish_time import HOUR, iso_utc
 from co2_dash.data.queries import records
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState

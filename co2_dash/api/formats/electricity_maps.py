@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
-from co2_assets.contracts.time import bounded_utc, hour_containing
+from co2_assets.contracts.time import HOUR, bounded_utc, hour_containing
 from co2_dash.api.cached_response import Refusal, answer
 from co2_dash.api.formats.camel import CamelAnswer
 from co2_dash.api.formats.hours import KnownHour, known_hours
@@ -24,7 +24,6 @@ from co2_dash.api.problems import Problem
 from co2_dash.api.schemas import Instant
 from co2_dash.api.serialize import hours_to_come
 from co2_dash.data import queries
-from co2_dash.data.danish_time import HOUR
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 

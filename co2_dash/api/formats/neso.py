@@ -12,16 +12,16 @@ from fastapi import APIRouter, Path, Request
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainSerializer
 from starlette.responses import Response
 
+from co2_assets.advice.intensity_scale import STEPS, Scale
 from co2_assets.contracts.areas import AREAS, DENMARK, area_named
-from co2_assets.contracts.time import bounded_utc, hour_containing
-from co2_dash.advice.intensity_scale import STEPS, Scale, last_month
+from co2_assets.contracts.time import HOUR, bounded_utc, hour_containing
+from co2_dash.advice.last_month import last_month
 from co2_dash.api.cached_response import Refusal, answer
 from co2_dash.api.formats.hours import forecast_hours, measured_hours
 from co2_dash.api.formats.own_errors import in_words
 from co2_dash.api.parameters import no_bare_number, refused_parameters
 from co2_dash.api.problems import Problem
 from co2_dash.api.schemas import Answer
-from co2_dash.data.danish_time import HOUR
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 

@@ -7,14 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from co2_assets.advice.intensity_scale import STEPS, Step, scale_of
 from co2_assets.contracts import DATASETS
+from co2_assets.contracts.danish_time import (
+    date_and_clock,
+    day_and_clock,
+    day_name,
+    iso_danish,
+    iso_utc,
+    span,
+)
 from co2_assets.contracts.timetable import Timetable
 from co2_assets.contracts.weather import WEATHER_ATTRIBUTION, WEATHER_ATTRIBUTION_URL
 from co2_dash import pages
-from co2_dash.advice.intensity_scale import STEPS, Step, scale_of
 from co2_dash.charts.style import INKS, Ink
 from co2_dash.charts.time_axis import DanishAxis
-from co2_dash.data.danish_time import date_and_clock, day_and_clock, day_name, iso_danish, iso_utc, span
 from co2_dash.data.notices import ATTRIBUTION, FEEDS, attribution, in_plain_words, notices, origin
 from co2_dash.data.state import DataState
 from co2_dash.pages.shell import attributions
