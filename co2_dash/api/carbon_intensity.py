@@ -97,11 +97,13 @@ async def latest(request: Request, area_name: AreaParameter = DENMARK.name) -> R
         measured = all_shaped(Measurement, rows, hour="hour_utc")[0]
         scale = last_month(view, state)
         value = float(rows["co2_g_per_kwh"].iloc[0])
+        level = scale.step(value).word if scale else None
         coming = forecast_values(coming_hours(view, state).head(1), view, state)
         return Latest(
             price_area=state.area.name,
             measured=measured,
-            word=scale.step(value).word if scale else None,
+            level=level,
+            word=level,
             cleaner_than_percent=round(scale.percent_cleaner_than(value), 1) if scale else None,
             this_hour=coming[0] if coming and coming[0].hour == hour_containing(state.now_utc) else None,
             origin=origin_of(state),

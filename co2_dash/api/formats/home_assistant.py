@@ -17,7 +17,7 @@ from co2_dash.api.asked_window import asked_advice
 from co2_dash.api.cached_response import answer
 from co2_dash.api.parameters import AreaParameter, BeforeParameter, DurationParameter
 from co2_dash.api.problems import documented
-from co2_dash.api.schemas import STALE, Answer, Instant, PriceArea
+from co2_dash.api.schemas import STALE, Answer, Instant, Level, PriceArea
 from co2_dash.data.notices import attribution
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
@@ -31,7 +31,7 @@ class NextHour(Answer):
 
     hour: Instant = Field(description="Start of the hour.")
     co2_g_per_kwh: float = Field(description="Median of the forecast, g CO2/kWh.")
-    level: str | None = Field(description="Its place among the last 30 days in words.")
+    level: Level
 
 
 class PredbatHour(Answer):
@@ -51,9 +51,7 @@ class Sensor(Answer):
 
     state: float = Field(description="Median of the forecast for the hour of now, g CO2/kWh.")
     unit: Literal["g CO2/kWh"] = Field(default="g CO2/kWh", description="Unit of every intensity.")
-    level: str | None = Field(
-        description="Place of the state among the last 30 days in words; null when they are too few."
-    )
+    level: Level
     price_area: PriceArea
     stale: bool = Field(description=STALE)
     issued_at: Instant = Field(description="The instant at which the forecast was issued.")
