@@ -34,8 +34,8 @@ from bench.accuracy.contestants import Contestant, last_value, ours
 from bench.accuracy.recording import Say, Trial, read_recording, trial
 from co2_assets.contracts.areas import DENMARK
 from co2_assets.contracts.forecast_spec import BAND_LEVELS, HORIZON_HOURS, MARK, QUANTILES
-from co2_assets.contracts.time import hour_containing
-from co2_assets.contracts.timetable import HOUR, Timetable
+from co2_assets.contracts.time import HOUR, hour_containing
+from co2_assets.contracts.timetable import Timetable
 from co2_assets.pipeline.quiet_exit import silence_library_reports
 from co2_assets.settings import parse_instant
 

@@ -10,6 +10,7 @@ import dash
 import dash_ag_grid
 import httpx
 from dash import Dash
+from dash._utils import AttributeDict
 from dash.exceptions import DependencyException
 from fastapi import FastAPI, Request
 from starlette.responses import Response
@@ -25,7 +26,8 @@ from co2_dash.http import BodyLimit, Compression, HeadAsGet, SecurityHeaders, Tr
 from co2_dash.page_requests import refuse_unknown
 from co2_dash.pages import chart_card, emissions, home, models, predictions, shell
 from co2_dash.pages.components import Part
-from co2_dash.path_prefix import PathPrefix, linked
+from co2_dash.path_prefix import linked
+from co2_dash.proxies import BehindProxies
 from co2_dash.request_counts import CountRequests
 from co2_dash.settings import Settings
 from co2_dash.workers import Worker
@@ -59,12 +61,13 @@ _reader: ContextVar[Reader] = ContextVar("reader")
 # Dash's mark for a script that no page names: clientside.js loads it (1.3 MB) when a table is first opened.
 dash_ag_grid._js_dist[0]["async"] = "lazy"
 
+_FAVICON = '<link rel="icon" type="image/svg+xml" href="{address}">'
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
 <head>
 {%metas%}
 <title>{%title%}</title>
-<link rel="icon" type="image/svg+xml" href="{%prefix%}/assets/favicon.svg">
+{%favicon%}
 {%css%}
 </head>
 <body>
@@ -82,6 +85,16 @@ _ENTRY = """<div id="react-entry-point" data-areas="{areas}" data-prefix="{prefi
 <a href="{prefix}/openapi.json">the API</a>.</noscript></div></div>"""
 
 
+class _ConfigByRequest(AttributeDict):
+    """Dash's settings, of which the path under which a proxy shows the pages is that of the present request.
+
+    Dash takes one such path when it is made. It asks for it anew for each document and each callback.
+    """
+
+    def __getitem__(self, name: str) -> Any:
+        return linked("/") if name == "requests_pathname_prefix" else super().__getitem__(name)
+
+
 class Pages(Dash):
     """Dash with a title for each page in the first document.
 
@@ -93,12 +106,17 @@ class Pages(Dash):
         self._worker = worker
         super().__init__(*arguments, **more)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Before Dash hands its settings on.
+        super().__setattr__(name, _ConfigByRequest(value) if name == "config" else value)
+
     def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]
         """Return the first document."""
         name = dict(shell.NAVIGATION).get(self.backend.request_adapter().path, "No such page")
         first = first_document()
         entry = _ENTRY.format(areas=first.areas_text, answer=first.answer, prefix=linked(""))
-        parts |= {"title": _title(name), "app_entry": entry}
+        favicon = _FAVICON.format(address=linked("/assets/favicon.svg"))
+        parts |= {"title": _title(name), "app_entry": entry, "favicon": favicon}
         return str(super().interpolate_index(**parts))  # type: ignore[no-untyped-call]
 
     def _initialize_context(self, body: Any) -> Any:
@@ -125,7 +143,6 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> P
     app = Pages(
         __name__,
         worker=server.state.workers.pages,
-        requests_pathname_prefix=f"{settings.path_prefix}/",
         routes_pathname_prefix="/",
         server=server,
         backend="fastapi",
@@ -135,7 +152,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> P
         pages_folder="",
         title=shell.NAME,
         update_title=None,
-        index_string=_INDEX.replace("{%prefix%}", settings.path_prefix),
+        index_string=_INDEX,
         suppress_callback_exceptions=True,
         on_error=shell.report_failure,
         add_log_handler=False,
@@ -156,7 +173,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> P
     # Inside of the next one, which copies what the router notes its route in.
     server.add_middleware(CountRequests, counts=server.state.request_counts, pages=DOCUMENTS)
     server.add_middleware(HeadAsGet)
-    server.add_middleware(PathPrefix, prefix=settings.path_prefix)
+    server.add_middleware(BehindProxies, trusted=settings.trusted_proxies, prefix=settings.path_prefix)
     return app
 
 

@@ -9,7 +9,12 @@ from cachetools import LRUCache
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
-from starlette.middleware.gzip import GZipMiddleware, GZipResponder, IdentityResponder
+from starlette.middleware.gzip import (
+    DEFAULT_EXCLUDED_CONTENT_TYPES,
+    GZipMiddleware,
+    GZipResponder,
+    IdentityResponder,
+)
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +26,9 @@ STATIC = ("/_dash-component-suites/", "/assets/", "/swagger/")
 LEAST_BYTES = 1000
 # A static file is compressed hard, once; an answer that changes is compressed quickly, each time.
 HARD, QUICKLY = 9, 5
+PARQUET = "application/vnd.apache.parquet"
+# What is compressed in itself, pictures and fonts among it, grows when it is compressed again.
+COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, PARQUET)
 # All static files together take some five megabytes compressed, under some sixty addresses.
 MOST_KEPT_BYTES = 32 * 2**20
 MOST_KEPT_ADDRESSES = 512
@@ -103,7 +111,9 @@ class Compression(GZipMiddleware):
     """
 
     def __init__(self, app: ASGIApp) -> None:
-        super().__init__(app, minimum_size=LEAST_BYTES, compresslevel=QUICKLY)
+        super().__init__(
+            app, minimum_size=LEAST_BYTES, compresslevel=QUICKLY, exclude_content_types=COMPRESSED
+        )
         # By the hash of the content: anybody can invent addresses that give the same file.
         self.bodies: LRUCache[bytes, bytes] = LRUCache(MOST_KEPT_BYTES, getsizeof=len)
         # By address the start of the answer, and the hash of the content that follows.
@@ -120,7 +130,9 @@ class Compression(GZipMiddleware):
         elif scope["path"].startswith(STATIC) and scope["method"] == "GET" and "range" not in headers:
             responder = self._static
         else:
-            responder = GZipResponder(self.app, self.minimum_size, self.compresslevel)
+            responder = GZipResponder(
+                self.app, self.minimum_size, self.compresslevel, exclude_content_types=COMPRESSED
+            )
         await responder(scope, receive, send)
 
     async def _static(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -146,7 +158,7 @@ class _StaticResponder(GZipResponder):
     """Compresses a file that is sent whole, or takes it from ``bodies``; ``key`` is then its place there."""
 
     def __init__(self, app: ASGIApp, minimum_size: int, bodies: LRUCache[bytes, bytes]) -> None:
-        super().__init__(app, minimum_size, HARD)
+        super().__init__(app, minimum_size, HARD, exclude_content_types=COMPRESSED)
         self.bodies = bodies
         self.key = b""
         self.streams = False

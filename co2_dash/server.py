@@ -35,8 +35,8 @@ def server_of(
             http=at_most(most_connections),
             # No page uses a WebSocket.
             ws="none",
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=list(settings.trusted_proxies),
+            # The application reads them, with one that uvicorn does not know.
+            proxy_headers=False,
             # An open browser tab must not hold up the end.
             timeout_graceful_shutdown=3,
         )

@@ -19,9 +19,10 @@ class Settings:
 
     ``source`` is ``live``, ``archive``, ``simulator`` or ``auto``: what the last run resolved it to.
     ``api_keys`` empty leaves the API open. ``cors_origins`` empty sends no CORS header at all.
-    ``trusted_proxies`` are the addresses whose ``X-Forwarded-For`` is believed. ``timetable`` says when
+    ``trusted_proxies`` are the addresses whose ``X-Forwarded-`` headers are believed. ``timetable`` says when
     forecasts are due, ``weather_wanted`` whether the pipeline requests the weather forecast.
-    ``path_prefix`` is the path under which a proxy shows the pages, empty for the root.
+    ``path_prefix`` is the path under which a proxy shows the pages where it does not say so itself, empty for
+    the root.
     """
 
     home: Home

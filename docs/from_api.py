@@ -15,17 +15,24 @@ def endpoints() -> str:
     """Return every endpoint with its parameters, and every shape with its fields."""
     with TemporaryDirectory() as nothing_published:
         document: Schema = create_app(Settings(Home(Path(nothing_published)))).server.openapi()
-    parts = ["## Endpoints", *(_endpoint(path, item["get"]) for path, item in document["paths"].items())]
+    parts = [
+        "## Endpoints",
+        *(
+            _endpoint(f"{method.upper()} {path}", operation)
+            for path, item in document["paths"].items()
+            for method, operation in item.items()
+        ),
+    ]
     parts.append("## Shapes")
     parts += [_shape(name, schema) for name, schema in sorted(document["components"]["schemas"].items())]
     return "\n\n".join(parts)
 
 
-def _endpoint(path: str, operation: Schema) -> str:
+def _endpoint(name: str, operation: Schema) -> str:
     kinds = operation["responses"]["200"]["content"]
     answer = _kind(kinds["application/json"]["schema"]) if "application/json" in kinds else f"`{min(kinds)}`"
     problems = ", ".join(status for status in operation["responses"] if status != "200")
-    text = f"### GET {path}\n\n{operation['description']}\n\nAnswers with {answer}"
+    text = f"### {name}\n\n{operation['description']}\n\nAnswers with {answer}"
     text += f"; problems {problems}." if problems else "."
     rows = [
         f"| `{parameter['name']}` | {_kind(parameter['schema'])} | {_default(parameter['schema'])} "

@@ -60,6 +60,7 @@ def test_every_module_stands_in_a_ring() -> None:
         "energidataservice",
         "openmeteo",
         "http_service",
+        "advice",
         "warehouse",
         "forecasting",
         "pipeline",

@@ -9,21 +9,17 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from co2_assets.advice.cleanest_window import NEARLY_SURE, Stretch
+from co2_assets.advice.days import STRETCH_HOURS, DayAhead, days_ahead
+from co2_assets.advice.forecast_rows import forecast_hours
+from co2_assets.advice.intensity_scale import Scale
 from co2_assets.contracts.areas import DENMARK
+from co2_assets.contracts.danish_time import clock, danish, day_name
 from co2_assets.contracts.forecast_spec import QUANTILE_COLUMNS
 from co2_assets.pipeline.status import clock as pipeline_clock
 from co2_assets.pipeline.status import instant, newest_forecast
 from co2_assets.settings import Settings
-from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.snapshots import Snapshot
-
-# The advice of the pages, which knows neither pages nor server: said in one place for both.
-from co2_dash.advice.cleanest_window import Stretch
-from co2_dash.advice.coming_hours import forecast_hours
-from co2_dash.advice.days import STRETCH_HOURS, DayAhead, days_ahead
-from co2_dash.advice.intensity_scale import SCALE_DAYS, Scale, scale_of
-from co2_dash.advice.sentences import NEARLY_SURE
-from co2_dash.data.danish_time import clock, danish, day_name
 
 
 def days_of(
@@ -37,19 +33,6 @@ def days_of(
     forecast = newest_forecast(snapshot, area_name, settings.as_of)
     whole = forecast.dropna(subset=list(QUANTILE_COLUMNS)).sort_values("target_hour_utc")
     return days_ahead(forecast_hours(whole), now), now
-
-
-def scale_at(snapshot: Snapshot, now: datetime, area_name: str = DENMARK.name) -> Scale | None:
-    """Return the scale of what was measured in the month before ``now``; None where it is too little."""
-    measured = snapshots.query(
-        snapshot,
-        """
-        SELECT co2_g_per_kwh FROM aggregated_data
-        WHERE price_area = ? AND isfinite(co2_g_per_kwh) AND hour_utc >= ? AND hour_utc < ?
-        """,
-        [area_name, now - SCALE_DAYS, now],
-    )
-    return scale_of([float(value) for value in measured["co2_g_per_kwh"]])
 
 
 def daily_table(days: Sequence[DayAhead], now: datetime, scale: Scale | None) -> RenderableType:

@@ -12,7 +12,13 @@ from rich.text import Text
 
 from co2_assets.contracts import CO2_EMISSION
 from co2_assets.contracts.areas import AREAS, DENMARK
-from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, NEAR_HOURS, QUANTILE_COLUMNS, QUANTILES
+from co2_assets.contracts.forecast_spec import (
+    HEADLINE_LEADS,
+    NEAR_HOURS,
+    QUANTILE_COLUMNS,
+    QUANTILES,
+    ForecastKind,
+)
 from co2_assets.contracts.sources import STAND_IN, SourceKind
 from co2_assets.contracts.time import COPENHAGEN, hour_containing
 from co2_assets.pipeline.status import Status, instant, newest_forecast
@@ -21,6 +27,13 @@ from co2_assets.warehouse.snapshots import Snapshot
 
 BAR_WIDTH = 12
 
+# How hours came to be forecast, by the kind of the forecast or of the evaluation.
+HOW_FORECAST: dict[str, str] = {
+    ForecastKind.LIVE: "",
+    ForecastKind.HINDCAST: ", forecast afterwards from what was known then",
+    ForecastKind.BACKFILL: ", forecast afterwards by models trained before them",
+    ForecastKind.TEST: " that were kept from training as its test",
+}
 # One sentence about data that are not live.
 SOURCE_NOTES: dict[str, str] = {
     SourceKind.SIMULATOR: "Simulated: these numbers are made up.",
@@ -53,6 +66,11 @@ def _chosen(forecast: pd.DataFrame, now: datetime, hours: int | None) -> pd.Data
     return forecast[
         forecast["target_hour_utc"].between(first, first + timedelta(hours=hours), inclusive="left")
     ]
+
+
+def none_before(oldest: datetime) -> str:
+    """Return from when on forecasts are kept, and what to do about it."""
+    return f"the oldest that is kept was issued {instant(oldest)}; give a later time to --as-of"
 
 
 def forecast_table(
@@ -198,8 +216,9 @@ def tick_summary(snapshot: Snapshot, seconds: float, peak_megabytes: float) -> R
     )
     lines.extend(
         Text(
-            f"Accuracy, {row['kind']}, leads 1-6, {row['n_hours']} hours to "
-            f"{row['window_to_utc']:%Y-%m-%d %H:%M} UTC: {_number(row['accuracy_percent'])} % (persistence "
+            f"Accuracy of leads 1-6 over {row['n_hours']} hours to "
+            f"{row['window_to_utc']:%Y-%m-%d %H:%M} UTC{HOW_FORECAST[row['kind']]}: "
+            f"{_number(row['accuracy_percent'])} % (persistence "
             f"{_number(row['persistence_accuracy_percent'])} %), MAE {_number(row['mae_g_per_kwh'])} g/kWh"
         )
         for row in scores.to_dict("records")
@@ -233,7 +252,12 @@ def status_table(state: Status) -> RenderableType:
     ]
     age = state.forecast_age
     if age is None:
-        lines.append("Forecast    STALE: none was ever issued")
+        oldest = state.oldest_issued_at
+        lines.append(
+            "Forecast    STALE: none was ever issued"
+            if oldest is None
+            else f"Forecast    STALE: none was ever issued by then; {none_before(oldest)}"
+        )
     elif state.is_ahead:
         lines.append(
             f"Forecast    AHEAD OF THE CLOCK: issued {state.issued_at:%Y-%m-%d %H:%M} UTC, in "
@@ -256,8 +280,9 @@ def status_table(state: Status) -> RenderableType:
     if state.score:
         score = state.score
         lines.append(
-            f"Accuracy    {_number(score['accuracy_percent'])} % over {score['n_hours']} {score['kind']} "
-            f"hours, leads 1-6 (persistence {_number(score['persistence_accuracy_percent'])} %)"
+            f"Accuracy    {_number(score['accuracy_percent'])} % over {score['n_hours']} hours"
+            f"{HOW_FORECAST[score['kind']]}, leads 1-6 "
+            f"(persistence {_number(score['persistence_accuracy_percent'])} %)"
         )
     else:
         lines.append("Accuracy    no forecast hour has passed yet")

@@ -32,8 +32,10 @@ def forecast(
     as_json: JsonFlag = False,
 ) -> None:
     """Print the newest forecast, and the cleanest and the dirtiest hours of each coming day."""
-    from co2_assets.cli.daily import daily_json, daily_table, days_of, scale_at
-    from co2_assets.cli.output import forecast_json, forecast_table
+    from co2_assets.cli.daily import daily_json, daily_table, days_of
+    from co2_assets.cli.output import forecast_json, forecast_table, none_before
+    from co2_assets.pipeline.last_month import last_month
+    from co2_assets.pipeline.status import oldest_forecast
 
     with clear_errors():
         settings = settings_from(source, as_of, home)
@@ -42,6 +44,10 @@ def forecast(
         newest = forecast_json(snapshot, area_name, by=settings.as_of, now=now, hours=hours)
         if not newest["hours"]:
             issued = newest.get("issued_at_utc")
+            oldest = None if issued else oldest_forecast(snapshot, area_name)
+            if oldest is not None:
+                err.print(f"co2: no forecast of {area_name} was issued by then; {none_before(oldest)}")
+                raise typer.Exit(FAILED)
             problem = (
                 f"the newest forecast of {area_name}, issued {issued}, has none of these hours"
                 if issued
@@ -49,7 +55,7 @@ def forecast(
             )
             err.print(f"co2: {problem}; `co2 status` says why, `co2 tick` tries again")
             raise typer.Exit(FAILED)
-        scale = scale_at(snapshot, now, area_name)
+        scale = last_month(snapshot, now, area_name)
         if as_json:
             out.print_json(json.dumps({**newest, "days": daily_json(days, scale)}))
         else:

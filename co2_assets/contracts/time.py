@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 COPENHAGEN = ZoneInfo("Europe/Copenhagen")
+HOUR = timedelta(hours=1)
 
 # Instants from outside lie between these two, so that no sum or difference of ours leaves the calendar.
 EARLIEST_UTC = datetime(1970, 1, 1)

@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE, MARK_HOURS
-from co2_assets.contracts.time import hour_containing
+from co2_assets.contracts.time import HOUR, hour_containing
 
-HOUR: Final = timedelta(hours=1)
 # The hourly forecast is made at the first of these minutes. The service publishes the power system each
 # minute and the areas' intensity each quarter of an hour, so both have the hour that ended by then. At the
 # others it is made where that failed, or again where an input was late.

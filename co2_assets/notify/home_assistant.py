@@ -5,18 +5,22 @@ Predbat reads. An attribute list over 16,384 bytes would not be recorded; 72 hou
 """
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-import pandas as pd
-
+from co2_assets.advice.asked_window import asked_window
+from co2_assets.advice.cleanest_window import ForecastHour, NoWindow
+from co2_assets.advice.forecast_rows import HIGH, LOW, forecast_hours
+from co2_assets.advice.home_sensor import sensor_fields
+from co2_assets.advice.intensity_scale import Scale
 from co2_assets.contracts import CO2_EMISSION, WEATHER_FORECAST
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
-from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, MEDIAN_COLUMN
+from co2_assets.contracts.forecast_spec import MEDIAN_COLUMN
 from co2_assets.contracts.sources import ATTRIBUTION, SIMULATED, STAND_IN, SourceKind
 from co2_assets.contracts.time import hour_containing
 from co2_assets.contracts.weather import WEATHER_ATTRIBUTION
 from co2_assets.notify.conditions import MADE_UP
+from co2_assets.pipeline.last_month import last_month
 from co2_assets.pipeline.run import Run
 from co2_assets.pipeline.status import instant
 from co2_assets.warehouse import snapshots
@@ -25,7 +29,6 @@ from co2_assets.warehouse.snapshots import Snapshot
 # The prefix under which Home Assistant looks for discovery messages unless it is told another.
 DISCOVERY = "homeassistant"
 UNIT = "g/kWh"
-HOUR = timedelta(hours=1)
 DEVICE = {"identifiers": ["co2_in_the_socket"], "name": "CO2 in the socket", "model": "Forecast"}
 
 
@@ -35,11 +38,13 @@ def messages(run: Run, snapshot: Snapshot) -> dict[str, str]:
     State and attributes come before the discovery, so that a new sensor has its state at once.
     """
     first = hour_containing(run.now)
+    needed = (MEDIAN_COLUMN, LOW, HIGH)
+    whole = " AND ".join(f"isfinite({column})" for column in needed)
     rows = snapshots.query(
         snapshot,
         f"""
-        SELECT price_area, issued_at_utc, target_hour_utc, {MEDIAN_COLUMN} AS median FROM current_forecast
-        WHERE isfinite({MEDIAN_COLUMN}) AND target_hour_utc >= ? ORDER BY price_area, target_hour_utc
+        SELECT price_area, issued_at_utc, target_hour_utc, {", ".join(needed)} FROM current_forecast
+        WHERE {whole} AND target_hour_utc >= ? ORDER BY price_area, target_hour_utc
         """,
         [first],
     )
@@ -54,8 +59,9 @@ def messages(run: Run, snapshot: Snapshot) -> dict[str, str]:
         ):
             continue
         area, topic = AREAS[str(name)], f"co2/{str(name).lower()}"
-        found[f"{topic}/state"] = f"{own['median'].iloc[0]:.1f}"
-        found[f"{topic}/attributes"] = _text(_attributes(area, snapshot, own))
+        fields = fields_of(forecast_hours(own), run.now, last_month(snapshot, run.now, area.name))
+        found[f"{topic}/state"] = f"{fields.pop('state'):.1f}"
+        found[f"{topic}/attributes"] = _text(_about(area, snapshot, issued_at) | fields)
         expires = run.timetable.stale_from(issued_at) - run.now
         found[f"{DISCOVERY}/sensor/co2/{area.name.lower()}/config"] = _text(
             _discovery(area, snapshot, topic, expires)
@@ -64,29 +70,26 @@ def messages(run: Run, snapshot: Snapshot) -> dict[str, str]:
 
 
 def _text(content: dict[str, Any]) -> str:
-    return json.dumps(content, separators=(",", ":"))
+    return json.dumps(content, separators=(",", ":"), default=instant)
 
 
-def _attributes(area: Area, snapshot: Snapshot, hours: pd.DataFrame) -> dict[str, Any]:
-    rows = hours.to_dict("records")
+def fields_of(hours: list[ForecastHour], now: datetime, scale: Scale | None) -> dict[str, Any]:
+    """Return state, level, cleanest stretch and forecast of the hours to come, that of now first."""
+    try:
+        advice, _ = asked_window(hours, now)
+    except NoWindow:
+        # The forecast ends before so long a stretch would.
+        advice = None
+    return sensor_fields(hours, scale, advice)
+
+
+def _about(area: Area, snapshot: Snapshot, issued_at: datetime) -> dict[str, Any]:
     return {
         "unit": "g CO2/kWh",
         "price_area": area.name,
-        "issued_at": instant(rows[0]["issued_at_utc"]),
+        "issued_at": issued_at,
         "source": snapshot.source,
         "attribution": _attribution(area, snapshot),
-        "next_hours": [
-            {"hour": instant(row["target_hour_utc"]), "co2_g_per_kwh": round(row["median"], 1)}
-            for row in rows[: HEADLINE_LEADS[1]]
-        ],
-        "forecast": [
-            {
-                "from": instant(row["target_hour_utc"]),
-                "to": instant(row["target_hour_utc"] + HOUR),
-                "intensity": round(row["median"]),
-            }
-            for row in rows
-        ],
     }
 
 

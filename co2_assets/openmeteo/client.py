@@ -13,7 +13,7 @@ import pandas as pd
 
 from co2_assets.contracts import FETCHED_AT, UNREADABLE, Dataset
 from co2_assets.contracts.sources import WeatherAccess
-from co2_assets.contracts.time import hour_containing
+from co2_assets.contracts.time import HOUR, hour_containing
 from co2_assets.contracts.weather import DAYS_BEFORE, WEATHER_POINTS, WEATHER_VARIABLES, WeatherPoint
 from co2_assets.http_service.client import Closes, ServiceClient
 from co2_assets.http_service.errors import EmptyResponse, Incomplete, RequestedWindow, ServiceError
@@ -24,7 +24,6 @@ PATH = "/v1/forecast"
 INTERVAL = timedelta(seconds=10)
 # What the two addresses are called in messages and in the rate limit.
 COMING, PAST = "Open-Meteo forecast", "Open-Meteo previous runs"
-HOUR = timedelta(hours=1)
 
 _NAMES = tuple(str(column.service_name) for column in WEATHER_VARIABLES)
 NEWEST = Version("")

@@ -17,8 +17,8 @@ from co2_assets.contracts.timetable import Timetable
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.history import history_files
-from co2_assets.warehouse.issue_archive import issue_files
-from co2_assets.warehouse.paths import Home
+from co2_assets.warehouse.issue_archive import ALL_PREDICTIONS, issue_files, oldest_issue, query_all
+from co2_assets.warehouse.paths import Home, SourceFolder
 from co2_assets.warehouse.snapshots import Snapshot
 from co2_assets.warehouse.views import newest_forecast_where
 
@@ -43,6 +43,7 @@ class Status:
     """The state of one source's pipeline at ``now``, naive UTC; forecast and scores are those of one area.
 
     ``notes`` say, by dataset, that it is switched off or that something of it is made up.
+    ``oldest_issued_at`` is when the oldest forecast that is kept was issued, where none was by ``now``.
     """
 
     snapshot: Snapshot
@@ -58,6 +59,7 @@ class Status:
     quarantined: int
     set_aside: tuple[str, ...]
     notes: Mapping[str, str] = field(default_factory=dict)
+    oldest_issued_at: datetime | None = None
 
     @property
     def forecast_age(self) -> timedelta | None:
@@ -151,18 +153,30 @@ def _notes(settings: Settings, source: str, held: Collection[str]) -> dict[str, 
 def newest_forecast(snapshot: Snapshot, area_name: str, by: datetime | None) -> pd.DataFrame:
     """Return the rows of `predictions` of the newest forecast, ordered by lead.
 
-    ``by`` is the latest instant of issue to consider, naive UTC; None considers all.
+    ``by`` is the latest instant of issue to consider, naive UTC, also of a month that the snapshot no longer
+    has; None considers all.
     """
     if by is None:
         return snapshots.query(
             snapshot, "SELECT * FROM current_forecast WHERE price_area = ? ORDER BY lead_hours", [area_name]
         )
     condition = f"p.kind = '{ForecastKind.LIVE}' AND p.price_area = ? AND p.issued_at_utc <= ?"
-    return snapshots.query(
+    return query_all(
+        _folder_of(snapshot),
         snapshot,
-        f"SELECT * FROM ({newest_forecast_where(condition)}) ORDER BY lead_hours",
+        f"SELECT * FROM ({newest_forecast_where(condition, ALL_PREDICTIONS)}) ORDER BY lead_hours",
         [area_name, by + CLOCK_TOLERANCE],
     )
+
+
+def oldest_forecast(snapshot: Snapshot, area_name: str) -> datetime | None:
+    """Return when the oldest forecast of an area that is kept was issued; None where there is none."""
+    return oldest_issue(_folder_of(snapshot), snapshot, area_name)
+
+
+def _folder_of(snapshot: Snapshot) -> SourceFolder:
+    """Return the folder of the source, whose archive has the forecasts of past months."""
+    return SourceFolder(snapshot.path.parent.parent, snapshot.source)
 
 
 def read_status(snapshot: Snapshot, settings: Settings, area_name: str = DENMARK.name) -> Status:
@@ -221,4 +235,5 @@ def read_status(snapshot: Snapshot, settings: Settings, area_name: str = DENMARK
         ),
         set_aside=_set_aside(settings, snapshot.source),
         notes=notes,
+        oldest_issued_at=oldest_forecast(snapshot, area_name) if forecast.empty else None,
     )

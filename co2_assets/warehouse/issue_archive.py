@@ -95,6 +95,18 @@ def query_all(
         return query_frame(connection, sql, parameters)
 
 
+def oldest_issue(folder: SourceFolder, snapshot: Snapshot, area_name: str) -> datetime | None:
+    """Return when the oldest live forecast that is kept was issued; None where there is none."""
+    oldest = query_all(
+        folder,
+        snapshot,
+        f"SELECT min(issued_at_utc) AS oldest_utc FROM {ALL_PREDICTIONS} "
+        f"WHERE price_area = ? AND kind = '{ForecastKind.LIVE}'",
+        [area_name],
+    )["oldest_utc"].iloc[0]
+    return None if pd.isna(oldest) else pd.Timestamp(oldest).to_pydatetime()
+
+
 def _remove_outdated(connection: duckdb.DuckDBPyConnection, files: MonthFiles, now: datetime) -> int:
     """Remove the outdated rows that their month's file holds, value for value; return how many."""
     connection.execute(

@@ -20,13 +20,14 @@ NEWEST_CHAMPION_FIRST = f"""
 """
 
 
-def newest_forecast_where(condition: str) -> str:
+def newest_forecast_where(condition: str, table: str = "predictions") -> str:
     """Return SQL for the rows of the forecast issued last in each area.
 
-    ``condition`` chooses among the rows of `predictions`, which it calls ``p``.
+    ``condition`` chooses among the rows of ``table``, which has the columns of `predictions` and is ``p``
+    to it.
     """
     return f"""
-        SELECT p.* FROM predictions p
+        SELECT p.* FROM {table} p
         LEFT JOIN model_table m USING (price_area, model_version)
         WHERE {condition}
         QUALIFY dense_rank() OVER (

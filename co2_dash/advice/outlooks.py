@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from co2_assets.advice.asked_window import DEFAULT_DURATION
+from co2_assets.advice.cleanest_window import ForecastHour, Stretch
+from co2_assets.advice.forecast_rows import forecast_hours
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
 from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE, NEAR_HOURS
 from co2_assets.contracts.time import hour_containing
-from co2_dash.advice.cleanest_window import ForecastHour, Stretch
-from co2_dash.advice.coming_hours import forecast_hours
-from co2_dash.advice.window_choice import DAY_END, DEFAULT_DURATION, advice_for
+from co2_dash.advice.window_choice import DAY_END, advice_for
 from co2_dash.data import queries
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from co2_assets.advice.cleanest_window import ForecastHour
 from co2_assets.contracts.forecast_spec import DAYS_AHEAD, NEAR_HOURS, ForecastKind
-from co2_dash.advice.cleanest_window import ForecastHour
 from co2_dash.data import queries
 from co2_dash.data.notices import UNIT
 from co2_dash.data.snapshot_store import View

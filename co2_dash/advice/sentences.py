@@ -1,10 +1,8 @@
 """The advice about the cleanest time, in sentences."""
 
-from co2_dash.advice.cleanest_window import Advice, ForecastHour, Stretch
+from co2_assets.advice.cleanest_window import NEARLY_SURE, Advice, ForecastHour, Stretch
 from co2_dash.data.notices import UNIT
 
-# A greater chance is not told in tenths.
-NEARLY_SURE = 0.95
 # Two areas that differ by less are called alike: about half of what the forecast of an hour misses by.
 ALIKE_WITHIN_G_PER_KWH = 5
 

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from co2_assets.contracts.forecast_spec import NEAR_HOURS
-from co2_assets.contracts.time import bounded_utc, hour_containing
-from co2_dash.advice.cleanest_window import Advice, ForecastHour, NoWindow, advise
-from co2_dash.data.danish_time import HOUR, danish
+from co2_assets.advice.asked_window import DEFAULT_DURATION, day_end
+from co2_assets.advice.cleanest_window import Advice, ForecastHour, NoWindow, advise
+from co2_assets.contracts.danish_time import danish
+from co2_assets.contracts.time import HOUR, bounded_utc
 
 DURATIONS = (1, 2, 3, 4, 5, 6, 8)
-DEFAULT_DURATION = 3
 # Deadlines that move with the clock and with every forecast: the end of the coming `NEAR_HOURS`, which is
 # meant while the reader has chosen none, and the end of the forecast.
 DAY_END, FORECAST_END = "day", "end"
@@ -29,11 +28,6 @@ class Deadline:
 def chosen_duration(value: object) -> int:
     """Return the duration in hours that the browser sent; the default for anything unknown."""
     return next((hours for hours in DURATIONS if str(hours) == value), DEFAULT_DURATION)
-
-
-def day_end(coming: Sequence[ForecastHour], now_utc: datetime) -> datetime:
-    """Return the end of the next `NEAR_HOURS`, the current one included; that of the forecast if sooner."""
-    return min(hour_containing(now_utc) + NEAR_HOURS * HOUR, coming[-1].start_utc + HOUR)
 
 
 def default_deadline(coming: Sequence[ForecastHour], now_utc: datetime) -> str:

@@ -1,30 +1,34 @@
-"""The cleanest stretch that was asked for, by its length and its deadline."""
+"""What a program that asks for the cleanest stretch is told, in whatever shape."""
 
-from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
 
-from co2_dash.advice.cleanest_window import Advice, ForecastHour, NoWindow, advise
-from co2_dash.advice.window_choice import day_end
+from co2_assets.advice import asked_window
+from co2_assets.advice.cleanest_window import Advice, ForecastHour, NoWindow
 from co2_dash.api.cached_response import Refusal
-from co2_dash.data.danish_time import HOUR, next_at
+from co2_dash.api.serialize import forecast_head, hours_to_come
+from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 
 
-def asked_window(
-    hours: Sequence[ForecastHour], state: DataState, duration_hours: float, before: datetime | time | None
-) -> tuple[Advice, datetime]:
-    """Return the advice and the deadline that it keeps; refuses with 422 where no stretch fits.
+@dataclass(frozen=True)
+class AskedAdvice:
+    """The fields of `ForecastHead`, the hours to come, and the advice with the deadline that it keeps."""
 
-    A deadline that is a time of day is the next such time in Denmark. Without one it is the end of the next
-    day, or of the forecast for what takes longer.
-    """
-    now, length = state.now_utc.replace(second=0, microsecond=0), timedelta(hours=duration_hours)
-    if isinstance(before, time):
-        before = next_at(before, now)
-    deadline = before or day_end(hours, now)
-    if before is None and deadline - now < length:
-        deadline = hours[-1].start_utc + HOUR
+    head: dict[str, Any]
+    hours: list[ForecastHour]
+    advice: Advice
+    deadline: datetime
+
+
+def asked_advice(
+    view: View, state: DataState, duration_hours: float, before: datetime | time | None
+) -> AskedAdvice:
+    """Return what is told; refuses with 503 without a forecast, with 422 where no stretch fits."""
+    head, hours = forecast_head(state), hours_to_come(view, state)
     try:
-        return advise(hours, now, length, deadline), deadline
+        advice, deadline = asked_window.asked_window(hours, state.now_utc, duration_hours, before)
     except NoWindow as error:
         raise Refusal(422, f"{error}.") from error
+    return AskedAdvice(head, hours, advice, deadline)

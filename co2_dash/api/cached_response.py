@@ -17,7 +17,7 @@ from co2_dash.api.formats.spreadsheet import wants_csv
 from co2_dash.api.problems import problem
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState, Reader
-from co2_dash.http import QUICKLY, names_tag, takes_gzip
+from co2_dash.http import COMPRESSED, QUICKLY, names_tag, takes_gzip
 from co2_dash.workers import Worker, Workers
 
 # As often as the pages ask: where no forecast is to come at a known time, or it is late.
@@ -108,9 +108,10 @@ async def answer(
     made = await _kept(worker, view, key, make)
     if isinstance(made, Refusal):
         if made.status == 204:
-            return Response(status_code=204, headers=headers)
+            # There is nothing that a tag could stand for.
+            return Response(status_code=204, headers={"Cache-Control": "no-store"})
         return problem(made.status, made.detail)
-    if takes_gzip(request.headers):
+    if media_type not in COMPRESSED and takes_gzip(request.headers):
         plain = made
         made = await _kept(worker, view, ("gzip", *key), lambda: gzip.compress(plain, QUICKLY, mtime=0))
         headers["Content-Encoding"] = "gzip"

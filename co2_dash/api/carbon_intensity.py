@@ -5,13 +5,14 @@ from datetime import timedelta
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from co2_assets.advice.asked_window import DEFAULT_DURATION
+from co2_assets.advice.days import days_ahead
 from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.contracts.forecast_spec import NEAR_HOURS, Cadence, ForecastKind
-from co2_assets.contracts.time import hour_containing
+from co2_assets.contracts.time import HOUR, hour_containing
 from co2_dash.advice.coming_hours import coming_hours
-from co2_dash.advice.days import days_ahead
-from co2_dash.advice.intensity_scale import last_month
-from co2_dash.api.asked_window import asked_window
+from co2_dash.advice.last_month import last_month
+from co2_dash.api.asked_window import asked_advice
 from co2_dash.api.cached_response import Refusal, answer, reader_of
 from co2_dash.api.formats import spreadsheet
 from co2_dash.api.parameters import (
@@ -52,7 +53,6 @@ from co2_dash.data import queries
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 
-HOUR = timedelta(hours=1)
 ONE_DAY = timedelta(days=1)
 router = APIRouter(
     prefix="/api/v1",
@@ -97,11 +97,13 @@ async def latest(request: Request, area_name: AreaParameter = DENMARK.name) -> R
         measured = all_shaped(Measurement, rows, hour="hour_utc")[0]
         scale = last_month(view, state)
         value = float(rows["co2_g_per_kwh"].iloc[0])
+        level = scale.step(value).word if scale else None
         coming = forecast_values(coming_hours(view, state).head(1), view, state)
         return Latest(
             price_area=state.area.name,
             measured=measured,
-            word=scale.step(value).word if scale else None,
+            level=level,
+            word=level,
             cleaner_than_percent=round(scale.percent_cleaner_than(value), 1) if scale else None,
             this_hour=coming[0] if coming and coming[0].hour == hour_containing(state.now_utc) else None,
             origin=origin_of(state),
@@ -156,20 +158,19 @@ async def forecast(
 @router.get("/carbon-intensity/cleanest-window", response_model=CleanestWindow)
 async def cleanest_window(
     request: Request,
-    duration: DurationParameter = 3,
+    duration: DurationParameter = DEFAULT_DURATION,
     before: BeforeParameter = None,
     area_name: AreaParameter = DENMARK.name,
 ) -> Response:
     """When to start for the cleanest stretch of `duration` hours that is over by `before`."""
 
     def build(view: View, state: DataState) -> CleanestWindow:
-        head = forecast_head(state)
-        hours = hours_to_come(view, state)
-        advice, deadline = asked_window(hours, state, duration, before)
+        asked = asked_advice(view, state, duration, before)
+        advice = asked.advice
         return CleanestWindow(
-            **head,
+            **asked.head,
             duration_hours=duration,
-            before=deadline,
+            before=asked.deadline,
             best=window_of(advice.best),
             starting_now=window_of(advice.now),
             saving_percent=round(advice.saving_percent, 1),

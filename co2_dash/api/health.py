@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
 from co2_assets.contracts.areas import DENMARK
+from co2_assets.contracts.danish_time import span
 from co2_assets.contracts.sources import SourceKind
 from co2_dash.api.cached_response import reader_of, workers_of
 from co2_dash.api.formats import spreadsheet
@@ -14,7 +15,6 @@ from co2_dash.api.parameters import AreaParameter
 from co2_dash.api.problems import documented, problem
 from co2_dash.api.schemas import DatasetState, Health, Readiness, Status
 from co2_dash.api.serialize import origin_of, plain
-from co2_dash.data.danish_time import span
 from co2_dash.data.freshness import freshness_rows
 from co2_dash.data.notices import notices
 from co2_dash.data.queries import records

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from co2_assets.contracts.areas import DENMARK
-from co2_assets.contracts.forecast_spec import Cadence, ForecastKind, series_name
-from co2_dash.advice.coming_hours import HEADLINE_HOURS, coming_hours
+from co2_assets.contracts.forecast_spec import HEADLINE_HOURS, Cadence, ForecastKind, series_name
+from co2_dash.advice.coming_hours import coming_hours
 from co2_dash.api.cached_response import Refusal, answer
 from co2_dash.api.formats import spreadsheet
 from co2_dash.api.parameters import AreaParameter, CadenceParameter

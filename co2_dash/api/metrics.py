@@ -16,12 +16,11 @@ from prometheus_client.registry import Collector
 from starlette.responses import Response
 
 from co2_assets.contracts.forecast_spec import quantile_column
-from co2_assets.contracts.time import hour_containing
+from co2_assets.contracts.time import HOUR, hour_containing
 from co2_dash.advice.coming_hours import coming_hours
 from co2_dash.api.access import METRICS_PATH
 from co2_dash.api.cached_response import reader_of, workers_of
 from co2_dash.data import counts, queries
-from co2_dash.data.danish_time import HOUR
 from co2_dash.data.freshness import freshness_rows
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState, Reader

@@ -25,10 +25,10 @@ from co2_dash.data import record
 from co2_dash.data.queries import records
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
+from co2_dash.http import PARQUET
 
 LICENCE = "CC BY 4.0"
 LICENCE_URL = "https://creativecommons.org/licenses/by/4.0/"
-PARQUET = "application/vnd.apache.parquet"
 # In every row, so that nothing made up can pass for live.
 SOURCE_COLUMN = "source"
 # Of the columns that no forecast has: the unit and the meaning.
@@ -214,7 +214,12 @@ def _month(request: Request, view: View, state: DataState, month: str) -> pd.Dat
     return rows.assign(**{SOURCE_COLUMN: state.source})
 
 
-@router.get("/scorecard", response_model=Scorecard, dependencies=[Depends(spreadsheet.asked_format)])
+@router.get(
+    "/scorecard",
+    response_model=Scorecard,
+    responses=spreadsheet.RESPONSE,
+    dependencies=[Depends(spreadsheet.asked_format)],
+)
 async def scorecard(request: Request, area_name: AreaParameter = DENMARK.name) -> Response:
     """How the live forecasts did over the last week, month and year, by span of leads."""
 

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from co2_assets.contracts.areas import AREAS
+from co2_assets.contracts.danish_time import iso_utc
 from co2_assets.contracts.forecast_spec import Cadence, ForecastKind
 from co2_assets.contracts.sources import SourceKind
-from co2_dash.data.danish_time import iso_utc
 
 Instant = Annotated[
     datetime,
@@ -21,6 +21,14 @@ PriceArea = Annotated[
         description="The price area that was asked for; DK is the whole of Denmark.",
         json_schema_extra={"enum": list(AREAS)},
     ),
+]
+
+Level = Annotated[
+    str | None,
+    Field(description="Place of the value among the last 30 days in words; null when they are too few."),
+]
+OldLevel = Annotated[
+    str | None, Field(description="The old name of `level`.", json_schema_extra={"deprecated": True})
 ]
 
 
@@ -71,9 +79,8 @@ class ForecastValue(Answer):
     hour: Instant = Field(description="Start of the hour forecast.")
     lead_hours: int = Field(description="Hours ahead; 1 is the hour that starts at the issue time.")
     co2_g_per_kwh: float = Field(description="The forecast, which is its median, g CO2/kWh.")
-    word: str | None = Field(
-        description="Place of the median among the last 30 days in words; null when they are too few."
-    )
+    level: Level
+    word: OldLevel
     stale: bool = Field(description="The same of every hour of a forecast: whether later ones were missed.")
     q05_g_per_kwh: float = Field(description="5 % quantile, g CO2/kWh.")
     q10_g_per_kwh: float = Field(description="10 % quantile, g CO2/kWh.")
@@ -117,9 +124,8 @@ class Latest(Answer):
     price_area: PriceArea
     unit: Literal["g CO2/kWh"] = Field(default="g CO2/kWh", description="Unit of every intensity.")
     measured: Measurement = Field(description="The newest hour with a measurement.")
-    word: str | None = Field(
-        description="Its place among the last 30 days in words; null when they are too few."
-    )
+    level: Level
+    word: OldLevel
     cleaner_than_percent: float | None = Field(
         description="Share of the hours of the last 30 days that were higher, %."
     )
@@ -161,9 +167,8 @@ class Window(Answer):
 class DayStretch(Window):
     """Three hours in a row of one day."""
 
-    word: str | None = Field(
-        description="The place of the median among the last 30 days in words; null when they are too few."
-    )
+    level: Level
+    word: OldLevel
 
 
 class Day(Answer):

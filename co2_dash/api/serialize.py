@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 import pandas as pd
 from pydantic import BaseModel
 
+from co2_assets.advice.cleanest_window import ForecastHour, Stretch
+from co2_assets.advice.days import DayAhead
+from co2_assets.advice.forecast_rows import forecast_hours
+from co2_assets.advice.intensity_scale import Scale
 from co2_assets.contracts.forecast_spec import MEDIAN_COLUMN
-from co2_dash.advice.cleanest_window import ForecastHour, Stretch
-from co2_dash.advice.coming_hours import coming_hours, forecast_hours
-from co2_dash.advice.days import DayAhead
-from co2_dash.advice.intensity_scale import Scale, last_month
+from co2_dash.advice.coming_hours import coming_hours
+from co2_dash.advice.last_month import last_month
 from co2_dash.api.cached_response import Refusal
 from co2_dash.api.schemas import Day, DayStretch, ForecastValue, Origin, Window
 from co2_dash.data.notices import NO_LONGER_FORECAST, attribution
@@ -52,9 +54,9 @@ def all_shaped(shape: type[Shape], rows: pd.DataFrame, **renamed: str) -> list[S
 def forecast_values(rows: pd.DataFrame, view: View, state: DataState) -> list[ForecastValue]:
     """Return rows of the current forecast, in their order."""
     scale = last_month(view, state)
-    words = [scale.step(value).word if scale else None for value in rows[MEDIAN_COLUMN]]
-    rows = rows.assign(word=pd.Series(words, index=rows.index, dtype=object), stale=state.stale)
-    return all_shaped(ForecastValue, rows, hour="target_hour_utc", co2_g_per_kwh=MEDIAN_COLUMN)
+    levels = [scale.step(value).word if scale else None for value in rows[MEDIAN_COLUMN]]
+    rows = rows.assign(level=pd.Series(levels, index=rows.index, dtype=object), stale=state.stale)
+    return all_shaped(ForecastValue, rows, hour="target_hour_utc", co2_g_per_kwh=MEDIAN_COLUMN, word="level")
 
 
 def origin_of(state: DataState, *, measured_only: bool = False) -> Origin:
@@ -111,8 +113,8 @@ def day_of(day: DayAhead, scale: Scale | None) -> Day:
     """Return a day as the API's shape."""
 
     def stretch(found: Stretch) -> DayStretch:
-        word = scale.step(found.median).word if scale else None
-        return DayStretch(**_window_fields(found), word=word)
+        level = scale.step(found.median).word if scale else None
+        return DayStretch(**_window_fields(found), level=level, word=level)
 
     return Day(
         date=day.day.isoformat(),

@@ -6,12 +6,13 @@ from datetime import timedelta
 import pandas as pd
 
 from co2_assets.contracts.areas import DENMARK
+from co2_assets.contracts.danish_time import iso_danish
 from co2_assets.contracts.forecast_spec import CO2, POWERS
+from co2_assets.contracts.time import HOUR
 from co2_dash.charts.chart import Chart, Figure, Options, Theme
 from co2_dash.charts.style import INKS, numbers, time_line, unbroken
 from co2_dash.charts.time_axis import DanishAxis, hour_texts
 from co2_dash.data import queries
-from co2_dash.data.danish_time import HOUR, iso_danish
 from co2_dash.data.notices import UNIT
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState

@@ -2,10 +2,12 @@
 
 import pandas as pd
 
+from co2_assets.advice.forecast_rows import forecast_hours
+from co2_assets.contracts.danish_time import clock, iso_danish
 from co2_assets.contracts.forecast_spec import CO2, MEDIAN_COLUMN, NEAR_HOURS, QUANTILE_COLUMNS
-from co2_assets.contracts.time import hour_containing
-from co2_dash.advice.coming_hours import chosen_span, coming_hours, forecast_hours
-from co2_dash.advice.intensity_scale import last_month
+from co2_assets.contracts.time import HOUR, hour_containing
+from co2_dash.advice.coming_hours import chosen_span, coming_hours
+from co2_dash.advice.last_month import last_month
 from co2_dash.advice.window_choice import advice_for
 from co2_dash.charts.chart import Chart, Figure, Options, Theme
 from co2_dash.charts.forecast_marks import (
@@ -19,7 +21,6 @@ from co2_dash.charts.forecast_marks import (
 from co2_dash.charts.style import INKS, Ink, band_texts, broken_line, numbers, time_line, vertical_mark
 from co2_dash.charts.time_axis import DanishAxis, hour_texts
 from co2_dash.data import queries
-from co2_dash.data.danish_time import HOUR, clock, iso_danish
 from co2_dash.data.notices import UNIT
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState

@@ -4,15 +4,16 @@ from datetime import datetime
 
 import pandas as pd
 
-from co2_assets.contracts.time import hour_containing
-from co2_dash.advice.coming_hours import HEADLINE_HOURS, chosen_span
-from co2_dash.advice.intensity_scale import STEPS
+from co2_assets.advice.intensity_scale import STEPS
+from co2_assets.contracts.danish_time import hours_phrase
+from co2_assets.contracts.forecast_spec import HEADLINE_HOURS
+from co2_assets.contracts.time import HOUR, hour_containing
+from co2_dash.advice.coming_hours import chosen_span
 from co2_dash.advice.roughness import LAST_SURE_LEAD
 from co2_dash.advice.window_choice import chosen_duration
 from co2_dash.charts.chart import Figure, Options, Theme
 from co2_dash.charts.style import Ink, vertical_mark
 from co2_dash.charts.time_axis import DanishAxis
-from co2_dash.data.danish_time import HOUR, hours_phrase
 from co2_dash.data.state import DataState
 
 # As a share of the height of the figure.

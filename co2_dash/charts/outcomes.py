@@ -2,13 +2,14 @@
 
 import pandas as pd
 
+from co2_assets.contracts.danish_time import iso_danish
 from co2_assets.contracts.forecast_spec import CO2, MEDIAN_COLUMN, QUANTILE_COLUMNS
+from co2_assets.contracts.time import HOUR
 from co2_dash.charts.chart import Chart, Figure, Options, Theme
 from co2_dash.charts.outcome_choices import NO_OUTCOMES, chosen_lead, chosen_leads, chosen_outcomes, zoom_key
 from co2_dash.charts.style import INKS, band_texts, broken_line, numbers, time_line
 from co2_dash.charts.time_axis import DanishAxis, hour_texts
 from co2_dash.data import queries
-from co2_dash.data.danish_time import HOUR, iso_danish
 from co2_dash.data.notices import UNIT
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState

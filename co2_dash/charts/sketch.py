@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from co2_dash.advice.cleanest_window import ForecastHour
-from co2_dash.data.danish_time import HOUR, clock, danish
+from co2_assets.advice.cleanest_window import ForecastHour
+from co2_assets.contracts.danish_time import clock, danish
+from co2_assets.contracts.time import HOUR
 
 # About as wide as a phone, where its letters are as large as the others.
 WIDTH, HEIGHT = 420, 220

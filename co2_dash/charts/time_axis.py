@@ -1,15 +1,19 @@
 """The time axis of a chart: UTC instants on an axis that shows Danish time."""
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Self
 
 import pandas as pd
 
-from co2_assets.contracts.time import hour_containing
+from co2_assets.contracts.danish_time import danish, offset, zone_name
+from co2_assets.contracts.time import HOUR, hour_containing
 from co2_dash.charts.chart import Figure
 from co2_dash.charts.style import Ink, layout
-from co2_dash.data.danish_time import HOUR, danish, offset, zone_name
+
+# Parts of an axis whose ticks are set here: the labels of more do not fit beside one another on a phone.
+MOST_STEPS = 4
 
 
 class DanishAxis:
@@ -54,23 +58,20 @@ class DanishAxis:
     def axis(self, **more: Any) -> Figure:
         """Return the ``xaxis`` of a layout."""
         # Without a range: setting it with each redraw would undo the reader's zoom.
-        axis: Figure = {"type": "date", "autorange": True}
+        # Labels are short and stand upright: on a phone plotly would turn longer ones.
+        axis: Figure = {"type": "date", "autorange": True, "tickangle": 0}
         if offset(self.first_utc) == self._shift:
             axis["tickformatstops"] = [
                 {"dtickrange": [None, 1000], "value": "%H:%M:%S"},
-                {"dtickrange": [1000, 86_400_000 - 1], "value": "%H:%M\n%a %-d %b"},
+                {"dtickrange": [1000, 86_400_000 - 1], "value": "%H:%M\n%a %-d"},
                 {"dtickrange": [86_400_000, "M1"], "value": "%-d %b"},
                 {"dtickrange": ["M1", None], "value": "%b %Y"},
             ]
         else:
             ticks = self._true_ticks()
             axis["tickvals"] = self.places(ticks)
-            axis["ticktext"] = [
-                f"{danish(t):%a} {danish(t).day} {danish(t):%b}"
-                if danish(t).hour == 0
-                else f"{danish(t):%H:%M}"
-                for t in ticks
-            ]
+            day = "%-d %b" if len(ticks) > 1 and ticks[1] - ticks[0] > 12 * HOUR else "%a %-d %b"
+            axis["ticktext"] = [format(danish(t), day if danish(t).hour == 0 else "%H:%M") for t in ticks]
         return {**axis, **more}
 
     def midnights(self) -> list[datetime]:
@@ -86,16 +87,14 @@ class DanishAxis:
 
     def _true_ticks(self) -> list[datetime]:
         hours = (self.last_utc - self.first_utc) / HOUR
-        every = next((step for step in (3, 6, 12) if hours / step <= 10), 24)
+        every = next((step for step in (3, 6, 12) if hours / step <= MOST_STEPS), 24)
         instant = hour_containing(self.first_utc)
         ticks = []
         while instant <= self.last_utc:
             if instant >= self.first_utc and danish(instant).hour % every == 0:
                 ticks.append(instant)
             instant += HOUR
-        if hours > 24 * 10:
-            ticks = ticks[:: max(1, len(ticks) // 8)]
-        return ticks
+        return ticks[:: math.ceil(len(ticks) / MOST_STEPS)] if every == 24 else ticks
 
 
 def hour_texts(

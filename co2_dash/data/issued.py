@@ -12,10 +12,11 @@ from co2_assets.contracts.forecast_spec import (
     QUANTILE_COLUMNS,
     ForecastKind,
 )
+from co2_assets.contracts.time import HOUR
+from co2_assets.warehouse import issue_archive
 from co2_assets.warehouse.issue_archive import ALL_PREDICTIONS, query_all
 from co2_assets.warehouse.paths import SourceFolder
 from co2_assets.warehouse.sql import interval
-from co2_dash.data.danish_time import HOUR
 from co2_dash.data.snapshot_store import View
 
 _WHOLE = " AND ".join(f"isfinite({column})" for column in ("lead_hours", *QUANTILE_COLUMNS))
@@ -80,15 +81,6 @@ def known_at(
 
 def oldest_issue(folder: SourceFolder, view: View, area_name: str) -> datetime | None:
     """Return when the oldest live forecast that is kept was issued; None where there is none."""
-
-    def ask() -> pd.DataFrame:
-        return query_all(
-            folder,
-            view.snapshot,
-            f"SELECT min(issued_at_utc) AS oldest_utc FROM {ALL_PREDICTIONS} "
-            f"WHERE price_area = ? AND kind = '{ForecastKind.LIVE}'",
-            [area_name],
-        )
-
-    oldest = view.remember(("oldest issue", area_name), ask)["oldest_utc"].iloc[0]
-    return None if pd.isna(oldest) else pd.Timestamp(oldest).to_pydatetime()
+    return view.remember(
+        ("oldest issue", area_name), lambda: issue_archive.oldest_issue(folder, view.snapshot, area_name)
+    )

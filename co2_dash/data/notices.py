@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from co2_assets.contracts import CO2_EMISSION
 from co2_assets.contracts.areas import MEASURED_WITHIN
+from co2_assets.contracts.danish_time import date_and_clock, span
 from co2_assets.contracts.sources import ATTRIBUTION, SIMULATED, STAND_IN, WEATHER_OFF, SourceKind
 from co2_assets.contracts.weather import WEATHER_ATTRIBUTION
-from co2_dash.data.danish_time import date_and_clock, span
 from co2_dash.data.state import DataState
 
 # Beside it where a forecast rests on the weather; the licence asks for it.

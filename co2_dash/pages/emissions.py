@@ -6,9 +6,9 @@ import dash_mantine_components as dmc
 import pandas as pd
 from dash import Dash, Input, Output
 
+from co2_assets.contracts.danish_time import day_and_clock
 from co2_assets.contracts.forecast_spec import CO2, POWERS, WIND_SOLAR_MEASURED
 from co2_dash.charts.emissions import DEFAULT_RANGE, INTENSITY, PRODUCTION, RANGES, measured_rows
-from co2_dash.data.danish_time import day_and_clock
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState, Reader
 from co2_dash.pages.chart_card import chart_card, pass_choices

@@ -2,8 +2,8 @@
 
 from html import escape
 
+from co2_assets.advice.intensity_scale import STEPS
 from co2_assets.contracts.forecast_spec import NEAR_HOURS
-from co2_dash.advice.intensity_scale import STEPS
 from co2_dash.charts.sketch import sketch
 from co2_dash.data.notices import UNIT, origin
 from co2_dash.pages.components import area_title

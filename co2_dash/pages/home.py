@@ -6,11 +6,12 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State
 
-from co2_assets.contracts.forecast_spec import HORIZON_HOURS
-from co2_dash.advice.coming_hours import HEADLINE_HOURS, chosen_span
-from co2_dash.advice.window_choice import DEFAULT_DURATION, chosen_duration
+from co2_assets.advice.asked_window import DEFAULT_DURATION
+from co2_assets.contracts.danish_time import date_and_clock, day_and_clock, span
+from co2_assets.contracts.forecast_spec import HEADLINE_HOURS, HORIZON_HOURS
+from co2_dash.advice.coming_hours import chosen_span
+from co2_dash.advice.window_choice import chosen_duration
 from co2_dash.charts.forecast import FORECAST
-from co2_dash.data.danish_time import date_and_clock, day_and_clock, span
 from co2_dash.data.notices import in_plain_words
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState, Reader

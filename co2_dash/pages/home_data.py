@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
-from co2_assets.contracts.time import hour_containing
-from co2_dash.advice.cleanest_window import ForecastHour
-from co2_dash.advice.coming_hours import HEADLINE_HOURS, forecast_hours
-from co2_dash.advice.intensity_scale import Scale, measured_last_month, scale_of
+from co2_assets.advice.cleanest_window import ForecastHour
+from co2_assets.advice.forecast_rows import forecast_hours
+from co2_assets.advice.intensity_scale import Scale, scale_of
+from co2_assets.contracts.forecast_spec import HEADLINE_HOURS
+from co2_assets.contracts.time import HOUR, hour_containing
+from co2_dash.advice.last_month import measured_last_month
 from co2_dash.advice.outlooks import Outlook, outlooks
 from co2_dash.advice.roughness import TypicalError, typical_error
 from co2_dash.data import queries
-from co2_dash.data.danish_time import HOUR
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 

@@ -2,11 +2,11 @@
 
 import dash_mantine_components as dmc
 
-from co2_dash.advice.cleanest_window import Stretch
-from co2_dash.advice.days import STRETCH_HOURS, DayAhead, days_ahead
-from co2_dash.advice.intensity_scale import STEPS, Scale
-from co2_dash.advice.sentences import NEARLY_SURE, chance_phrase
-from co2_dash.data.danish_time import clock, danish, day_name
+from co2_assets.advice.cleanest_window import NEARLY_SURE, Stretch
+from co2_assets.advice.days import STRETCH_HOURS, DayAhead, days_ahead
+from co2_assets.advice.intensity_scale import STEPS, Scale
+from co2_assets.contracts.danish_time import clock, danish, day_name
+from co2_dash.advice.sentences import chance_phrase
 from co2_dash.data.notices import UNIT
 from co2_dash.pages.components import Part, card, heading, html
 from co2_dash.pages.home_data import HomeData

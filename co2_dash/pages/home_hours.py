@@ -6,14 +6,14 @@ from itertools import groupby, pairwise
 
 import dash_mantine_components as dmc
 
+from co2_assets.advice.cleanest_window import ForecastHour, Stretch
+from co2_assets.advice.intensity_scale import STEPS, Scale
+from co2_assets.contracts.danish_time import clock, danish, day_name, hours_phrase
 from co2_assets.contracts.forecast_spec import NEAR_HOURS
-from co2_assets.contracts.time import hour_containing
-from co2_dash.advice.cleanest_window import ForecastHour, Stretch
+from co2_assets.contracts.time import HOUR, hour_containing
 from co2_dash.advice.coming_hours import SPANS, chosen_span
-from co2_dash.advice.intensity_scale import STEPS, Scale
 from co2_dash.advice.roughness import LAST_SURE_LEAD, roughness_sentence
 from co2_dash.advice.window_choice import advice_for, chosen_duration
-from co2_dash.data.danish_time import HOUR, clock, danish, day_name, hours_phrase
 from co2_dash.data.notices import UNIT
 from co2_dash.pages.components import Part, card, choice_id, heading, html, made_for_options
 from co2_dash.pages.home_data import HomeData

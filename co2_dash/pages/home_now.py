@@ -2,14 +2,15 @@
 
 import dash_mantine_components as dmc
 
+from co2_assets.advice.asked_window import DEFAULT_DURATION
+from co2_assets.advice.cleanest_window import ForecastHour
+from co2_assets.advice.intensity_scale import STEPS, Scale
 from co2_assets.contracts.areas import DENMARK
-from co2_dash.advice.cleanest_window import ForecastHour
-from co2_dash.advice.intensity_scale import STEPS, Scale
+from co2_assets.contracts.danish_time import clock, clock_and_zone, day_and_clock, hours_phrase, span
+from co2_assets.contracts.time import HOUR
 from co2_dash.advice.outlooks import elsewhere
 from co2_dash.advice.places import place_of
 from co2_dash.advice.sentences import cleanest_there_sentence, elsewhere_sentence
-from co2_dash.advice.window_choice import DEFAULT_DURATION
-from co2_dash.data.danish_time import HOUR, clock, clock_and_zone, day_and_clock, hours_phrase, span
 from co2_dash.data.notices import UNIT
 from co2_dash.pages.components import Part, heading, html
 from co2_dash.pages.home_data import HomeData

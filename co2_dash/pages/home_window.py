@@ -5,21 +5,21 @@ from datetime import datetime, timedelta
 
 import dash_mantine_components as dmc
 
+from co2_assets.advice.asked_window import DEFAULT_DURATION, day_end
+from co2_assets.advice.cleanest_window import Advice, NoWindow, advise
+from co2_assets.contracts.danish_time import clock, day_and_clock, hours_phrase
 from co2_assets.contracts.forecast_spec import NEAR_HOURS
-from co2_dash.advice.cleanest_window import Advice, NoWindow, advise
+from co2_assets.contracts.time import HOUR
 from co2_dash.advice.sentences import advice_sentence, certainty_sentence
 from co2_dash.advice.window_choice import (
     DAY_END,
-    DEFAULT_DURATION,
     DURATIONS,
     FORECAST_END,
     advice_for,
-    day_end,
     deadline_of,
     deadlines,
     default_deadline,
 )
-from co2_dash.data.danish_time import HOUR, clock, day_and_clock, hours_phrase
 from co2_dash.pages.components import Part, card, choice, heading, html, made_for
 from co2_dash.pages.home_data import HomeData
 

@@ -7,12 +7,12 @@ import dash_mantine_components as dmc
 import pandas as pd
 from dash import Dash, Input, Output
 
+from co2_assets.contracts.danish_time import date_and_clock
 from co2_assets.contracts.forecast_spec import HEADLINE_LEADS, ForecastKind
 from co2_dash.charts.style import HEADLINE_TEXT
 from co2_dash.charts.tables import DATA_LOG, EVALUATIONS, FRESHNESS, MODELS, QUARANTINE
 from co2_dash.charts.training import CURVES, MONTHLY
 from co2_dash.data import queries
-from co2_dash.data.danish_time import date_and_clock
 from co2_dash.data.notices import UNIT
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState, Reader

@@ -187,6 +187,7 @@ def test_status_and_forecast_speak_of_the_time_they_are_asked_for(second_home: P
     before = co2("status", *in_home(second_home), "--as-of", "2024-05-20T00:00Z")
     assert before.exit_code == FAILED
     assert "STALE: none was ever issued" in before.stdout
+    assert "give a later time to --as-of" in " ".join(before.stdout.split())
     assert co2("forecast", *in_home(second_home), "--as-of", "2024-05-20T00:00Z").exit_code == FAILED
 
 

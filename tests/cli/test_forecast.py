@@ -10,6 +10,9 @@ from typer.testing import CliRunner
 
 from co2_assets.cli.commands import app
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
+from co2_assets.warehouse import snapshots
+from co2_assets.warehouse.database import Warehouse
+from co2_assets.warehouse.issue_archive import archive_issues
 from co2_assets.warehouse.paths import Home
 from tests.support import snapshot_data
 from tests.support.environment import without_settings
@@ -62,6 +65,47 @@ def test_hours_are_counted_from_now_on_like_those_of_the_api(recorded_home: Path
     far = json.loads(forecast(recorded_home, archive_dir, *then, "--hours", "72").stdout)["hours"]
     assert far[0]["target_hour_utc"] == "2024-05-30T21:00:00Z"
     assert (far[-1]["lead_hours"], len(far)) == (72, 72 - 3)
+
+
+@pytest.fixture(scope="session")
+def home_with_an_archive(tmp_path_factory: pytest.TempPathFactory, archive_dir: Path) -> Path:
+    """The same recording, whose forecasts of May are in the archive of issues alone. Not to be written to."""
+
+    def make(folder: Path) -> None:
+        home = Home(folder)
+        snapshot_data.publish(home, archive_dir, source="archive", reach=HORIZON_HOURS)
+        source = home.source("archive")
+        warehouse = Warehouse(source.database, "archive")
+        archive_issues(warehouse, now=snapshot_data.NOW)
+        with warehouse.session() as connection:
+            connection.execute("DELETE FROM predictions WHERE issued_at_utc < '2024-06-01'")
+        later = datetime(2026, 1, 1)
+        snapshots.publish(warehouse, source.snapshots, as_of_utc=snapshot_data.NOW, published_at_utc=later)
+
+    return made_once(tmp_path_factory, "archived-far-home", make)
+
+
+def test_a_forecast_of_a_past_month_is_read_from_the_archive(
+    recorded_home: Path, home_with_an_archive: Path, archive_dir: Path
+) -> None:
+    then = ("--as-of", "2024-05-30T21:40Z", "--hours", "72")
+    for more in (then, (*then, "--json")):
+        from_archive = forecast(home_with_an_archive, archive_dir, *more)
+        assert from_archive.exit_code == 0
+        assert from_archive.stdout == forecast(recorded_home, archive_dir, *more).stdout
+
+
+def test_a_time_before_the_first_forecast_says_when_that_was(
+    home_with_an_archive: Path, archive_dir: Path
+) -> None:
+    refused = forecast(home_with_an_archive, archive_dir, "--as-of", "2023-06-01T00:00Z")
+    assert refused.exit_code == 1
+    said = " ".join(refused.stderr.split())
+    assert (
+        "no forecast of DK was issued by then; the oldest that is kept was issued 2024-04-17T18:00:00Z"
+        in said
+    )
+    assert "give a later time to --as-of" in said
 
 
 def test_a_forecast_that_has_run_out_is_named(recorded_home: Path, archive_dir: Path) -> None:

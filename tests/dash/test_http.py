@@ -26,18 +26,23 @@ def script_of(client: httpx.Client) -> str:
 class Files:
     """An application that gives the same text at every address, and counts what it is asked."""
 
-    def __init__(self, text: bytes, tag: bytes = b'"t"') -> None:
-        self.text, self.tag = text, tag
+    def __init__(self, text: bytes, tag: bytes = b'"t"', kind: bytes = b"text/javascript") -> None:
+        self.text, self.tag, self.kind = text, tag, kind
         self.asked = 0
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         self.asked += 1
-        headers = [(b"content-type", b"text/javascript"), (b"etag", self.tag)]
+        headers = [(b"content-type", self.kind), (b"etag", self.tag)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": self.text.replace(b"PATH", scope["path"].encode())})
 
 
 def got(app: Compression, path: str) -> bytes:
+    return gzip.decompress(sent_by(app, path))
+
+
+def sent_by(app: Compression, path: str) -> bytes:
+    """Return the body as it is sent to who takes gzip."""
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -49,7 +54,25 @@ def got(app: Compression, path: str) -> bytes:
     headers = [(b"accept-encoding", b"gzip")]
     scope: Scope = {"type": "http", "method": "GET", "path": path, "headers": headers}
     asyncio.run(app(scope, receive, send))
-    return gzip.decompress(sent[1]["body"])
+    body: bytes = sent[1]["body"]
+    return body
+
+
+@pytest.mark.parametrize("path", ["/assets/a", "/api/v1/a"])
+@pytest.mark.parametrize(
+    ("kind", "compressed"),
+    [
+        ("image/png", False),
+        ("font/woff2", False),
+        ("application/zip", False),
+        ("application/vnd.apache.parquet", False),
+        ("image/svg+xml", True),
+        ("text/csv; charset=utf-8", True),
+    ],
+)
+def test_what_is_compressed_in_itself_is_left_alone(path: str, kind: str, compressed: bool) -> None:
+    files = Files(b"plain bytes " * 1000, kind=kind.encode())
+    assert (sent_by(Compression(files), path) != files.text) is compressed
 
 
 def test_an_invented_address_of_a_file_is_not_compressed_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from co2_assets.cli.output import status_table
+from co2_assets.contracts.danish_time import date_and_clock, span
 from co2_assets.contracts.timetable import Timetable
 from co2_assets.definitions import build_definitions
 from co2_assets.forecasting.inputs.input_lists import MASKABLE_FEEDS, POWER_FEED
@@ -26,7 +27,6 @@ from co2_assets.pipeline.status import Status
 from co2_assets.settings import Settings
 from co2_assets.warehouse.recovery import LOST
 from co2_assets.warehouse.snapshots import Snapshot
-from co2_dash.data.danish_time import date_and_clock, span
 from co2_dash.data.notices import notices
 from co2_dash.data.state import DataState
 

@@ -9,16 +9,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from co2_assets.advice.cleanest_window import ForecastHour
 from co2_assets.defs.automation import UPDATE_JOB
 from co2_assets.notify import mqtt
-from co2_assets.notify.home_assistant import messages
+from co2_assets.notify.home_assistant import fields_of, messages
 from co2_assets.pipeline.run import open_run
 from co2_assets.settings import Settings, SettingsError
 from co2_assets.warehouse import snapshots
+from co2_assets.warehouse.paths import Home
+from co2_dash.settings import Settings as PageSettings
 from tests.support.broker import Broker, running_broker
 from tests.support.environment import without_settings
+from tests.support.pages_server import serving
 from tests.support.pipeline_runs import HOUR, T0, failures, published, run, simulated
 
 AREAS = ("dk", "dk1", "dk2")
@@ -75,6 +80,22 @@ def test_after_an_issue_each_area_is_a_sensor_with_its_forecast(
         assert [hour["intensity"] for hour in forecast] == [round(value) for value in rows["q50_g_per_kwh"]]
         assert [hour["hour"] for hour in attributes["next_hours"]] == [hour["from"] for hour in forecast[:6]]
     assert len({read(kept[f"homeassistant/sensor/co2/{area}/config"])["unique_id"] for area in AREAS}) == 3
+    # What the API says to Home Assistant of the same snapshot at the same instant.
+    with serving(PageSettings(Home(home), source="simulator"), lambda: T0 + HOUR) as pages:
+        for area in AREAS:
+            said = httpx.get(f"{pages}/api/v1/home-assistant", params={"area": area.upper()}).json()
+            del said["stale"]
+            assert f"{said.pop('state'):.1f}" == kept[f"co2/{area}/state"]
+            assert said == read(kept[f"co2/{area}/attributes"])
+            assert said["level"]
+            assert at(said["cleanest_end"]) - at(said["cleanest_start"]) == 3 * HOUR
+
+
+def test_a_forecast_too_short_for_a_stretch_has_no_cleanest_one() -> None:
+    hours = [ForecastHour(T0 + lead * HOUR, 100.0, 90.0, 110.0) for lead in range(2)]
+    fields = fields_of(hours, T0, None)
+    assert fields["cleanest_start"] is fields["cleanest_is_now"] is fields["level"] is None
+    assert fields["state"] == 100.0
 
 
 def test_an_hour_without_a_forecast_of_it_has_no_state(home: Path) -> None:

@@ -9,16 +9,18 @@ from fastapi import APIRouter, Query, Request
 from icalendar import Calendar, Event, vDuration
 from starlette.responses import Response
 
+from co2_assets.advice.cleanest_window import ForecastHour, Stretch
+from co2_assets.advice.days import STRETCH_HOURS, stretches
+from co2_assets.advice.intensity_scale import Scale
 from co2_assets.contracts.areas import DENMARK
-from co2_dash.advice.cleanest_window import ForecastHour, Stretch
-from co2_dash.advice.days import STRETCH_HOURS, stretches
-from co2_dash.advice.intensity_scale import Scale, last_month
+from co2_assets.contracts.danish_time import clock, danish, utc_of
+from co2_assets.contracts.time import HOUR
+from co2_dash.advice.last_month import last_month
 from co2_dash.api.cached_response import answer
 from co2_dash.api.formats.hours import known_hours
 from co2_dash.api.parameters import AreaParameter, bounded
 from co2_dash.api.problems import documented
 from co2_dash.api.serialize import forecast_head, hours_to_come
-from co2_dash.data.danish_time import HOUR, clock, danish, utc_of
 from co2_dash.data.notices import UNIT, attribution
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState

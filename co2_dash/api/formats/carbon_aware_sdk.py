@@ -14,8 +14,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from co2_assets.contracts.areas import AREAS, DENMARK
+from co2_assets.contracts.danish_time import iso_utc
 from co2_assets.contracts.forecast_spec import CLOCK_TOLERANCE, MEDIAN_COLUMN
-from co2_assets.contracts.time import hour_containing
+from co2_assets.contracts.time import HOUR, hour_containing
 from co2_assets.warehouse.paths import SourceFolder
 from co2_dash.api.cached_response import JSON, Refusal, answer, folder_of, reader_of, workers_of
 from co2_dash.api.formats.carbon_aware_shapes import (
@@ -25,37 +26,40 @@ from co2_dash.api.formats.carbon_aware_shapes import (
     Averages,
     Emission,
     Emissions,
-    Forecast,
-    ForecastPoint,
-    Forecasts,
     Location,
+    LocationForecast,
+    LocationForecastPoint,
+    LocationForecasts,
     Locations,
     Place,
     Places,
+    SdkError,
     WindowMinutes,
     area_of_location,
 )
 from co2_dash.api.formats.hours import known_hours, measured_hours
-from co2_dash.api.formats.own_errors import in_words
+from co2_dash.api.formats.own_errors import documented_as, in_words
 from co2_dash.api.formats.rolling_windows import BadChoice, Chosen, Point, choose, covers, mean_over
 from co2_dash.api.parameters import LONGEST_HISTORY, IsoInstant, refused_parameters
 from co2_dash.api.problems import Problem, problem
 from co2_dash.api.serialize import forecast_head, hours_to_come
 from co2_dash.data import issued
-from co2_dash.data.danish_time import HOUR, iso_utc
 from co2_dash.data.queries import records
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 
 PREFIX = "/api/carbon-aware-sdk"
+TAG = "Carbon Aware SDK"
+ABOUT = "The forecast and its best windows as the WebAPI of the Carbon Aware SDK gives them."
 MOST_IN_BATCH = 100
 TOO_LONG = f"at most {LONGEST_HISTORY.days} days can be asked for at once"
 # About the middle of each area, north and east.
 _PLACES = {"DK": (56.0, 10.5), "DK1": (56.2, 9.3), "DK2": (55.5, 12.0)}
-router = APIRouter(prefix=PREFIX, include_in_schema=False)
+router = APIRouter(prefix=PREFIX, tags=[TAG], responses=documented_as(SdkError, 400, 401, 404, 429, 503))
+_NONE: dict[int | str, dict[str, Any]] = {204: {"description": "Nothing is known of that time."}}
 
 
-@router.get("/emissions/forecasts/current")
+@router.get("/emissions/forecasts/current", response_model=LocationForecasts)
 async def current_forecast(
     request: Request,
     locations: Locations,
@@ -66,26 +70,26 @@ async def current_forecast(
     """The current forecast of each location from the hour of now on, as points or as windows."""
     reader = reader_of(request)
 
-    def of(view: View, location: str) -> Forecast:
+    def of(view: View, location: str) -> LocationForecast:
         state = reader.state(view, area_of_location(location))
         head = forecast_head(state)
         points = [Point(hour.start_utc, HOUR, hour.median) for hour in hours_to_come(view, state)]
         return _shaped(location, head["issued_at"], state.now_utc, _chosen(points, start, end, window))
 
-    def build(view: View, _state: DataState) -> Forecasts:
-        return Forecasts([of(view, location) for location in locations])
+    def build(view: View, _state: DataState) -> LocationForecasts:
+        return LocationForecasts([of(view, location) for location in locations])
 
     question = ("sdk-current", *locations, start, end, window)
     return await answer(request, DENMARK.name, question, build, by_minute=True)
 
 
-@router.post("/emissions/forecasts/batch")
+@router.post("/emissions/forecasts/batch", response_model=LocationForecasts)
 async def batch_of_forecasts(
     request: Request, requested: Annotated[list[AskedForecast], Field(max_length=MOST_IN_BATCH)]
 ) -> Response:
     """Each forecast as it was at a time: the newest that had been issued then."""
 
-    def build(view: View, state: DataState) -> Forecasts:
+    def build(view: View, state: DataState) -> LocationForecasts:
         by_area: dict[str, list[datetime]] = {}
         for asked in requested:
             if asked.requested_at > state.now_utc + CLOCK_TOLERANCE:
@@ -94,12 +98,12 @@ async def batch_of_forecasts(
             by_area.setdefault(area_of_location(asked.location), []).append(asked.requested_at)
         folder = folder_of(request, state)
         known = {area: issued.known_at(folder, view, area, instants) for area, instants in by_area.items()}
-        return Forecasts([_forecast_at(folder, view, known, asked) for asked in requested])
+        return LocationForecasts([_forecast_at(folder, view, known, asked) for asked in requested])
 
     return await _answer_to_post(request, build)
 
 
-@router.get("/emissions/bylocation")
+@router.get("/emissions/bylocation", response_model=Emissions, responses=_NONE)
 async def by_location(
     request: Request,
     location: Annotated[Location, Query()],
@@ -110,7 +114,7 @@ async def by_location(
     return await _emissions(request, [location], time, to_time)
 
 
-@router.get("/emissions/bylocations")
+@router.get("/emissions/bylocations", response_model=Emissions, responses=_NONE)
 async def by_locations(
     request: Request,
     locations: Locations,
@@ -121,7 +125,7 @@ async def by_locations(
     return await _emissions(request, locations, time, to_time)
 
 
-@router.get("/emissions/bylocations/best")
+@router.get("/emissions/bylocations/best", response_model=Emissions, responses=_NONE)
 async def best_by_locations(
     request: Request,
     locations: Locations,
@@ -132,7 +136,7 @@ async def best_by_locations(
     return await _emissions(request, locations, time, to_time, best=True)
 
 
-@router.get("/emissions/average-carbon-intensity")
+@router.get("/emissions/average-carbon-intensity", response_model=Average)
 async def average(
     request: Request,
     location: Annotated[Location, Query()],
@@ -148,7 +152,7 @@ async def average(
     return await answer(request, area_of_location(location), question, build, takes_long=True)
 
 
-@router.post("/emissions/average-carbon-intensity/batch")
+@router.post("/emissions/average-carbon-intensity/batch", response_model=Averages)
 async def batch_of_averages(
     request: Request, requested: Annotated[list[AskedAverage], Field(max_length=MOST_IN_BATCH)]
 ) -> Response:
@@ -168,7 +172,7 @@ async def batch_of_averages(
     return await _answer_to_post(request, build)
 
 
-@router.get("/locations")
+@router.get("/locations", response_model=Places)
 async def locations(request: Request) -> Response:
     """The locations, each about the middle of its area."""
 
@@ -197,7 +201,7 @@ def _forecast_at(
     view: View,
     known: Mapping[str, Mapping[datetime, pd.DataFrame]],
     asked: AskedForecast,
-) -> Forecast:
+) -> LocationForecast:
     area_name, at = area_of_location(asked.location), asked.requested_at
     rows = known[area_name].get(at)
     if rows is not None:
@@ -222,10 +226,12 @@ def _chosen(
         raise refused_parameters([(error.parameter, str(error))]) from error
 
 
-def _shaped(location: str, generated_at: datetime, requested_at: datetime, chosen: Chosen) -> Forecast:
-    def shaped(points: Sequence[Point]) -> list[ForecastPoint]:
+def _shaped(
+    location: str, generated_at: datetime, requested_at: datetime, chosen: Chosen
+) -> LocationForecast:
+    def shaped(points: Sequence[Point]) -> list[LocationForecastPoint]:
         return [
-            ForecastPoint(
+            LocationForecastPoint(
                 location=location,
                 timestamp=point.start,
                 duration=int(point.duration / timedelta(minutes=1)),
@@ -234,7 +240,7 @@ def _shaped(location: str, generated_at: datetime, requested_at: datetime, chose
             for point in points
         ]
 
-    return Forecast(
+    return LocationForecast(
         generated_at=generated_at,
         requested_at=requested_at,
         location=location,
@@ -303,12 +309,12 @@ def _average(view: View, state: DataState, location: str, start: datetime, end: 
     )
 
 
-def error_of(found: Problem) -> tuple[int, dict[str, Any]]:
+def error_of(found: Problem) -> tuple[int, SdkError]:
     """Return an error as the SDK sends it: 400 for a parameter, each with its list of messages."""
     status = 400 if found.status == 422 else found.status
-    return status, {
-        "title": "Bad Request" if status == 400 else found.title,
-        "status": status,
-        "detail": in_words(found),
-        "errors": {fault.parameter: [fault.message] for fault in found.errors},
-    }
+    return status, SdkError(
+        title="Bad Request" if status == 400 else found.title,
+        status=status,
+        detail=in_words(found),
+        errors={fault.parameter: [fault.message] for fault in found.errors},
+    )

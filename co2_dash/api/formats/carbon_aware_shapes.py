@@ -33,7 +33,7 @@ Locations = Annotated[list[Location], Query(alias="location", min_length=1, max_
 WindowMinutes = Annotated[int, Field(ge=0, le=HORIZON_HOURS * 60)]
 
 
-class ForecastPoint(CamelAnswer):
+class LocationForecastPoint(CamelAnswer):
     """One point of a forecast, or a window of it."""
 
     location: str
@@ -42,7 +42,7 @@ class ForecastPoint(CamelAnswer):
     value: float
 
 
-class Forecast(CamelAnswer):
+class LocationForecast(CamelAnswer):
     """A forecast with its best points; ``window_size`` 0 is the points as they are."""
 
     generated_at: Instant
@@ -51,11 +51,11 @@ class Forecast(CamelAnswer):
     data_start_at: Instant
     data_end_at: Instant
     window_size: int
-    optimal_data_points: list[ForecastPoint]
-    forecast_data: list[ForecastPoint]
+    optimal_data_points: list[LocationForecastPoint]
+    forecast_data: list[LocationForecastPoint]
 
 
-class Forecasts(RootModel[list[Forecast]]):
+class LocationForecasts(RootModel[list[LocationForecast]]):
     """A forecast for each location or request."""
 
 
@@ -95,6 +95,15 @@ class Place(CamelAnswer):
 
 class Places(RootModel[dict[str, Place]]):
     """The locations by their names."""
+
+
+class SdkError(CamelAnswer):
+    """An error as the SDK sends it; ``errors`` has the messages by parameter."""
+
+    title: str
+    status: int
+    detail: str
+    errors: dict[str, list[str]]
 
 
 class Asked(BaseModel):

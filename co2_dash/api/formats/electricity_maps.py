@@ -5,7 +5,7 @@ are whole numbers, since the Carbon Aware SDK reads nothing else.
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AfterValidator, BeforeValidator, Field, RootModel
@@ -13,27 +13,29 @@ from starlette.responses import Response
 
 from co2_assets.contracts.areas import AREAS, DENMARK
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
-from co2_assets.contracts.time import bounded_utc, hour_containing
+from co2_assets.contracts.time import HOUR, bounded_utc, hour_containing
 from co2_dash.api.cached_response import Refusal, answer
 from co2_dash.api.formats.camel import CamelAnswer
 from co2_dash.api.formats.hours import KnownHour, known_hours
-from co2_dash.api.formats.own_errors import in_words
+from co2_dash.api.formats.own_errors import documented_as, in_words
 from co2_dash.api.formats.zones import ZONES, ZoneParameter
 from co2_dash.api.parameters import LONGEST_HISTORY, no_bare_number
 from co2_dash.api.problems import Problem
 from co2_dash.api.schemas import Instant
 from co2_dash.api.serialize import hours_to_come
 from co2_dash.data import queries
-from co2_dash.data.danish_time import HOUR
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 
 PREFIX = "/api/electricity-maps"
+TAG = "Electricity Maps"
+ABOUT = (
+    "The intensity and its forecast as the API of Electricity Maps gives them; versions 3 and 4 are alike."
+)
 DAY_HOURS = 24
 # Direct emissions of power from coal, median of IPCC AR5 WG3, annex III, table A.III.2. No fossil fuel emits
 # more, so the intensity over this is the least share of fossil power that can have made it.
 COAL_G_PER_KWH = 760.0
-_api = APIRouter(include_in_schema=False)
 
 # Without an offset a time is UTC, as it is for Electricity Maps.
 Time = Annotated[datetime, BeforeValidator(no_bare_number), AfterValidator(bounded_utc)]
@@ -41,7 +43,7 @@ FactorType = Literal["direct", "lifecycle"]
 Granularity = Literal["hourly"]
 
 
-class Point(CamelAnswer):
+class ZoneHour(CamelAnswer):
     """One hour. Energinet counts direct emissions, whatever was asked for."""
 
     zone: str
@@ -54,35 +56,35 @@ class Point(CamelAnswer):
     temporal_granularity: Granularity = "hourly"
 
 
-class History(CamelAnswer):
+class ZoneHistory(CamelAnswer):
     """The last 24 hours."""
 
     zone: str
-    history: list[Point]
+    history: list[ZoneHour]
     temporal_granularity: Granularity = "hourly"
 
 
-class PastRange(CamelAnswer):
+class ZoneRange(CamelAnswer):
     """The hours of a range."""
 
     zone: str
-    data: list[Point]
+    data: list[ZoneHour]
     temporal_granularity: Granularity = "hourly"
 
 
-class ForecastPoint(CamelAnswer):
+class ZoneForecastHour(CamelAnswer):
     """One hour to come."""
 
     carbon_intensity: int
     datetime: Instant
 
 
-class Forecast(CamelAnswer):
+class ZoneForecast(CamelAnswer):
     """The hours to come, that of now first."""
 
     zone: str
     updated_at: Instant
-    forecast: list[ForecastPoint]
+    forecast: list[ZoneForecastHour]
     temporal_granularity: Granularity = "hourly"
 
 
@@ -98,26 +100,37 @@ class Zones(RootModel[dict[str, Zone]]):
     """The zones by their keys."""
 
 
-class HomeAssistantData(CamelAnswer):
+class ZoneData(CamelAnswer):
     """What Home Assistant's integration shows."""
 
     carbon_intensity: int
     fossil_fuel_percentage: float
 
 
-class HomeAssistantUnits(CamelAnswer):
+class ZoneUnits(CamelAnswer):
     """Its units."""
 
     carbon_intensity: str = "gCO2eq/kWh"
 
 
-class HomeAssistant(CamelAnswer):
+class ZoneNow(CamelAnswer):
     """The hour of now, as Home Assistant's integration reads it."""
 
     status: Literal["ok"] = "ok"
     country_code: str
-    data: HomeAssistantData
-    units: HomeAssistantUnits = HomeAssistantUnits()
+    data: ZoneData
+    units: ZoneUnits = ZoneUnits()
+
+
+class ZoneError(CamelAnswer):
+    """An error as Electricity Maps sends it, its words under both names."""
+
+    status: Literal["no-data", "error"]
+    error: str
+    message: str
+
+
+_api = APIRouter(tags=[TAG], responses=documented_as(ZoneError, 400, 401, 404, 429, 503))
 
 
 async def _measured_only(
@@ -135,15 +148,15 @@ MeasuredOnly = Annotated[bool, Depends(_measured_only)]
 
 def _points(
     view: View, state: DataState, start: datetime, end: datetime, *, measured_only: bool = False
-) -> list[Point]:
+) -> list[ZoneHour]:
     """Return the hours that overlap ``[start, end)``, none after that of now."""
     end = min(end, hour_containing(state.now_utc) + HOUR)
     hours = known_hours(view, state, hour_containing(start), end)
     return [_point(hour, state) for hour in hours if hour.is_measured or not measured_only]
 
 
-def _point(hour: KnownHour, state: DataState) -> Point:
-    return Point(
+def _point(hour: KnownHour, state: DataState) -> ZoneHour:
+    return ZoneHour(
         zone=ZONES[state.area.name],
         carbon_intensity=round(hour.g_per_kwh),
         datetime=hour.start_utc,
@@ -157,7 +170,7 @@ def _updated_at(state: DataState) -> datetime:
     return state.as_of_utc or state.now_utc
 
 
-def _latest(view: View, state: DataState, *, measured_only: bool = False) -> Point:
+def _latest(view: View, state: DataState, *, measured_only: bool = False) -> ZoneHour:
     end = hour_containing(state.now_utc) + HOUR
     points = _points(view, state, end - DAY_HOURS * HOUR, end, measured_only=measured_only)
     if not points:
@@ -165,29 +178,29 @@ def _latest(view: View, state: DataState, *, measured_only: bool = False) -> Poi
     return points[-1]
 
 
-@_api.get("/carbon-intensity/latest")
+@_api.get("/carbon-intensity/latest", response_model=ZoneHour)
 async def latest(request: Request, area_name: ZoneParameter, measured: MeasuredOnly) -> Response:
     """The hour of now; the newest measured one where that is not forecast."""
 
-    def build(view: View, state: DataState) -> Point:
+    def build(view: View, state: DataState) -> ZoneHour:
         return _latest(view, state, measured_only=measured)
 
     return await answer(request, area_name, ("em-latest", measured), build)
 
 
-@_api.get("/carbon-intensity/history")
+@_api.get("/carbon-intensity/history", response_model=ZoneHistory)
 async def history(request: Request, area_name: ZoneParameter, measured: MeasuredOnly) -> Response:
     """The last 24 hours, that of now included."""
 
-    def build(view: View, state: DataState) -> History:
+    def build(view: View, state: DataState) -> ZoneHistory:
         end = hour_containing(state.now_utc) + HOUR
         points = _points(view, state, end - DAY_HOURS * HOUR, end, measured_only=measured)
-        return History(zone=ZONES[state.area.name], history=points)
+        return ZoneHistory(zone=ZONES[state.area.name], history=points)
 
     return await answer(request, area_name, ("em-history", measured), build)
 
 
-@_api.get("/carbon-intensity/past")
+@_api.get("/carbon-intensity/past", response_model=ZoneHour)
 async def past(
     request: Request,
     area_name: ZoneParameter,
@@ -196,7 +209,7 @@ async def past(
 ) -> Response:
     """One hour of the past."""
 
-    def build(view: View, state: DataState) -> Point:
+    def build(view: View, state: DataState) -> ZoneHour:
         points = _points(view, state, at, hour_containing(at) + HOUR, measured_only=measured)
         if not points:
             raise Refusal(404, "Nothing is known of that hour.")
@@ -205,7 +218,7 @@ async def past(
     return await answer(request, area_name, ("em-past", at, measured), build)
 
 
-@_api.get("/carbon-intensity/past-range")
+@_api.get("/carbon-intensity/past-range", response_model=ZoneRange)
 async def past_range(
     request: Request,
     area_name: ZoneParameter,
@@ -215,19 +228,19 @@ async def past_range(
 ) -> Response:
     """The hours that overlap a range of the past."""
 
-    def build(view: View, state: DataState) -> PastRange:
+    def build(view: View, state: DataState) -> ZoneRange:
         if start >= end:
             raise Refusal(422, "The start must lie before the end.")
         if end - start > LONGEST_HISTORY:
             raise Refusal(422, f"At most {LONGEST_HISTORY.days} days can be asked for at once.")
         points = _points(view, state, start, end, measured_only=measured)
-        return PastRange(zone=ZONES[state.area.name], data=points)
+        return ZoneRange(zone=ZONES[state.area.name], data=points)
 
     question = ("em-past-range", start, end, measured)
     return await answer(request, area_name, question, build, takes_long=True)
 
 
-@_api.get("/carbon-intensity/forecast")
+@_api.get("/carbon-intensity/forecast", response_model=ZoneForecast)
 async def forecast(
     request: Request,
     area_name: ZoneParameter,
@@ -236,12 +249,12 @@ async def forecast(
 ) -> Response:
     """The hours to come, that of now first."""
 
-    def build(view: View, state: DataState) -> Forecast:
-        return Forecast(
+    def build(view: View, state: DataState) -> ZoneForecast:
+        return ZoneForecast(
             zone=ZONES[state.area.name],
             updated_at=state.issued_at_utc or state.now_utc,
             forecast=[
-                ForecastPoint(carbon_intensity=round(hour.median), datetime=hour.start_utc)
+                ZoneForecastHour(carbon_intensity=round(hour.median), datetime=hour.start_utc)
                 for hour in hours_to_come(view, state)[:horizonHours]
             ],
         )
@@ -249,7 +262,7 @@ async def forecast(
     return await answer(request, area_name, ("em-forecast", horizonHours), build)
 
 
-@_api.get("/zones")
+@_api.get("/zones", response_model=Zones)
 async def zones(request: Request) -> Response:
     """The zones that are measured or forecast."""
 
@@ -259,18 +272,16 @@ async def zones(request: Request) -> Response:
     return await answer(request, DENMARK.name, "em-zones", build)
 
 
-@_api.get("/home-assistant")
+@_api.get("/home-assistant", response_model=ZoneNow)
 async def home_assistant(request: Request, area_name: ZoneParameter, measured: MeasuredOnly) -> Response:
     """The hour of now with the least share of fossil power that can have made its intensity."""
 
-    def build(view: View, state: DataState) -> HomeAssistant:
+    def build(view: View, state: DataState) -> ZoneNow:
         point = _latest(view, state, measured_only=measured)
         fossil = min(100.0, 100 * point.carbon_intensity / COAL_G_PER_KWH)
-        return HomeAssistant(
+        return ZoneNow(
             country_code=point.zone,
-            data=HomeAssistantData(
-                carbon_intensity=point.carbon_intensity, fossil_fuel_percentage=round(fossil, 1)
-            ),
+            data=ZoneData(carbon_intensity=point.carbon_intensity, fossil_fuel_percentage=round(fossil, 1)),
         )
 
     return await answer(request, area_name, ("em-home-assistant", measured), build)
@@ -282,12 +293,9 @@ for version in ("v3", "v4"):
     router.include_router(_api, prefix=f"{PREFIX}/{version}")
 
 
-def error_of(problem: Problem) -> tuple[int, dict[str, Any]]:
+def error_of(problem: Problem) -> tuple[int, ZoneError]:
     """Return an error as Electricity Maps sends it: 400 for a parameter, and the words under both names."""
     status = 400 if problem.status == 422 else problem.status
     words = in_words(problem)
-    return status, {
-        "status": "no-data" if problem.status in (404, 503) else "error",
-        "error": words,
-        "message": words,
-    }
+    kind: Literal["no-data", "error"] = "no-data" if problem.status in (404, 503) else "error"
+    return status, ZoneError(status=kind, error=words, message=words)

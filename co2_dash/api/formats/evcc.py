@@ -5,12 +5,12 @@ from pydantic import Field, RootModel
 from starlette.responses import Response
 
 from co2_assets.contracts.areas import DENMARK
+from co2_assets.contracts.time import HOUR
 from co2_dash.api.cached_response import answer
 from co2_dash.api.parameters import AreaParameter
 from co2_dash.api.problems import documented
 from co2_dash.api.schemas import Answer, Instant
 from co2_dash.api.serialize import hours_to_come
-from co2_dash.data.danish_time import HOUR
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
 

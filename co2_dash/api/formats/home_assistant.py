@@ -9,17 +9,15 @@ from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
+from co2_assets.advice.asked_window import DEFAULT_DURATION
+from co2_assets.advice.home_sensor import sensor_fields
 from co2_assets.contracts.areas import DENMARK
-from co2_dash.advice.cleanest_window import ForecastHour
-from co2_dash.advice.coming_hours import HEADLINE_HOURS
-from co2_dash.advice.intensity_scale import Scale, last_month
-from co2_dash.api.asked_window import asked_window
+from co2_dash.advice.last_month import last_month
+from co2_dash.api.asked_window import asked_advice
 from co2_dash.api.cached_response import answer
 from co2_dash.api.parameters import AreaParameter, BeforeParameter, DurationParameter
 from co2_dash.api.problems import documented
-from co2_dash.api.schemas import STALE, Answer, Instant, PriceArea
-from co2_dash.api.serialize import forecast_head, hours_to_come
-from co2_dash.data.danish_time import HOUR
+from co2_dash.api.schemas import STALE, Answer, Instant, Level, PriceArea
 from co2_dash.data.notices import attribution
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState
@@ -33,7 +31,7 @@ class NextHour(Answer):
 
     hour: Instant = Field(description="Start of the hour.")
     co2_g_per_kwh: float = Field(description="Median of the forecast, g CO2/kWh.")
-    level: str | None = Field(description="Its place among the last 30 days in words.")
+    level: Level
 
 
 class PredbatHour(Answer):
@@ -41,8 +39,8 @@ class PredbatHour(Answer):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, serialize_by_alias=True)
 
-    start: Instant = Field(serialization_alias="from", description="Start of the hour.")
-    end: Instant = Field(serialization_alias="to", description="End of the hour.")
+    start: Instant = Field(alias="from", description="Start of the hour.")
+    end: Instant = Field(alias="to", description="End of the hour.")
     intensity: int = Field(description="Median of the forecast, g CO2/kWh.")
 
 
@@ -53,9 +51,7 @@ class Sensor(Answer):
 
     state: float = Field(description="Median of the forecast for the hour of now, g CO2/kWh.")
     unit: Literal["g CO2/kWh"] = Field(default="g CO2/kWh", description="Unit of every intensity.")
-    level: str | None = Field(
-        description="Place of the state among the last 30 days in words; null when they are too few."
-    )
+    level: Level
     price_area: PriceArea
     stale: bool = Field(description=STALE)
     issued_at: Instant = Field(description="The instant at which the forecast was issued.")
@@ -73,42 +69,21 @@ class Sensor(Answer):
 @router.get("/home-assistant", response_model=Sensor)
 async def home_assistant(
     request: Request,
-    duration: DurationParameter = 3,
+    duration: DurationParameter = DEFAULT_DURATION,
     before: BeforeParameter = None,
     area_name: AreaParameter = DENMARK.name,
 ) -> Response:
     """Intensity, level, cleanest stretch and forecast as one flat object, for a REST sensor and Predbat."""
 
     def build(view: View, state: DataState) -> Sensor:
-        head = forecast_head(state)
-        hours = hours_to_come(view, state)
-        scale = last_month(view, state)
-        advice, _ = asked_window(hours, state, duration, before)
+        asked = asked_advice(view, state, duration, before)
         return Sensor(
-            state=round(hours[0].median, 1),
-            level=_level(hours[0], scale),
             price_area=state.area.name,
             stale=state.stale,
-            issued_at=head["issued_at"],
+            issued_at=asked.head["issued_at"],
             source=state.source,
             attribution=attribution(state),
-            cleanest_start=advice.best.start_utc,
-            cleanest_end=advice.best.end_utc,
-            cleanest_g_per_kwh=round(advice.best.median, 1),
-            cleanest_is_now=advice.is_now,
-            saving_percent=round(advice.saving_percent, 1),
-            next_hours=[
-                NextHour(hour=hour.start_utc, co2_g_per_kwh=round(hour.median, 1), level=_level(hour, scale))
-                for hour in hours[:HEADLINE_HOURS]
-            ],
-            forecast=[
-                PredbatHour(start=hour.start_utc, end=hour.start_utc + HOUR, intensity=round(hour.median))
-                for hour in hours
-            ],
+            **sensor_fields(asked.hours, last_month(view, state), asked.advice),
         )
 
     return await answer(request, area_name, ("home-assistant", duration, before), build, by_minute=True)
-
-
-def _level(hour: ForecastHour, scale: Scale | None) -> str | None:
-    return scale.step(hour.median).word if scale else None

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from co2_assets.contracts.forecast_spec import CO2, MEDIAN_COLUMN
-from co2_assets.contracts.time import hour_containing
+from co2_assets.contracts.time import HOUR, hour_containing
 from co2_dash.advice.coming_hours import coming_hours
 from co2_dash.data import issued, queries
-from co2_dash.data.danish_time import HOUR
 from co2_dash.data.queries import records
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import DataState

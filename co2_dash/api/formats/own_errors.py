@@ -1,16 +1,17 @@
 """Errors in the form that a tool knows, in the place of problem documents."""
 
-import json
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
+from pydantic import BaseModel
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from co2_dash.api.problems import MEDIA_TYPE, Problem
 
 # From a problem to the status and the JSON that the tool would get from the service that it was made for.
-ErrorForm = Callable[[Problem], tuple[int, dict[str, Any]]]
+ErrorForm = Callable[[Problem], tuple[int, BaseModel]]
 
 
 class OwnErrors:
@@ -43,7 +44,7 @@ class OwnErrors:
                 if message.get("more_body", False):
                     return
                 status, document = form(Problem.model_validate_json(bytes(body)))
-                text = json.dumps(document).encode()
+                text = document.model_dump_json().encode()
                 headers = MutableHeaders(scope=start)
                 headers["content-type"] = "application/json"
                 headers["content-length"] = str(len(text))
@@ -64,3 +65,8 @@ def in_words(problem: Problem) -> str:
     """Return what happened as one text, with each parameter at fault."""
     faults = [f"{fault.parameter}: {fault.message}" for fault in problem.errors]
     return "; ".join(faults) if faults else problem.detail
+
+
+def documented_as(shape: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI is told of the errors that a route may answer with, in a tool's own form."""
+    return {status: {"model": shape, "description": HTTPStatus(status).phrase} for status in statuses}

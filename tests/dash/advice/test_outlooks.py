@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from co2_assets.advice.cleanest_window import ForecastHour, Stretch
 from co2_assets.contracts.areas import AREAS, DENMARK, Area
 from co2_assets.warehouse.paths import Home
-from co2_dash.advice.cleanest_window import ForecastHour, Stretch
 from co2_dash.advice.outlooks import Outlook, elsewhere, outlooks
 from co2_dash.advice.places import PLACES, place_of
 from co2_dash.advice.sentences import cleanest_there_sentence, elsewhere_sentence

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from co2_assets.advice.cleanest_window import ForecastHour
 from co2_assets.contracts import tables
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.paths import Home
-from co2_dash.advice.cleanest_window import ForecastHour
 from co2_dash.advice.roughness import TypicalError, roughness_sentence, typical_error
 from co2_dash.data.snapshot_store import SnapshotStore, View
 from co2_dash.settings import Settings

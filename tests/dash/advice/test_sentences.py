@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from co2_dash.advice.cleanest_window import Advice, Stretch
+from co2_assets.advice.cleanest_window import Advice, Stretch
 from co2_dash.advice.sentences import advice_sentence, certainty_sentence
 
 T = datetime(2024, 6, 1)

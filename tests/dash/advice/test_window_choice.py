@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from co2_assets.advice.cleanest_window import ForecastHour
+from co2_assets.contracts.danish_time import danish
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
-from co2_dash.advice.cleanest_window import ForecastHour
 from co2_dash.advice.coming_hours import SPANS, chosen_span
 from co2_dash.advice.window_choice import (
     DAY_END,
@@ -17,7 +18,6 @@ from co2_dash.advice.window_choice import (
     deadlines,
     default_deadline,
 )
-from co2_dash.data.danish_time import danish
 
 START = datetime(2024, 6, 1, 12)
 NOW = START + timedelta(minutes=20)

@@ -98,6 +98,7 @@ def test_each_day_has_its_cleanest_and_its_dirtiest_hours(far: httpx.Client) -> 
         for stretch in (cleanest, dirtiest):
             start, end = (datetime.fromisoformat(stretch[name][:-1]) for name in ("start", "end"))
             assert end - start == 3 * HOUR
+        assert cleanest["word"] == cleanest["level"]
         assert cleanest["word"]
 
 

@@ -31,6 +31,9 @@ def files(client: httpx.Client, month: dict[str, object]) -> tuple[pd.DataFrame,
     parquet, csv = (client.get(f"{V1}/{month[kind]}") for kind in ("parquet", "csv"))
     assert parquet.headers["content-type"] == "application/vnd.apache.parquet"
     assert csv.headers["content-type"].startswith("text/csv")
+    # A Parquet file is compressed in itself.
+    assert "content-encoding" not in parquet.headers
+    assert csv.headers["content-encoding"] == "gzip"
     times = [name for name in COLUMNS if name.endswith("_utc")]
     as_csv = pd.read_csv(io.BytesIO(csv.content))
     for name in times:

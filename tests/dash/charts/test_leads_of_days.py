@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from co2_assets.advice.intensity_scale import STEPS
 from co2_assets.contracts.time import hour_containing
-from co2_dash.advice.intensity_scale import STEPS
 from co2_dash.advice.window_choice import FORECAST_END
 from co2_dash.charts import forecast, outcomes, scores
 from co2_dash.charts.all_charts import rows_of

@@ -8,7 +8,7 @@ import httpx
 import pandas as pd
 import pytest
 
-from co2_dash.advice.intensity_scale import last_month
+from co2_dash.advice.last_month import last_month
 from co2_dash.data import queries
 from co2_dash.data.snapshot_store import View
 from co2_dash.data.state import state_of

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from co2_dash.advice.cleanest_window import ForecastHour
-from co2_dash.advice.intensity_scale import STEPS
+from co2_assets.advice.cleanest_window import ForecastHour
+from co2_assets.advice.intensity_scale import STEPS
 from co2_dash.advice.roughness import TypicalError
 from co2_dash.advice.window_choice import FORECAST_END
 from co2_dash.data.snapshot_store import View

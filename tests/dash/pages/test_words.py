@@ -7,14 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from co2_assets.advice.intensity_scale import STEPS, Step, scale_of
 from co2_assets.contracts import DATASETS
+from co2_assets.contracts.danish_time import (
+    date_and_clock,
+    day_and_clock,
+    day_name,
+    iso_danish,
+    iso_utc,
+    span,
+)
 from co2_assets.contracts.timetable import Timetable
 from co2_assets.contracts.weather import WEATHER_ATTRIBUTION, WEATHER_ATTRIBUTION_URL
 from co2_dash import pages
-from co2_dash.advice.intensity_scale import STEPS, Step, scale_of
 from co2_dash.charts.style import INKS, Ink
 from co2_dash.charts.time_axis import DanishAxis
-from co2_dash.data.danish_time import date_and_clock, day_and_clock, day_name, iso_danish, iso_utc, span
 from co2_dash.data.notices import ATTRIBUTION, FEEDS, attribution, in_plain_words, notices, origin
 from co2_dash.data.state import DataState
 from co2_dash.pages.shell import attributions
@@ -173,12 +180,27 @@ def test_an_axis_over_a_clock_change_runs_forward_and_tells_the_true_time() -> N
     assert places == sorted(set(places))
     ticks = dict(zip(axis.axis()["tickvals"], axis.axis()["ticktext"], strict=True))
     assert ticks[axis.place(datetime(2024, 10, 26, 22))] == "Sun 27 Oct"
-    assert ticks[axis.place(datetime(2024, 10, 27, 2))] == "03:00"
+    assert ticks[axis.place(datetime(2024, 10, 27, 5))] == "06:00"
     assert axis.zone == "CEST, then CET"
 
 
 def test_an_ordinary_axis_leaves_its_ticks_to_the_zoom() -> None:
     assert "tickvals" not in DanishAxis(datetime(2024, 6, 1), datetime(2024, 6, 2)).axis()
+
+
+@pytest.mark.parametrize(
+    ("days", "labels"),
+    [
+        (1, ["18:00", "Sun 27 Oct", "06:00", "12:00"]),
+        (7, ["22 Oct", "24 Oct", "26 Oct", "28 Oct"]),
+        (30, ["29 Sep", "7 Oct", "15 Oct", "23 Oct"]),
+    ],
+)
+def test_labels_of_an_axis_over_a_clock_change_fit_on_a_phone(days: int, labels: list[str]) -> None:
+    last = datetime(2024, 10, 27, 12) if days == 1 else datetime(2024, 10, 28, 12)
+    axis = DanishAxis(last - timedelta(days=days), last).axis()
+    assert axis["ticktext"] == labels
+    assert axis["tickangle"] == 0
 
 
 def test_the_scale_parts_the_last_month_into_fifths() -> None:

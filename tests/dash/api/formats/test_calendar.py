@@ -9,10 +9,10 @@ import pytest
 from ical.calendar_stream import IcsCalendarStream
 from icalendar import Calendar
 
+from co2_assets.advice.cleanest_window import ForecastHour
+from co2_assets.contracts.danish_time import danish
 from co2_assets.warehouse.paths import Home
-from co2_dash.advice.cleanest_window import ForecastHour
 from co2_dash.api.formats.calendar import cleanest_of_each_day
-from co2_dash.data.danish_time import danish
 from tests.dash.api.test_api import V1, Client, refused
 from tests.support import snapshot_data
 from tests.support.pages_server import now

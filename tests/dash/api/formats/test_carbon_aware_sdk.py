@@ -194,6 +194,7 @@ def test_emissions_of_now_and_of_no_known_time(shared: httpx.Client) -> None:
     assert now["rating"] == ok(shared.get(f"{V1}/latest"))["this_hour"]["q50_g_per_kwh"]
     empty = shared.get(BY, params={"location": "DK", "time": "2020-01-01T00:00:00Z"})
     assert (empty.status_code, empty.content) == (204, b"")
+    assert "etag" not in empty.headers
     assert shared.get(BY, params={"location": "DK", "time": "2024-06-02T00:00:00Z"}).status_code == 204
     failed(shared.get(BY, params={"location": "DK", "toTime": "2024-06-01T00:00:00Z"}), 400, "toTime")
 

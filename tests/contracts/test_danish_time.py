@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from co2_dash.data.danish_time import clock, clock_and_zone, day_and_clock
+from co2_assets.contracts.danish_time import clock, clock_and_zone, day_and_clock
 
 HOUR = timedelta(hours=1)
 

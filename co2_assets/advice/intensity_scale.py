@@ -6,11 +6,6 @@ from datetime import timedelta
 
 import numpy as np
 
-from co2_assets.contracts.forecast_spec import CO2
-from co2_dash.data import queries
-from co2_dash.data.snapshot_store import View
-from co2_dash.data.state import DataState
-
 SCALE_DAYS = timedelta(days=30)
 # With less than three days of hours the fifths mean little, so there is no scale and no word.
 FEWEST_HOURS = 72
@@ -75,18 +70,3 @@ def scale_of(values: Sequence[float]) -> Scale | None:
     return Scale(
         (first, second, third, fourth), float(min(values)), float(max(values)), len(values), tuple(values)
     )
-
-
-def measured_last_month(view: View | None, state: DataState) -> list[float]:
-    """Return what was measured in the 30 days up to the last measured hour, in g/kWh, oldest first."""
-    end = state.measured_until_utc
-    if view is None or end is None:
-        return []
-    return [
-        float(value) for value in queries.measured(view, state.area.name, end - SCALE_DAYS, end)[CO2].dropna()
-    ]
-
-
-def last_month(view: View | None, state: DataState) -> Scale | None:
-    """Return the scale of the 30 days up to the last measured hour."""
-    return scale_of(measured_last_month(view, state))

@@ -2,9 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from co2_assets.contracts.time import COPENHAGEN
-
-HOUR = timedelta(hours=1)
+from co2_assets.contracts.time import COPENHAGEN, HOUR
 
 
 def danish(instant_utc: datetime) -> datetime:

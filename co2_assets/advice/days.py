@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 
-from co2_dash.advice.cleanest_window import ForecastHour, Stretch, chance_cleaner, mean_over
-from co2_dash.data.danish_time import HOUR, danish
+from co2_assets.advice.cleanest_window import ForecastHour, Stretch, chance_cleaner, mean_over
+from co2_assets.contracts.danish_time import danish
+from co2_assets.contracts.time import HOUR
 
 # As long as a wash, a dishwasher or a part of a car's charge takes.
 STRETCH_HOURS = 3

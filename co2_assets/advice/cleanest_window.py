@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from co2_dash.data.danish_time import HOUR, hours_phrase
+from co2_assets.contracts.danish_time import hours_phrase
+from co2_assets.contracts.time import HOUR
 
 # The 10 % and 90 % quantiles of a normal distribution are this many standard deviations from its mean.
 _Z80 = 1.2815515655446004
+# A greater chance is not told in tenths.
+NEARLY_SURE = 0.95
 
 
 @dataclass(frozen=True)

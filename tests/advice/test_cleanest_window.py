@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from co2_dash.advice.cleanest_window import ForecastHour, NoWindow, advise, mean_over
+from co2_assets.advice.cleanest_window import ForecastHour, NoWindow, advise, mean_over
 
 START = datetime(2024, 6, 1, 12)
 HOUR = timedelta(hours=1)

@@ -4,8 +4,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from co2_dash.advice.cleanest_window import ForecastHour
-from co2_dash.advice.days import days_ahead
+from co2_assets.advice.cleanest_window import ForecastHour
+from co2_assets.advice.days import days_ahead
 
 HOUR = timedelta(hours=1)
 
