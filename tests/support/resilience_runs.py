@@ -31,6 +31,7 @@ from co2_assets.pipeline.sources import connect
 from co2_assets.settings import Settings
 from co2_assets.warehouse.database import Warehouse
 from co2_assets.warehouse.paths import Home, SourceFolder
+from tests.support.pipeline_runs import records
 
 # Ten days later the recording has a meter's spike, and three weeks later a clock change.
 T0 = datetime(2024, 10, 5)
@@ -82,9 +83,9 @@ def tick(settings: Settings, fault: Fault | None = None, *, assets: Iterable[str
     if assets is None or "trained_model" in assets:
         config["ops"] = {"trained_model": {"config": TRAINING}}
     job = build_definitions(settings).resolve_job_def(TICK_JOB)
-    with served(fault), dg.DagsterInstance.ephemeral() as instance:
+    with served(fault):
         return job.execute_in_process(
-            instance=instance,
+            instance=records(),
             run_config=config,
             raise_on_error=False,
             asset_selection=None if assets is None else [dg.AssetKey(name) for name in assets],
