@@ -31,7 +31,7 @@ from co2_assets.pipeline.run import open_run
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from tests.support.made_once import made_once
-from tests.support.pipeline_runs import HOUR, T0, folder, published, simulated, tables, warehouse
+from tests.support.pipeline_runs import HOUR, T0, folder, published, rows_of, simulated, warehouse
 
 NOON = T0 + 12 * HOUR
 
@@ -361,5 +361,5 @@ def test_the_schedule_deepens_by_the_job_of_that_name(home: Path) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey("forecasts_hour")])
     assert result.success
-    log = tables(settings)["new_data_log"].query("dataset == 'forecasts_hour'")
+    log = rows_of(settings, "new_data_log").query("dataset == 'forecasts_hour'")
     assert set(log["purpose"]) == {"recent", "history"}

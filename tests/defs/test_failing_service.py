@@ -36,6 +36,7 @@ from tests.support.pipeline_runs import (
     failures,
     published,
     refusing,
+    rows_of,
     run,
     simulated,
     tables,
@@ -48,7 +49,7 @@ EVENING = T0 + 18 * HOUR
 
 
 def newest_forecast(home: Path, area: str) -> pd.DataFrame:
-    rows = tables(simulated(home, EVENING))["predictions"]
+    rows = rows_of(simulated(home, EVENING), "predictions")
     rows = rows[(rows["issue_time_utc"] == EVENING) & (rows["kind"] == "live")]
     return rows[rows["price_area"] == area].sort_values("lead_hours")
 
@@ -79,7 +80,7 @@ def causes_of(home: Path, area: str) -> list[str]:
 
 
 def test_with_every_feed_up_nothing_is_degraded(second_home: Path) -> None:
-    live = tables(simulated(second_home))["predictions"].query("kind == 'live'")
+    live = rows_of(simulated(second_home), "predictions").query("kind == 'live'")
     assert set(live["degraded_causes"]) == {"[]"}
 
 
@@ -173,7 +174,7 @@ def test_a_feed_down_at_the_first_run_is_named_and_the_forecast_issued(
     names = [*(dataset.name for dataset in DATASETS), "aggregated_data", "engineered_features"]
     result = run(settings, assets=[*names, "trained_model", "predictions"])
     assert result.success, failures(result)
-    live = tables(settings)["predictions"].query("kind == 'live'")
+    live = rows_of(settings, "predictions").query("kind == 'live'")
     assert len(live) == HORIZON_HOURS * len(AREAS)
     assert live["energinet_prognosis_g_per_kwh"].isna().all()
     assert "co2_emission_prognosis: missing" in live["degraded_causes"].iloc[0]
