@@ -45,8 +45,8 @@ def test_a_forecast_by_the_command_is_followed_by_heartbeat_and_alerts_whose_fai
 
     monkeypatch.setattr(resources, "after_publication", broken)
     monkeypatch.setattr(dagster_runs, "tell", broken)
-    # Within the hour there is nothing to fetch or to issue, and it publishes all the same.
-    assert dagster_runs.run_job(hour_later, UPDATE_JOB)
+    # This one has nothing to fetch, and publishes all the same.
+    assert dagster_runs.run_job(hour_later, DEEPEN_JOB)
     assert "Alerts were not sent" in caplog.text
     assert "was not said" in caplog.text
 
