@@ -25,8 +25,10 @@ from co2_assets.warehouse.sql import text_literal
 COVERAGE_80_BOUNDS_PERCENT = (72.0, 88.0)
 
 
-def _count(run: Run, sql: str) -> int:
-    return int(run.warehouse.read(sql).to_numpy()[0, 0])
+def _counts(run: Run, *queries: str) -> list[int]:
+    """Return what each query counts, all of one state of the file."""
+    columns = ", ".join(f"({query}) AS n{number}" for number, query in enumerate(queries))
+    return [int(count) for count in run.warehouse.read(f"SELECT {columns}").to_numpy()[0]]
 
 
 def _warning(passed: bool, description: str, **metadata: dg.MetadataValue) -> dg.AssetCheckResult:
@@ -61,11 +63,13 @@ def _contract_check(dataset: Dataset) -> dg.AssetChecksDefinition:
     )
     def contract(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
         own = is_asked_for(dataset)
-        broken = _count(
-            pipeline, f"SELECT count(*) FROM {table.name} WHERE {own} AND {breaks_contract(table)}"
+        out_of_range, repeated, rows = _counts(
+            pipeline,
+            f"SELECT count(*) FROM {table.name} WHERE {own} AND {breaks_contract(table)}",
+            repeated_keys(table, own),
+            f"SELECT count(*) FROM {table.name}",
         )
-        broken += _count(pipeline, repeated_keys(table, own))
-        rows = _count(pipeline, f"SELECT count(*) FROM {table.name}")
+        broken = out_of_range + repeated
         return dg.AssetCheckResult(
             passed=broken == 0,
             description=f"{broken:,} of {rows:,} rows break the contract.",
@@ -128,7 +132,7 @@ def _freshness_check(dataset: Dataset) -> dg.AssetChecksDefinition:
     "minutes.",
 )
 def complete_hours(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
-    broken = _count(
+    (broken,) = _counts(
         pipeline,
         f"""
         SELECT count(*) FROM {AGGREGATED_DATA.name}
@@ -149,7 +153,7 @@ def complete_hours(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
     description="Every aggregated hour has a row of features.",
 )
 def features_for_every_hour(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
-    missing = _count(
+    (missing,) = _counts(
         pipeline,
         f"""
         SELECT count(*) FROM {AGGREGATED_DATA.name} a
@@ -175,14 +179,16 @@ def forecast_contract(pipeline: dg.ResourceParam[Run]) -> dg.AssetCheckResult:
     unusable = " OR ".join(
         f"{name} IS NULL OR NOT isfinite({name}) OR {name} < 0" for name in QUANTILE_COLUMNS
     )
-    broken = _count(
+    unfit, repeated, rows = _counts(
         pipeline,
         f"""
         SELECT count(*) FROM predictions
         WHERE {disorder} OR {unusable} OR target_hour_utc < issue_time_utc OR issue_time_utc > issued_at_utc
         """,
-    ) + _count(pipeline, repeated_keys(PREDICTIONS))
-    rows = _count(pipeline, "SELECT count(*) FROM predictions")
+        repeated_keys(PREDICTIONS),
+        "SELECT count(*) FROM predictions",
+    )
+    broken = unfit + repeated
     return dg.AssetCheckResult(
         passed=broken == 0,
         description=f"{broken:,} of {rows:,} forecast rows are unusable.",

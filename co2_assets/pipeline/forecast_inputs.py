@@ -68,33 +68,38 @@ def read_known_data(
     """
     zones = (*area.wind_solar, *area.prognosis)
     window = [since, until + REACH_AHEAD]
-    return KnownData(
-        aggregated=warehouse.read(
-            _MEASURED,
-            {
-                "area": area.name,
-                "country": DENMARK.name,
-                "until": until,
-                "first": window[0],
-                "last": window[1],
-            },
-        ),
-        wind_solar=warehouse.read(
-            "SELECT * FROM forecasts_hour WHERE list_contains(?, price_area) AND hour_utc BETWEEN ? AND ?",
-            [list(zones), *window],
-        ),
-        prices=warehouse.read(
-            "SELECT * FROM day_ahead_prices WHERE list_contains(?, price_area) AND time_utc BETWEEN ? AND ?",
-            [list(area.prices), *window],
-        ),
-        prognosis=warehouse.read(
-            "SELECT * FROM co2_emission_prognosis "
-            "WHERE list_contains(?, price_area) AND minute_utc BETWEEN ? AND ?",
-            [list(zones), *window],
-        ),
-        area=area,
-        weather=warehouse.read(
-            "SELECT * FROM weather_forecast WHERE hour_utc BETWEEN ? AND ?",
-            window,
-        ),
-    ).cut(until)
+    # One opening of the file, for this is read often.
+    with warehouse.open_reading() as reading:
+        known = KnownData(
+            aggregated=reading.read(
+                _MEASURED,
+                {
+                    "area": area.name,
+                    "country": DENMARK.name,
+                    "until": until,
+                    "first": window[0],
+                    "last": window[1],
+                },
+            ),
+            wind_solar=reading.read(
+                "SELECT * FROM forecasts_hour "
+                "WHERE list_contains(?, price_area) AND hour_utc BETWEEN ? AND ?",
+                [list(zones), *window],
+            ),
+            prices=reading.read(
+                "SELECT * FROM day_ahead_prices "
+                "WHERE list_contains(?, price_area) AND time_utc BETWEEN ? AND ?",
+                [list(area.prices), *window],
+            ),
+            prognosis=reading.read(
+                "SELECT * FROM co2_emission_prognosis "
+                "WHERE list_contains(?, price_area) AND minute_utc BETWEEN ? AND ?",
+                [list(zones), *window],
+            ),
+            area=area,
+            weather=reading.read(
+                "SELECT * FROM weather_forecast WHERE hour_utc BETWEEN ? AND ?",
+                window,
+            ),
+        )
+    return known.cut(until)

@@ -121,9 +121,10 @@ def update(
 
 
 def _windows(run: Run, dataset: Dataset, *, deepen: bool) -> list[FetchWindow]:
-    log = run.warehouse.read("SELECT * FROM new_data_log WHERE dataset = ?", [dataset.name])
+    with run.warehouse.open_reading() as reading:
+        log = reading.read("SELECT * FROM new_data_log WHERE dataset = ?", [dataset.name])
+        held = reading.read(f"SELECT max({dataset.time_column}) AS t FROM {dataset.name}")["t"].iloc[0]
     longest = longest_window(dataset, log, run.now)
-    held = run.warehouse.read(f"SELECT max({dataset.time_column}) AS t FROM {dataset.name}")["t"].iloc[0]
     again_from = None
     if pd.isna(held):
         # The table is empty: earlier fetches that stored rows do not count.

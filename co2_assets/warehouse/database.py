@@ -20,7 +20,7 @@ from co2_assets.warehouse.files import unfinished_path
 from co2_assets.warehouse.lock import POLL_INTERVAL_S, exclusive
 from co2_assets.warehouse.migrations import SCHEMA, Schema
 from co2_assets.warehouse.paths import SourceFolder
-from co2_assets.warehouse.sql import Parameters, query_frame, text_literal
+from co2_assets.warehouse.sql import Parameters, text_literal
 from co2_assets.warehouse.transaction import Transaction
 
 _HELD_ELSEWHERE = re.compile(r"Could not set lock on file.*?(?:\(PID (\d+)\)|$)", re.DOTALL)
@@ -60,9 +60,15 @@ class Warehouse:
 
     def read(self, sql: str, parameters: Parameters = ()) -> pd.DataFrame:
         """Run one query on a connection of its own; the frame is that of `sql.query_frame`."""
+        with self.open_reading() as reading:
+            return reading.read(sql, parameters)
+
+    @contextmanager
+    def open_reading(self) -> Iterator[Transaction]:
+        """Yield a transaction that cannot write: its queries see one state, and the file is opened once."""
         with self.session() as connection:
             connection.execute("BEGIN TRANSACTION READ ONLY")
-            return query_frame(connection, sql, parameters)
+            yield Transaction(connection)
 
     @contextmanager
     def session(self) -> Iterator[duckdb.DuckDBPyConnection]:

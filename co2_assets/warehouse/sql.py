@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import duckdb
 import pandas as pd
+from pandas.api.types import is_object_dtype
 
 Parameters = Sequence[object] | Mapping[str, object]
 
@@ -16,10 +17,11 @@ def query_frame(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Par
     integer or boolean column with a null has the nullable type of pandas.
     """
     result = connection.execute(sql, parameters)
-    text = [name for name, kind, *_ in result.description or () if str(kind) in ("VARCHAR", "STRING")]
+    text = {name for name, kind, *_ in result.description or () if str(kind) in ("VARCHAR", "STRING")}
     frame = result.df()
     # DuckDB gives a text column that holds only nulls as object.
-    return frame.astype(dict.fromkeys(text, "str"))
+    objects = [name for name, kind in frame.dtypes.items() if is_object_dtype(kind) and name in text]
+    return frame.astype(dict.fromkeys(objects, "str")) if objects else frame
 
 
 def quoted(name: str) -> str:

@@ -100,22 +100,8 @@ def test_the_pages_refuse_such_a_home_too() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "h#x",
-        "s p",
-        "n\nl",
-        "t\tb",
-        'q"d',
-        "q'd",
-        "100%",
-        "%(here)s",
-        "$HOME",
-        "a*[b]",
-        "æ",
-        "{x}",
-        "a;b",
-        "a:b",
-    ],
+    # Each character means something to a shell, a URL, a configuration, a pattern or a query.
+    ["h#x s;p:b", "n\nl\tt", "q\"d'q", "100% %(here)s $HOME", "a*[b]{x}æ"],
 )
 def test_a_home_of_any_other_name_holds_all_of_its_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -277,7 +263,7 @@ def test_closed_streams_are_not_the_place_of_the_next_file(tmp_path: Path) -> No
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "ascii:strict", "cp437", "utf-8"])
+@pytest.mark.parametrize("encoding", ["ascii", "cp437", "utf-8"])
 def test_a_terminal_may_lack_characters(second_home: Path, encoding: str) -> None:
     script = (
         "import sys; from co2_assets.cli.commands import main; sys.argv = ['co2', 'forecast', "
@@ -290,8 +276,7 @@ def test_a_terminal_may_lack_characters(second_home: Path, encoding: str) -> Non
         env={**os.environ, "PYTHONIOENCODING": encoding, "TERM": "dumb"},
     )
     assert (done.returncode, done.stderr) == (DONE, b"")
-    shown = done.stdout.decode(encoding.partition(":")[0])
-    assert "Simulated: these numbers are made up." in shown
+    assert "Simulated: these numbers are made up." in done.stdout.decode(encoding)
 
 
 def test_a_narrow_terminal_shows_every_line(second_home: Path) -> None:

@@ -1,6 +1,7 @@
 """What runs by itself, when, and what is said when it does not."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -29,7 +30,8 @@ from co2_assets.pipeline.retraining import decide_now
 from co2_assets.pipeline.run import open_run
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
-from tests.support.pipeline_runs import HOUR, T0, folder, published, simulated, tables, warehouse
+from tests.support.made_once import made_once
+from tests.support.pipeline_runs import HOUR, T0, folder, published, rows_of, simulated, warehouse
 
 NOON = T0 + 12 * HOUR
 
@@ -62,12 +64,11 @@ def score_live_forecasts(
     settings: Settings, accuracy: float, *, hours: int = 24, window_to: Any = NOON
 ) -> str:
     """Publish an evaluation of the champion's live forecasts, leads 1-6; return its name."""
-    content = tables(settings)
-    row = content["model_evaluations"].query(
-        "price_area == 'DK' and lead_from_hours == 1 and lead_to_hours == 6"
+    row = warehouse(settings).read(
+        "SELECT * FROM model_evaluations WHERE price_area = 'DK' AND lead_from_hours = 1 "
+        "AND lead_to_hours = 6 ORDER BY ALL LIMIT 1"
     )
-    row = row.iloc[[0]]
-    version = content["model_table"]["model_version"].iloc[0]
+    version = warehouse(settings).read("SELECT model_version AS v FROM model_table LIMIT 1")["v"].iloc[0]
     name = f"{version}:live:{window_to:%Y%m%dT%H%M}"
     row = row.assign(
         evaluation_id=name,
@@ -220,20 +221,19 @@ def test_the_sensor_remembers_what_it_asked_for(
     assert len(json.loads(cursor or "")["fired"]) == 2
 
 
-@pytest.mark.parametrize(
-    "status",
-    [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING],
-)
-def test_the_sensor_waits_while_a_training_runs(
-    settings: Settings, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
-) -> None:
+def test_the_sensor_waits_while_a_training_runs(settings: Settings, instance: dg.DagsterInstance) -> None:
     score_live_forecasts(settings, 40.0)
-    running = create_run_for_test(instance, job_name=RETRAIN_JOB, status=status)
-    (skip,), cursor = look(instance)
-    assert "A training is running already." in skip.skip_message
-    assert cursor is None
-    instance.delete_run(running.run_id)
-    assert isinstance(look(instance)[0][0], dg.RunRequest)
+    for status in (
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.STARTED,
+        dg.DagsterRunStatus.CANCELING,
+    ):
+        running = create_run_for_test(instance, job_name=RETRAIN_JOB, status=status)
+        (skip,), cursor = look(instance)
+        assert "A training is running already." in skip.skip_message, status
+        assert cursor is None
+        instance.delete_run(running.run_id)
+        assert isinstance(look(instance)[0][0], dg.RunRequest), status
 
 
 def test_a_training_on_demand_counts_and_an_ordinary_run_does_not(
@@ -297,35 +297,42 @@ def test_the_command_line_asks_the_same_rule(settings: Settings) -> None:
     assert "less than a day ago" in decide_now(settings, published(settings)).sentence
 
 
+@pytest.fixture(scope="module")
+def deep_home(tmp_path_factory: pytest.TempPathFactory, first_home: Path) -> Path:
+    """The home with 75 days of history. Not to be changed."""
+
+    def make(home: Path) -> None:
+        shutil.copytree(first_home, home)
+        for deepen in (False, True):
+            with open_run(simulated(home, NOON, history_days=75)) as pipeline:
+                for dataset in DATASETS:
+                    update(pipeline, dataset, deepen=deepen)
+                pipeline.publish()
+
+    return made_once(tmp_path_factory, "deep-home", make)
+
+
 def test_deepening_is_asked_for_until_all_is_held(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, deep_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with dg.instance_for_test() as instance, dg.build_schedule_context(instance=instance) as context:
         assert deepen_history_schedule(context).skip_message == "All 30 days of history are stored."
 
-        deeper = point_to(simulated(settings.home, NOON, history_days=75), monkeypatch)
+        point_to(simulated(settings.home, NOON, history_days=75), monkeypatch)
         assert isinstance(deepen_history_schedule(context), dg.RunRequest)
         other = create_run_for_test(instance, job_name=TICK_JOB, status=dg.DagsterRunStatus.STARTED)
         assert "Another run is active; 7 windows" in deepen_history_schedule(context).skip_message
         instance.delete_run(other.run_id)
 
-        for deepen in (False, True):
-            with open_run(deeper) as pipeline:
-                for dataset in DATASETS:
-                    update(pipeline, dataset, deepen=deepen)
-                pipeline.publish()
+        point_to(simulated(deep_home, NOON, history_days=75), monkeypatch)
         assert deepen_history_schedule(context).skip_message == "All 75 days of history are stored."
 
 
 def test_what_failed_while_deepening_is_asked_for_again_an_hour_later(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    deep_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deeper = point_to(simulated(settings.home, NOON, history_days=75), monkeypatch)
-    for deepen in (False, True):
-        with open_run(deeper) as pipeline:
-            for dataset in DATASETS:
-                update(pipeline, dataset, deepen=deepen)
-            pipeline.publish()
+    home = shutil.copytree(deep_home, tmp_path / "deep")
+    deeper = point_to(simulated(home, NOON, history_days=75), monkeypatch)
     with warehouse(deeper).session() as connection:
         connection.execute(
             "UPDATE new_data_log SET outcome = 'refused' WHERE dataset = 'day_ahead_prices' "
@@ -334,7 +341,7 @@ def test_what_failed_while_deepening_is_asked_for_again_an_hour_later(
     publish(deeper)
     with dg.instance_for_test() as instance, dg.build_schedule_context(instance=instance) as context:
         assert "could not be fetched" in deepen_history_schedule(context).skip_message
-        point_to(simulated(settings.home, NOON + HOUR, history_days=75), monkeypatch)
+        point_to(simulated(home, NOON + HOUR, history_days=75), monkeypatch)
         assert isinstance(deepen_history_schedule(context), dg.RunRequest)
 
 
@@ -354,5 +361,5 @@ def test_the_schedule_deepens_by_the_job_of_that_name(home: Path) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey("forecasts_hour")])
     assert result.success
-    log = tables(settings)["new_data_log"].query("dataset == 'forecasts_hour'")
+    log = rows_of(settings, "new_data_log").query("dataset == 'forecasts_hour'")
     assert set(log["purpose"]) == {"recent", "history"}

@@ -19,6 +19,7 @@ from tests.support.pipeline_runs import (
     checks,
     differing,
     materialized,
+    rows_of,
     run,
     simulated,
     tables,
@@ -44,11 +45,11 @@ def test_a_broken_price_is_set_apart_and_the_forecast_goes_on(home: Path) -> Non
     result = run(settings, assets=["day_ahead_prices", "engineered_features", "predictions"])
     assert result.success
     assert checks(result)["day_ahead_prices_contract"].passed
-    (value,) = tables(settings)["quarantined_values"].to_dict("records")
+    (value,) = rows_of(settings, "quarantined_values").to_dict("records")
     assert (value["dataset"], value["value"]) == ("day_ahead_prices", "-2000.0")
     assert value["row_key"] == f"price_area=SE3, time_utc={T0 - timedelta(days=20)}"
     assert (
-        len(tables(settings)["predictions"].query("issue_time_utc == @settings.as_of"))
+        len(rows_of(settings, "predictions").query("issue_time_utc == @settings.as_of"))
         == len(AREAS) * HORIZON_HOURS
     )
 
@@ -106,7 +107,7 @@ def test_every_blocking_check_sees_its_broken_row(home: Path, asset: str, check:
 
 def test_a_mean_that_is_not_what_its_minutes_say_is_mended(home: Path) -> None:
     settings = simulated(home)
-    before = tables(settings)["aggregated_data"]
+    before = rows_of(settings, "aggregated_data")
     alter(settings, f"UPDATE aggregated_data SET minutes_observed = 44 WHERE hour_utc = '{T0 - 9 * HOUR}'")
     alter(
         settings,
@@ -114,36 +115,29 @@ def test_a_mean_that_is_not_what_its_minutes_say_is_mended(home: Path) -> None:
     )
     assert run(settings, assets=["aggregated_data"]).success
     # Sums taken in another order differ in their last bits.
-    pd.testing.assert_frame_equal(tables(settings)["aggregated_data"], before, rtol=1e-12)
+    pd.testing.assert_frame_equal(rows_of(settings, "aggregated_data"), before, rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [
-        ("q05_g_per_kwh", "-1"),
-        ("q50_g_per_kwh", "'nan'"),
-        ("q50_g_per_kwh", "NULL"),
-        ("target_hour_utc", "issue_time_utc - INTERVAL 1 HOUR"),
-    ],
-)
-def test_an_unusable_forecast_row_is_seen(home: Path, column: str, value: str) -> None:
+def test_an_unusable_forecast_row_is_seen(home: Path) -> None:
     settings = simulated(home)
-    alter(settings, f"UPDATE predictions SET {column} = {value} WHERE kind = 'live' AND lead_hours = 1")
-    assert not checks(run(settings, assets=["predictions"]))["forecast_contract"].passed
+    unusable = (
+        "q05_g_per_kwh = -1",
+        "q50_g_per_kwh = 'nan'",
+        "q50_g_per_kwh = NULL",
+        "target_hour_utc = issue_time_utc - INTERVAL 1 HOUR",
+    )
+    for lead, change in enumerate(unusable, start=1):
+        alter(settings, f"UPDATE predictions SET {change} WHERE kind = 'live' AND lead_hours = {lead}")
+    evaluation = evaluated(settings, "forecast_contract")["forecast_contract"]
+    assert (evaluation.passed, evaluation.blocking) == (False, True)
+    # Each of them, in every area.
+    assert evaluation.metadata["rows_broken"].value == len(unusable) * len(AREAS)
 
 
 def test_an_hour_without_features_is_seen(home: Path) -> None:
-    check = next(check for check in all_checks if check.check_key.name == "features_for_every_hour")
     settings = simulated(home)
     alter(settings, f"DELETE FROM engineered_features WHERE hour_utc = '{T0 - HOUR}'")
-    resources = {"pipeline": PipelineResource.from_settings(settings)}
-    with dg.DagsterInstance.ephemeral() as instance:
-        result = (
-            dg.Definitions(asset_checks=[check], resources=resources)
-            .resolve_implicit_global_asset_job_def()
-            .execute_in_process(instance=instance, raise_on_error=False)
-        )
-    (evaluation,) = result.get_asset_check_evaluations()
+    (evaluation,) = evaluated(settings, "features_for_every_hour").values()
     assert not evaluation.passed
     assert evaluation.blocking
 
@@ -165,18 +159,7 @@ def test_poor_skill_warns_and_stops_nothing(home: Path) -> None:
 
 
 def test_a_late_feed_warns(home: Path) -> None:
-    settings = simulated(home, T0 + 8 * HOUR)
-    with dg.DagsterInstance.ephemeral() as instance:
-        result = (
-            dg.Definitions(
-                asset_checks=[check for check in all_checks if check.check_key.name in LATE],
-                resources={"pipeline": PipelineResource.from_settings(settings)},
-            )
-            .resolve_implicit_global_asset_job_def()
-            .execute_in_process(instance=instance)
-        )
-    assert result.success
-    by_name = checks(result)
+    by_name = evaluated(simulated(home, T0 + 8 * HOUR), *LATE)
     assert {name: evaluation.passed for name, evaluation in by_name.items()} == dict.fromkeys(LATE, False)
     assert {evaluation.severity for evaluation in by_name.values()} == {dg.AssetCheckSeverity.WARN}
 
@@ -233,12 +216,10 @@ def test_rows_that_no_asset_owns_are_not_judged(home: Path) -> None:
 
 
 def test_an_area_that_is_no_longer_forecast_is_named(home: Path) -> None:
-    settings = simulated(home, T0 + 6 * HOUR)
+    settings = simulated(home, T0 + 12 * HOUR)
     alter(settings, "DELETE FROM co2_emission WHERE price_area = 'DK2'")
     alter(settings, "DELETE FROM aggregated_data WHERE price_area = 'DK2'")
-    late = simulated(home, T0 + 12 * HOUR)
-    assert run(settings, assets=["predictions"]).success
-    evaluation = checks(run(late, assets=["predictions"]))["forecast_on_time"]
+    evaluation = checks(run(settings, assets=["predictions"]))["forecast_on_time"]
     assert not evaluation.passed
     assert evaluation.description == "The newest forecast of DK2 was issued at 2024-06-01 00:00 UTC"
 

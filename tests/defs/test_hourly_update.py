@@ -1,6 +1,7 @@
 """A forecast each hour: which runs issue one, for what, and what starts them."""
 
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,27 +14,26 @@ from dagster._core.test_utils import create_run_for_test  # Dagster has no publi
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_assets.contracts.tables import MODEL_TABLE
 from co2_assets.defs.automation import (
-    RETRAIN_JOB,
     TICK_JOB,
     UPDATE_JOB,
     better_model_sensor,
     hourly_schedule,
 )
+from co2_assets.pipeline.run import open_run
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from tests.support.pipeline_runs import (
     HOUR,
-    SMALL,
     T0,
     Fault,
     failures,
     materialized,
     published,
     refusing,
+    rows_of,
     run,
     simulated,
     tables,
-    warehouse,
 )
 
 MINUTE = timedelta(minutes=1)
@@ -46,15 +46,26 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def update(settings: Settings) -> dg.ExecuteInProcessResult:
-    result = run(settings, UPDATE_JOB)
+# What a forecast of an area begins with, its prognosis, and the forecast.
+MEASURED = (
+    "power_system_right_now",
+    "co2_emission",
+    "area_production",
+    "co2_emission_prognosis",
+    "aggregated_data",
+    "engineered_features",
+)
+
+
+def update(settings: Settings, assets: Iterable[str] | None = None) -> dg.ExecuteInProcessResult:
+    result = run(settings, UPDATE_JOB, assets=assets)
     assert result.success, failures(result)
     return result
 
 
 def issues(settings: Settings) -> pd.DataFrame:
     """Return a row for each live forecast of the whole country, the oldest first."""
-    rows = tables(settings)["predictions"]
+    rows = rows_of(settings, "predictions")
     columns = ["issue_time_utc", "issued_at_utc", "cadence", "model_version", "degraded_causes"]
     live = rows[(rows["kind"] == "live") & (rows["price_area"] == "DK")]
     return live[columns].drop_duplicates().sort_values("issued_at_utc", ignore_index=True)
@@ -88,7 +99,7 @@ def test_an_hour_has_one_forecast_and_the_schedule_asks_for_it_once(
     made = issues(later).iloc[-1]
     assert (made["issue_time_utc"], made["issued_at_utc"]) == (T0 + HOUR, T0 + HOUR + 5 * MINUTE)
     assert (made["cadence"], made["degraded_causes"]) == ("hourly", "[]")
-    rows = tables(later)["predictions"]
+    rows = rows_of(later, "predictions")
     assert len(rows) == len(before["predictions"]) + 3 * HORIZON_HOURS
     # Nothing that was issued before was touched.
     old = rows[rows["issued_at_utc"] < later.as_of]
@@ -97,23 +108,23 @@ def test_an_hour_has_one_forecast_and_the_schedule_asks_for_it_once(
     assert asked(later, instance, monkeypatch) == "This hour has a forecast with all its inputs."
 
     # A second run within the hour, for whatever reason, issues nothing.
-    update(simulated(home, T0 + HOUR + 20 * MINUTE))
-    assert len(tables(later)["predictions"]) == len(rows)
+    update(simulated(home, T0 + HOUR + 20 * MINUTE), ["predictions"])
+    assert len(rows_of(later, "predictions")) == len(rows)
 
 
 def test_the_six_hour_forecast_is_issued_at_its_mark_whatever_was_issued_before(home: Path) -> None:
-    update(simulated(home, T0 + 6 * HOUR))
+    update(simulated(home, T0 + 6 * HOUR), ["predictions"])
     settings = simulated(home, T0 + 6 * HOUR + 2 * MINUTE)
-    assert run(settings).success
+    assert run(settings, assets=["predictions"]).success
     assert issues(settings)["cadence"].tolist() == ["six_hour", "hourly", "six_hour"]
     # And once only.
     later = simulated(home, T0 + 12 * HOUR)
-    assert run(simulated(home, T0 + 6 * HOUR + 9 * MINUTE)).success
+    assert run(simulated(home, T0 + 6 * HOUR + 9 * MINUTE), assets=["predictions"]).success
     assert len(issues(settings)) == 3
 
     # Those of the hours between are scored by themselves, also as they are when they are some hours old.
-    assert run(later).success
-    scored = tables(later)["model_evaluations"]
+    assert run(later, assets=[*MEASURED, "model_evaluations"]).success
+    scored = rows_of(later, "model_evaluations")
     live = scored[(scored["kind"] == "live") & (scored["price_area"] == "DK")]
     newest = live[live["evaluated_at_utc"] == later.as_of].set_index(
         ["cadence", "lead_from_hours", "lead_to_hours"]
@@ -139,7 +150,7 @@ def test_a_late_input_is_made_good_within_the_hour(
 ) -> None:
     inject(refusing())
     late = simulated(home, T0 + 3 * HOUR + 5 * MINUTE)
-    update(late)
+    update(late, [*MEASURED, "predictions"])
     assert "newest hour is 3 h older" in issues(late)["degraded_causes"].iloc[-1]
     request = asked(late, instance, monkeypatch)
     assert isinstance(request, dg.RunRequest)
@@ -147,7 +158,7 @@ def test_a_late_input_is_made_good_within_the_hour(
 
     inject(None)
     # Also where the clock of a replay stands still.
-    update(late)
+    update(late, [*MEASURED, "weather_forecast", "predictions"])
     made = issues(late)
     assert made["cadence"].tolist() == ["six_hour", "hourly", "update"]
     assert made["degraded_causes"].iloc[-1] == "[]"
@@ -156,31 +167,34 @@ def test_a_late_input_is_made_good_within_the_hour(
 
 
 def test_a_promotion_is_followed_by_a_forecast_of_the_new_champion(
-    home: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+    first_home: Path,
+    retrained_home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    instance: dg.DagsterInstance,
 ) -> None:
-    settings = simulated(home, T0 + HOUR)
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-
-    def sensed() -> dg.RunRequest | dg.SkipReason:
+    def sensed(settings: Settings) -> dg.RunRequest | dg.SkipReason:
+        for name, value in settings.environment().items():
+            monkeypatch.setenv(name, value)
         with dg.build_sensor_context(instance=instance) as context:
             return better_model_sensor(context)
 
-    assert isinstance(sensed(), dg.SkipReason)
-    assert run(settings, RETRAIN_JOB, training={**SMALL, "seed": 7}).success
-    models = tables(settings)["model_table"]
+    assert isinstance(sensed(simulated(first_home, T0 + HOUR)), dg.SkipReason)
+    settings = simulated(shutil.copytree(retrained_home, tmp_path / "home"), T0 + HOUR)
+    models = rows_of(settings, "model_table")
     challenger = models.loc[models["trained_at_utc"] == settings.as_of, "model_version"].iloc[0]
-    with warehouse(settings).open_transaction() as transaction:
-        transaction.upsert(
-            MODEL_TABLE, models.assign(decision=models["decision"].replace("rejected", "promoted"))
-        )
-    run(settings, RETRAIN_JOB, training={**SMALL, "seed": 7})  # publishes
-    request = sensed()
+    with open_run(settings) as pipeline:
+        with pipeline.warehouse.open_transaction() as transaction:
+            transaction.upsert(
+                MODEL_TABLE, models.assign(decision=models["decision"].replace("rejected", "promoted"))
+            )
+        pipeline.publish()
+    request = sensed(settings)
     assert isinstance(request, dg.RunRequest)
     assert challenger in (request.run_key or "")
-    update(settings)
+    update(settings, ["predictions"])
     assert issues(settings)["model_version"].iloc[-1] == challenger
-    assert isinstance(sensed(), dg.SkipReason)
+    assert isinstance(sensed(settings), dg.SkipReason)
 
 
 def test_the_schedule_waits_for_a_run_that_forecasts_and_can_be_switched_off(

@@ -52,7 +52,7 @@ def test_after_an_issue_each_area_is_a_sensor_with_its_forecast(
     settings = replace(simulated(home, T0 + HOUR), mqtt_url=broker.url)
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
-    result = run(settings, UPDATE_JOB)
+    result = run(settings, UPDATE_JOB, assets=["predictions"])
     assert result.success, failures(result)
     kept = broker.retained(3 * len(AREAS))
     for area in AREAS:

@@ -39,7 +39,7 @@ from co2_dash.data.snapshot_store import SnapshotStore
 from co2_dash.data.state import state_of
 from co2_dash.pages.shell import attributions
 from co2_dash.settings import Settings as PagesSettings
-from tests.support.pipeline_runs import T0, checks, failures, published, run, simulated, tables
+from tests.support.pipeline_runs import T0, checks, failures, published, rows_of, run, simulated, tables
 
 ISLAND = Area("DK3", "An island", CO2_EMISSION.name, ("DK2",), {"DK2": 1.0})
 
@@ -99,7 +99,7 @@ def test_an_area_that_there_is_not_is_refused_by_name(second_home: Path) -> None
 
 
 def test_the_parts_make_the_whole(second_home: Path) -> None:
-    hours = tables(simulated(second_home))["aggregated_data"].pivot(
+    hours = rows_of(simulated(second_home), "aggregated_data").pivot(
         index="hour_utc", columns="price_area", values="co2_g_per_kwh"
     )
     nation = 0.6 * hours["DK1"] + 0.4 * hours["DK2"]
@@ -118,7 +118,7 @@ def test_each_half_has_its_own_production(second_home: Path) -> None:
 def test_production_of_the_whole_country_tells_of_its_parts_where_nothing_else_does(
     second_home: Path, tmp_path: Path
 ) -> None:
-    content = tables(simulated(second_home))["aggregated_data"]
+    content = rows_of(simulated(second_home), "aggregated_data")
     until = content["hour_utc"].max() + timedelta(hours=1)
     rows = content.copy()
     rows.loc[rows["price_area"] != "DK", [*POWERS, *FLOWS]] = float("nan")

@@ -33,6 +33,8 @@ SIZES = {
     "far_epochs": 1,
 }
 
+ONE_DAY = {"ops": {BACKFILL_OP: {"config": {"days": 1, **SIZES}}}}
+
 
 def simulated(home: Path) -> Settings:
     return Settings(home=home, source="simulator", as_of=NOW, history_days=45)
@@ -69,6 +71,23 @@ def fetched_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def home(tmp_path: Path, fetched_home: Path) -> Settings:
     """Settings of a copy of that home, to be changed."""
     return simulated(shutil.copytree(fetched_home, tmp_path / "home"))
+
+
+@pytest.fixture(scope="session")
+def backfilled_home(tmp_path_factory: pytest.TempPathFactory, fetched_home: Path) -> Path:
+    """That home after a backfill of one day. Not to be changed."""
+
+    def make(home: Path) -> None:
+        shutil.copytree(fetched_home, home)
+        assert run(simulated(home), BACKFILL_JOB, ONE_DAY)
+
+    return made_once(tmp_path_factory, "backfilled-home", make)
+
+
+@pytest.fixture
+def backfilled(tmp_path: Path, backfilled_home: Path) -> Settings:
+    """Settings of a copy of the home after a backfill of one day, to be changed."""
+    return simulated(shutil.copytree(backfilled_home, tmp_path / "home"))
 
 
 def published(settings: Settings, sql: str) -> pd.DataFrame:
@@ -112,47 +131,48 @@ def test_a_stopped_backfill_goes_on_where_it_was(home: Settings, monkeypatch: py
     assert scores["n_hours"].iloc[0] > 24 * (DAYS - 1)
 
 
-def test_a_backfill_that_was_done_changes_nothing(home: Settings) -> None:
-    config = {"ops": {BACKFILL_OP: {"config": {"days": 1, **SIZES}}}}
-    assert run(home, BACKFILL_JOB, config)
+def test_a_backfill_that_was_done_changes_nothing(backfilled: Settings) -> None:
     tables = ("predictions", "model_table", "model_evaluations")
-    before = [published(home, f"SELECT * FROM {table} ORDER BY ALL") for table in tables]
-    assert run(home, BACKFILL_JOB, config)
+    before = [published(backfilled, f"SELECT * FROM {table} ORDER BY ALL") for table in tables]
+    assert run(backfilled, BACKFILL_JOB, ONE_DAY)
     for table, content in zip(tables, before, strict=True):
-        pd.testing.assert_frame_equal(published(home, f"SELECT * FROM {table} ORDER BY ALL"), content)
+        pd.testing.assert_frame_equal(published(backfilled, f"SELECT * FROM {table} ORDER BY ALL"), content)
 
 
 def test_a_backfill_stopped_before_midnight_goes_on_after_it(home: Settings) -> None:
-    config = {"ops": {BACKFILL_OP: {"config": {"days": DAYS, **SIZES}}}}
+    start = NOW.replace(hour=0) - timedelta(days=1)
     with patch.object(backfill, "_score", side_effect=MemoryError("no memory left")):
-        assert not run(home, BACKFILL_JOB, config)
+        assert not run(home, BACKFILL_JOB, ONE_DAY)
     tomorrow = replace(home, as_of=NOW + timedelta(days=1))
-    assert run(tomorrow, BACKFILL_JOB, config)
+    assert run(tomorrow, BACKFILL_JOB, ONE_DAY)
     models = published(home, "SELECT data_to_utc FROM model_table")
-    assert models["data_to_utc"].tolist() == [START]
+    assert models["data_to_utc"].tolist() == [start]
     issued = published(home, "SELECT max(issue_time_utc) AS t FROM predictions")["t"].iloc[0]
     assert issued > NOW
 
     # That one is done: the next is of its own day.
-    assert run(tomorrow, BACKFILL_JOB, config)
+    assert run(tomorrow, BACKFILL_JOB, ONE_DAY)
     models = published(home, "SELECT data_to_utc FROM model_table ORDER BY ALL")
-    assert models["data_to_utc"].tolist() == [START, START + timedelta(days=1)]
+    assert models["data_to_utc"].tolist() == [start, start + timedelta(days=1)]
 
 
-def test_a_backfill_of_another_size_is_another(home: Settings) -> None:
-    for hidden in (4, 3):
-        config = {"ops": {BACKFILL_OP: {"config": {"days": 1, **SIZES, "hidden": hidden}}}}
-        assert run(home, BACKFILL_JOB, config)
-    assert published(home, "SELECT * FROM model_table")["model_version"].nunique() == 2
+def test_a_backfill_of_another_size_is_another(backfilled: Settings) -> None:
+    assert run(
+        backfilled, BACKFILL_JOB, {"ops": {BACKFILL_OP: {"config": {"days": 1, **SIZES, "hidden": 3}}}}
+    )
+    assert published(backfilled, "SELECT * FROM model_table")["model_version"].nunique() == 2
 
 
 def test_nothing_of_a_backfill_counts_as_the_champions(home: Settings) -> None:
     sizes = {"ops": {"trained_model": {"config": {"only_if_missing": True, **SIZES}}}}
-    assert run(home, "six_hour_tick", sizes)
+    # What could take a model for its own.
+    names = ["trained_model", "predictions", "model_evaluations"]
+    assert run(home, "six_hour_tick", sizes, names)
     others = "SELECT * FROM model_evaluations WHERE kind <> 'backfill' ORDER BY ALL"
     before = published(home, others)
-    assert run(home, BACKFILL_JOB, {"ops": {BACKFILL_OP: {"config": {"days": DAYS, **SIZES}}}})
-    assert run(home, "six_hour_tick", sizes)
+    assert len(before)
+    assert run(home, BACKFILL_JOB, ONE_DAY)
+    assert run(home, "six_hour_tick", sizes, names)
     pd.testing.assert_frame_equal(published(home, others), before)
     kinds = published(home, "SELECT DISTINCT kind FROM predictions")["kind"]
     assert "backfill" in set(kinds)

@@ -1,6 +1,7 @@
 """Which model forecasts: the better one on the same later hours, and one whose files are whole."""
 
 import logging
+import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,16 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from co2_assets.contracts.areas import AREAS
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_assets.contracts.tables import MODEL_TABLE
-from co2_assets.defs.automation import RETRAIN_JOB
 from co2_assets.forecasting.forecaster import Model
 from co2_assets.forecasting.inputs.known_data import KnownData
 from co2_assets.forecasting.score import comparison
 from co2_assets.forecasting.score.comparison import Verdict, judge, judge_together
-from co2_assets.pipeline import champions as promotion
-from tests.support.pipeline_runs import SMALL, T0, folder, run, simulated, tables
+from tests.support.pipeline_runs import HOUR, T0, folder, rows_of, simulated, warehouse
 from tests.support.pipeline_runs import champion as champion_of
 
 FITTED_UNTIL = T0 - timedelta(days=6)
@@ -43,7 +41,7 @@ def data(until: datetime = T0) -> KnownData:
 @pytest.fixture(autouse=True)
 def _forecasts_by_error(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the fake models forecast; real ones where a test asks for a home."""
-    if "home" in request.fixturenames:
+    if {"home", "retrained_home"} & set(request.fixturenames):
         return
 
     def issue(model: Any, _data: KnownData, issue_times: list[datetime]) -> pd.DataFrame:
@@ -127,32 +125,29 @@ def test_hours_without_a_measurement_count_for_nobody() -> None:
     assert "Only 24 hours" in verdict.reason
 
 
-def test_a_retraining_is_recorded_whatever_comes_of_it(home: Path) -> None:
-    settings = simulated(home)
-    old = tables(settings)[MODEL_TABLE.name]["model_version"].iloc[0]
-    assert run(settings, RETRAIN_JOB, training={**SMALL, "seed": 2, "trigger": "accuracy fell"}).success
-    rows = tables(settings)[MODEL_TABLE.name].query("price_area == 'DK'").set_index("model_version")
-    (new,) = set(rows.index) - {old}
+def test_a_retraining_is_recorded_whatever_comes_of_it(retrained_home: Path) -> None:
+    settings = simulated(retrained_home, T0 + HOUR)
+    rows = rows_of(settings, MODEL_TABLE.name).query("price_area == 'DK'").set_index("model_version")
+    old, new = rows.sort_values("trained_at_utc").index
     row = rows.loc[new]
     assert (row["trigger"], row["seed"], row["compared_with"]) == ("accuracy fell", 2, old)
     better = row["challenger_mae_g_per_kwh"] < row["champion_mae_g_per_kwh"]
     assert row["decision"] == ("promoted" if better else "rejected")
     assert row["reason"].startswith("MAE of leads 1-6 was")
     assert (folder(settings).models / row["weights_file"]).exists()
-    champion = champion_of(settings, now=T0)
+    champion = champion_of(settings)
     assert champion is not None
     assert champion.version == (new if better else old)
 
 
 def test_a_damaged_champion_gives_way_to_the_one_before(
-    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    retrained_home: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings = simulated(home, T0 + timedelta(hours=1))
-    old = tables(settings)[MODEL_TABLE.name]["model_version"].iloc[0]
-    with monkeypatch.context() as patch:
-        promoted = Verdict(True, "Said so.", compared_with=old)
-        patch.setattr(promotion, "judge_together", lambda *_: dict.fromkeys(AREAS, promoted))
-        assert run(settings, RETRAIN_JOB, training={**SMALL, "seed": 2}).success
+    settings = simulated(shutil.copytree(retrained_home, tmp_path / "home"), T0 + HOUR)
+    rows = rows_of(settings, MODEL_TABLE.name)
+    old = rows.sort_values("trained_at_utc")["model_version"].iloc[0]
+    with warehouse(settings).open_transaction() as transaction:
+        transaction.upsert(MODEL_TABLE, rows.assign(decision="promoted"))
     models = folder(settings).models
     champion = champion_of(settings)
     assert champion is not None

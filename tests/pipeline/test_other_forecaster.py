@@ -17,6 +17,7 @@ import pytest
 from co2_assets.contracts import DATASETS
 from co2_assets.contracts.areas import AREAS, Area
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, MEDIAN, NEAR_HOURS, QUANTILE_COLUMNS, QUANTILES
+from co2_assets.contracts.tables import MODEL_EVALUATIONS, MODEL_TABLE, MODEL_TRAINING_SETS, PREDICTIONS
 from co2_assets.contracts.time import hour_of, times_of
 from co2_assets.defs.resources import PipelineResource
 from co2_assets.forecasting.forecaster import (
@@ -35,7 +36,7 @@ from co2_assets.pipeline.backfill import score_the_past
 from co2_assets.pipeline.run import open_run
 from co2_assets.pipeline.run_backtest import BacktestError, run_backtest
 from co2_assets.settings import Settings
-from tests.support.pipeline_runs import HOUR, T0, failures, folder, run, simulated, tables
+from tests.support.pipeline_runs import HOUR, T0, failures, folder, rows_of, run, simulated, warehouse
 
 INPUTS = (
     "day_before_change",
@@ -191,17 +192,23 @@ def job(
 
 
 @pytest.fixture(scope="module")
-def linear_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def linear_home(tmp_path_factory: pytest.TempPathFactory, first_home: Path) -> Path:
     """The home after two runs of the six-hour job with lines in place of networks."""
-    home = tmp_path_factory.mktemp("linear") / "home"
-    job(simulated(home))
+    home = shutil.copytree(first_home, tmp_path_factory.mktemp("linear") / "home")
+    settings = simulated(home)
+    # What the network's first run fetched and computed is the same, and all that it learnt goes.
+    shutil.rmtree(folder(settings).models)
+    with warehouse(settings).session() as connection:
+        for table in (MODEL_TABLE, MODEL_TRAINING_SETS, PREDICTIONS, MODEL_EVALUATIONS):
+            connection.execute(f"DELETE FROM {table.name}")
+    job(settings, assets=["trained_model", "predictions", "model_evaluations"])
     job(simulated(home, T0 + 6 * HOUR))
     return home
 
 
 def test_it_is_trained_promoted_and_recorded(linear_home: Path) -> None:
     settings = simulated(linear_home)
-    models = tables(settings)["model_table"].set_index("price_area")
+    models = rows_of(settings, "model_table").set_index("price_area")
     assert set(models.index) == set(AREAS)
     assert set(models["model_version"]) == {FIRST}
     assert set(models["decision"]) == {"promoted"}
@@ -214,7 +221,7 @@ def test_it_is_trained_promoted_and_recorded(linear_home: Path) -> None:
 
 
 def test_it_forecasts_live_and_as_of_the_last_days(linear_home: Path) -> None:
-    rows = tables(simulated(linear_home))["predictions"]
+    rows = rows_of(simulated(linear_home), "predictions")
     assert set(rows["model_version"]) == {FIRST}
     assert set(rows["degraded_causes"]) == {"[]"}
     live = rows.query("kind == 'live'")
@@ -227,7 +234,7 @@ def test_it_forecasts_live_and_as_of_the_last_days(linear_home: Path) -> None:
 
 
 def test_it_is_scored_and_better_than_nothing(linear_home: Path) -> None:
-    scores = tables(simulated(linear_home))["model_evaluations"]
+    scores = rows_of(simulated(linear_home), "model_evaluations")
     assert set(scores["kind"]) == {"live", "hindcast", "test"}
     headline = scores.query("kind == 'test' and lead_from_hours == 1 and lead_to_hours == 24")
     assert len(headline) == len(AREAS)
@@ -243,7 +250,7 @@ def test_a_challenger_is_compared_with_the_champion(linear_home: Path, tmp_path:
     settings = later(linear_home, tmp_path, T0 + 6 * DAY)
     names = [*(dataset.name for dataset in DATASETS), "aggregated_data", "trained_model"]
     job(settings, assets=names, training={"trigger": "accuracy fell"})
-    models = tables(settings)["model_table"].query("trigger == 'accuracy fell'")
+    models = rows_of(settings, "model_table").query("trigger == 'accuracy fell'")
     assert set(models["model_version"]) == {"linear-20240607T0000-s1"}
     assert set(models["compared_with"]) == {FIRST}
     assert models["challenger_mae_g_per_kwh"].notna().all()
@@ -257,7 +264,7 @@ def test_it_scores_the_past_and_goes_on_where_it_was(
         with open_run(settings, forecaster=LinearForecaster()) as opened, caplog.at_level(logging.INFO):
             scores = score_the_past(opened, days=5)
     assert set(scores) == set(AREAS)
-    assert tables(settings)["model_table"].query("trigger == 'backfill'")["model_version"].nunique() == 1
+    assert rows_of(settings, "model_table").query("trigger == 'backfill'")["model_version"].nunique() == 1
     assert "going on with linear-20240527T0000-s1" in caplog.text
 
 

@@ -76,43 +76,40 @@ def issued(home: Settings) -> tuple[pd.DataFrame, list[str]]:
     return live, json.loads(causes)
 
 
-@pytest.mark.parametrize(
-    ("spoil", "reason"),
-    [
-        (raising(MemoryError()), "MemoryError"),
-        (
-            raising(RuntimeError("mat1 and mat2\n  cannot be multiplied")),
-            "mat1 and mat2 cannot be multiplied",
-        ),
-        (raising(KeyError("x" * 5000)), "KeyError: 'xxx"),
-        (valued(np.nan), "it gives no numbers"),
-        (valued(np.inf), "it gives no numbers"),
-        (valued(HIGHEST_G_PER_KWH + 1), f"it gives {HIGHEST_G_PER_KWH + 1:.0f} to"),
-        (valued(-5.0), "it gives -5 to"),
-    ],
-)
+SPOILT: list[tuple[Spoil, str]] = [
+    (raising(MemoryError()), "MemoryError"),
+    (
+        raising(RuntimeError("mat1 and mat2\n  cannot be multiplied")),
+        "mat1 and mat2 cannot be multiplied",
+    ),
+    (raising(KeyError("x" * 5000)), "KeyError: 'xxx"),
+    (valued(np.nan), "it gives no numbers"),
+    (valued(np.inf), "it gives no numbers"),
+    (valued(HIGHEST_G_PER_KWH + 1), f"it gives {HIGHEST_G_PER_KWH + 1:.0f} to"),
+    (valued(-5.0), "it gives -5 to"),
+]
+
+
 def test_the_model_before_forecasts_and_what_failed_is_named(
-    home: Settings,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    spoil: Spoil,
-    reason: str,
+    home: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     newer, old = promoted(home)
     live, causes = issued(home)
     assert set(live["model_version"]) == {newer}
     assert not any("failed" in cause for cause in causes)
 
-    spoilt(monkeypatch, spoil, {newer})
-    with caplog.at_level(logging.ERROR):
-        live, causes = issued(home)
-    assert set(live["model_version"]) == {old}
-    assert causes[0].startswith(f"model: {newer} failed (")
-    assert reason in causes[0]
-    assert len(causes[0]) < 300
-    assert causes[1] == f"model: {newer} cannot be used, {old} forecasts in its place"
-    (record,) = [record for record in caplog.records if "is passed over" in record.message]
-    assert record.exc_info is not None
+    for spoil, reason in SPOILT:
+        caplog.clear()
+        with monkeypatch.context() as patch, caplog.at_level(logging.ERROR):
+            spoilt(patch, spoil, {newer})
+            live, causes = issued(home)
+        assert set(live["model_version"]) == {old}, reason
+        assert causes[0].startswith(f"model: {newer} failed (")
+        assert reason in causes[0]
+        assert len(causes[0]) < 300
+        assert causes[1] == f"model: {newer} cannot be used, {old} forecasts in its place"
+        (record,) = [record for record in caplog.records if "is passed over" in record.message]
+        assert record.exc_info is not None
 
 
 def test_when_all_models_fail_the_rule_forecasts_and_names_them(
@@ -155,7 +152,7 @@ def test_a_run_whose_model_fails_publishes_a_forecast(
     versions = set(rows(home, MODEL_TABLE.name)["model_version"])
     spoilt(monkeypatch, raising(MemoryError()), versions)
     now = T0 + 6 * HOUR
-    assert tick(at(home, now))
+    assert tick(at(home, now), assets=["predictions", "published_snapshot"])
     live = rows(home, "predictions").query("issue_time_utc == @now and kind == 'live'")
     assert set(live["model_version"]) == {VERSION}
     assert "failed (MemoryError)" in live["degraded_causes"].iloc[0]

@@ -251,16 +251,16 @@ def test_no_more_is_removed_at_once_than_a_run_has_time_for(
 
 
 FAILURES = [
-    OSError(28, "No space left on device"),
-    sqlalchemy.exc.OperationalError("DELETE FROM runs", {}, Exception("database is locked")),
-    RuntimeError("of a kind that nobody thought of"),
+    ("pipeline.housekeeping.tidy", OSError(28, "No space left on device")),
+    ("pipeline.housekeeping.tidy", RuntimeError("of a kind that nobody thought of")),
+    (
+        "defs.run_records.prune_runs",
+        sqlalchemy.exc.OperationalError("DELETE FROM runs", {}, Exception("database is locked")),
+    ),
 ]
 
 
-@pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize(
-    "part", ["co2_assets.pipeline.housekeeping.tidy", "co2_assets.defs.run_records.prune_runs"]
-)
+@pytest.mark.parametrize(("part", "error"), FAILURES, ids=lambda given: str(given).partition(" ")[0])
 def test_a_failing_housekeeping_does_not_keep_a_run_from_publishing(
     home: Settings,
     monkeypatch: pytest.MonkeyPatch,
@@ -271,7 +271,7 @@ def test_a_failing_housekeeping_does_not_keep_a_run_from_publishing(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(part, fail)
+    monkeypatch.setattr(f"co2_assets.{part}", fail)
     before = snapshots.current(folder(home).snapshots)
     assert before is not None
     with dg.DagsterInstance.ephemeral() as instance:
@@ -300,4 +300,4 @@ def test_a_failing_housekeeping_does_not_fail_the_run(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(housekeeping, "tidy", full)
-    assert tick(at(home, T0 + 6 * HOUR))
+    assert tick(at(home, T0 + 6 * HOUR), assets=["predictions"])

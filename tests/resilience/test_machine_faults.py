@@ -22,6 +22,8 @@ from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from co2_assets.warehouse.errors import WarehouseBusy
 from tests.support.resilience_runs import (
+    COUNTRY,
+    FORECAST,
     HOUR,
     T0,
     at,
@@ -72,20 +74,26 @@ def well(second: Settings) -> dict[str, pd.DataFrame]:
     return everything(second)
 
 
-@pytest.mark.parametrize("turn", random.Random(5).sample(range(1, TURNS_OF_A_RUN), 3))
-def test_a_run_killed_at_any_point_is_finished_by_the_next(
-    processes: ForkServerContext, home: Settings, well: dict[str, pd.DataFrame], turn: int
+def test_runs_killed_at_any_point_or_out_of_disk_are_finished_by_the_next(
+    processes: ForkServerContext, home: Settings, well: dict[str, pd.DataFrame]
 ) -> None:
     before = snapshots.current(folder(home).snapshots)
-    process = started(processes, at(home, NOW), killed_at_turn=turn)
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
-    # Readers go on with a whole snapshot, the one before or the one after.
-    now = snapshots.current(folder(home).snapshots)
-    assert now is not None
     assert before is not None
-    assert now.version >= before.version
-    assert len(snapshots.query(now, "SELECT * FROM current_forecast")) == HORIZON_HOURS
+    # Less than a commit's log needs; the database itself would only stay unchecked.
+    process = started(processes, at(home, NOW), largest_file=20_000)
+    process.join()
+    assert process.exitcode == 1
+    # Each gets further than the one before it.
+    for turn in sorted(random.Random(5).sample(range(1, TURNS_OF_A_RUN), 3)):
+        process = started(processes, at(home, NOW), killed_at_turn=turn)
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, turn
+        # Readers go on with a whole snapshot, the one before or the one after.
+        now = snapshots.current(folder(home).snapshots)
+        assert now is not None
+        assert now.version >= before.version
+        assert len(snapshots.query(now, "SELECT * FROM current_forecast")) == HORIZON_HOURS
+        before = now
 
     assert tick(at(home, NOW))
     assert differing(everything(home), well) == set()
@@ -101,46 +109,29 @@ def test_two_runs_at_once_store_everything_once(
     assert differing(everything(home), well) == set()
 
 
-def test_a_full_disk_loses_nothing_and_the_next_run_goes_on(
-    processes: ForkServerContext, home: Settings, well: dict[str, pd.DataFrame]
-) -> None:
-    # Less than a commit's log needs; the database itself would only stay unchecked.
-    process = started(processes, at(home, NOW), largest_file=20_000)
-    process.join()
-    assert process.exitcode == 1
-    assert tick(at(home, NOW))
-    assert differing(everything(home), well) == set()
-
-
-@pytest.mark.parametrize(
-    ("obstacle", "is_full"),
-    [
-        (OSError(28, "No space left on device"), True),
-        (WarehouseBusy("the file is open in process 7; close that program and try again"), False),
-    ],
-)
 def test_a_run_that_cannot_be_published_is_no_success(
-    home: Settings,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    obstacle: Exception,
-    is_full: bool,
+    home: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = at(home, NOW)
     for name in ("DAGSTER_HOME", *settings.environment()):
         monkeypatch.setenv(name, "")
     before = snapshots.current(folder(home).snapshots)
-    with patch("co2_assets.warehouse.snapshots.publish", side_effect=obstacle):
-        assert not run_job(settings, DEEPEN_JOB)
-    assert "Nothing was published" in caplog.text
-    assert str(obstacle) in caplog.text
-    assert ("make room on the disk" in caplog.text) == is_full
-    assert snapshots.current(folder(home).snapshots) == before
+    for obstacle, is_full in (
+        (OSError(28, "No space left on device"), True),
+        (WarehouseBusy("the file is open in process 7; close that program and try again"), False),
+    ):
+        caplog.clear()
+        with patch("co2_assets.warehouse.snapshots.publish", side_effect=obstacle):
+            assert not run_job(settings, DEEPEN_JOB)
+        assert "Nothing was published" in caplog.text
+        assert str(obstacle) in caplog.text
+        assert ("make room on the disk" in caplog.text) == is_full
+        assert snapshots.current(folder(home).snapshots) == before
 
 
 def test_three_days_away_are_caught_up_in_one_run(home: Settings) -> None:
     back = T0 + timedelta(days=3)
-    assert tick(at(home, back))
+    assert tick(at(home, back), assets=FORECAST)
     hours = rows(home, "aggregated_data")["hour_utc"]
     assert hours.max() == back - HOUR
     assert (hours.diff().dropna() == HOUR).all()
@@ -161,14 +152,14 @@ def test_without_weights_and_training_a_named_rule_forecasts_and_the_next_run_tr
         "co2_assets.forecasting.network.training.train_together",
         side_effect=MemoryError("no memory left"),
     ):
-        assert tick(at(home, NOW))
+        assert tick(at(home, NOW), assets=[*COUNTRY, "trained_model"])
     live = rows(home, "predictions").query("issue_time_utc == @NOW and kind == 'live'")
     assert len(live) == HORIZON_HOURS
     assert set(live["model_version"]) == {VERSION}
     assert CAUSE in live["degraded_causes"].iloc[0]
 
     later = NOW + 6 * HOUR
-    assert tick(at(home, later))
+    assert tick(at(home, later), assets=[*COUNTRY, "trained_model"])
     live = rows(home, "predictions").query("issue_time_utc == @later and kind == 'live'")
     assert set(live["model_version"]).isdisjoint({VERSION})
 

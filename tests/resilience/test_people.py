@@ -1,6 +1,6 @@
 """What people do while it runs, or instead of what was foreseen."""
 
-import random
+import itertools
 import shutil
 from typing import Any
 from unittest.mock import patch
@@ -8,6 +8,7 @@ from unittest.mock import patch
 import dagster as dg
 import pandas as pd
 
+from co2_assets.contracts import DATASETS
 from co2_assets.contracts.forecast_spec import HORIZON_HOURS, QUANTILE_COLUMNS
 from co2_assets.definitions import build_definitions
 from co2_assets.defs.assets import features
@@ -15,10 +16,10 @@ from co2_assets.defs.automation import RETRAIN_JOB, TICK_JOB
 from co2_assets.settings import Settings
 from co2_assets.warehouse import snapshots
 from tests.support.resilience_runs import (
+    COUNTRY,
     HOUR,
     SIZES,
     T0,
-    TRAINING,
     at,
     differing,
     everything,
@@ -53,14 +54,25 @@ def asset_names(settings: Settings) -> list[str]:
     return [key.to_user_string() for key in graph.executable_asset_keys]
 
 
-def test_assets_materialized_in_any_order_end_where_a_run_does(home: Settings, second: Settings) -> None:
+# What follows from what, the last first.
+BACKWARDS = (
+    ("published_snapshot",),
+    ("model_evaluations",),
+    ("predictions",),
+    ("trained_model",),
+    ("engineered_features",),
+    ("aggregated_data",),
+    tuple(dataset.name for dataset in DATASETS),
+)
+
+
+def test_assets_materialized_in_the_wrong_order_end_where_a_run_does(
+    home: Settings, second: Settings
+) -> None:
     settings = at(home, NOW)
-    names = sorted(asset_names(settings))
-    random.Random(1).shuffle(names)
-    config = {"ops": {"trained_model": {"config": TRAINING}}}
-    for name in names:
-        only = config if name == "trained_model" else {}
-        assert materialize(settings, TICK_JOB, name, **only).success, name
+    assert sorted(asset_names(settings)) == sorted(itertools.chain(*BACKWARDS))
+    for names in BACKWARDS:
+        assert tick(settings, assets=names), names
     assert tick(settings)
     # A forecast issued before its newest inputs were fetched stays as it was issued; a better one follows.
     changed = differing(everything(settings), everything(second))
@@ -84,9 +96,9 @@ def test_the_folder_deleted_during_a_run_is_made_anew_by_the_next(home: Settings
         return store(pipeline)
 
     with patch.object(features, "store_hours", delete_first):
-        assert not tick(settings)
+        assert not tick(settings, assets=COUNTRY)
     later = at(home, NOW + 6 * HOUR)
-    assert tick(later)
+    assert tick(later, assets=COUNTRY)
     live = rows(later, "predictions").query("kind == 'live'")
     assert set(live["issue_time_utc"]) == {pd.Timestamp(NOW + 6 * HOUR)}
     assert len(live) == HORIZON_HOURS
@@ -100,7 +112,7 @@ def test_a_run_is_not_held_up_by_a_training(home: Settings) -> None:
     ticked = []
 
     def tick_meanwhile(*arguments: Any, **named: Any) -> Any:
-        ticked.append(tick(settings))
+        ticked.append(tick(settings, assets=COUNTRY))
         return train(*arguments, **named)
 
     config = {"ops": {"trained_model": {"config": {**SIZES, "trigger": "by hand"}}}}
@@ -125,7 +137,7 @@ def test_a_run_whose_readers_see_nothing_of_it_is_red(home: Settings) -> None:
         len(warehouse(home).read("SELECT * FROM predictions WHERE issue_time_utc = ?", [NOW]))
         == HORIZON_HOURS
     )
-    assert tick(at(home, NOW))
+    assert tick(at(home, NOW), assets=["predictions", "published_snapshot"])
     after = snapshots.current(folder(home).snapshots)
     assert after is not None
     issued = snapshots.query(after, "SELECT DISTINCT issue_time_utc AS t FROM current_forecast")

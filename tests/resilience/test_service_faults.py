@@ -18,7 +18,7 @@ from co2_assets.contracts.forecast_spec import HORIZON_HOURS
 from co2_assets.pipeline.fetch_plan import plan
 from co2_assets.pipeline.quarantine import NotInQuarantine, breaks_contract, release
 from co2_assets.settings import Settings
-from tests.support.resilience_runs import DAY, HOUR, T0, at, fetch, rows, tick, warehouse
+from tests.support.resilience_runs import COUNTRY, DAY, FORECAST, HOUR, T0, at, fetch, rows, tick, warehouse
 
 POWER = POWER_SYSTEM_RIGHT_NOW
 # What each fault is logged as; the others are read as good answers, less the rows that are not.
@@ -204,12 +204,12 @@ def issued(settings: Settings) -> pd.DataFrame:
 
 def test_feeds_that_are_hours_late_are_named(home: Settings) -> None:
     settings = at(home, T0 + 6 * HOUR)
-    assert tick(settings, late(5 * HOUR, lambda: T0 + 6 * HOUR))
+    assert tick(settings, late(5 * HOUR, lambda: T0 + 6 * HOUR), assets=FORECAST)
     forecast = issued(settings)
     assert len(forecast) == HORIZON_HOURS
     assert f"{POWER.name}: newest hour is 5 h older" in forecast["degraded_causes"].iloc[0]
     # What came late is there for the next.
-    assert tick(at(home, T0 + 12 * HOUR))
+    assert tick(at(home, T0 + 12 * HOUR), assets=FORECAST)
     assert issued(at(home, T0 + 12 * HOUR))["degraded_causes"].iloc[0] == "[]"
 
 
@@ -217,15 +217,15 @@ def test_measurements_that_stand_still_for_three_days(home: Settings) -> None:
     stands_still = only(frozen(T0), "PowerSystemRightNow")
     for hours in (6, 18):
         settings = at(home, T0 + hours * HOUR)
-        assert tick(settings, stands_still)
+        assert tick(settings, stands_still, assets=COUNTRY)
         assert f"newest hour is {hours} h older" in issued(settings)["degraded_causes"].iloc[0]
     # With nothing of the last day there is nothing to go on, and no number is made up.
     for hours in (30, 72):
         settings = at(home, T0 + hours * HOUR)
-        assert not tick(settings, stands_still)
+        assert not tick(settings, stands_still, assets=COUNTRY)
         assert issued(settings).empty
     settings = at(home, T0 + 78 * HOUR)
-    assert tick(settings)
+    assert tick(settings, assets=FORECAST)
     assert issued(settings)["degraded_causes"].iloc[0] == "[]"
     hours_held = rows(settings, "aggregated_data")["hour_utc"]
     assert set(pd.date_range(T0, T0 + 77 * HOUR, freq="h")) <= set(hours_held)

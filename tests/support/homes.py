@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from co2_assets.defs.automation import RETRAIN_JOB
 from co2_assets.pipeline import run as pipeline
 from co2_assets.pipeline.sources import Connection, connect
 from co2_assets.settings import Settings
 from tests.support.made_once import made_once
-from tests.support.pipeline_runs import HOUR, T0, Fault, failures, run, simulated
+from tests.support.pipeline_runs import HOUR, SMALL, T0, Fault, failures, run, simulated
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +36,19 @@ def second_home(tmp_path_factory: pytest.TempPathFactory, first_home: Path) -> P
         assert result.success, failures(result)
 
     return made_once(tmp_path_factory, "second-home", make)
+
+
+@pytest.fixture(scope="session")
+def retrained_home(tmp_path_factory: pytest.TempPathFactory, first_home: Path) -> Path:
+    """The home after a retraining an hour later, whatever was decided of its model. Not to be changed."""
+
+    def make(home: Path) -> None:
+        shutil.copytree(first_home, home)
+        training = {**SMALL, "seed": 2, "trigger": "accuracy fell"}
+        result = run(simulated(home, T0 + HOUR), RETRAIN_JOB, training=training)
+        assert result.success, failures(result)
+
+    return made_once(tmp_path_factory, "retrained-home", make)
 
 
 @pytest.fixture

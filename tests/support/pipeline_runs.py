@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,12 @@ def simulated(home: Path, as_of: datetime = T0, history_days: int = HISTORY_DAYS
     return Settings(home=home, source="simulator", as_of=as_of, history_days=history_days)
 
 
+@cache
+def records() -> dg.DagsterInstance:
+    """Records in memory, made once for all runs of a process: no run asks for those of another."""
+    return dg.DagsterInstance.ephemeral()
+
+
 def run(
     settings: Settings,
     job: str = TICK_JOB,
@@ -59,17 +65,16 @@ def run(
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     if job != UPDATE_JOB and (assets is None or "trained_model" in assets):
         config["ops"] = {"trained_model": {"config": dict(FIRST_RUN if training is None else training)}}
-    with dg.DagsterInstance.ephemeral() if instance is None else nullcontext(instance) as own:
-        return (
-            build_definitions(settings, resource)
-            .resolve_job_def(job)
-            .execute_in_process(
-                instance=own,
-                run_config=config,
-                raise_on_error=False,
-                asset_selection=None if assets is None else [dg.AssetKey(name) for name in assets],
-            )
+    return (
+        build_definitions(settings, resource)
+        .resolve_job_def(job)
+        .execute_in_process(
+            instance=records() if instance is None else instance,
+            run_config=config,
+            raise_on_error=False,
+            asset_selection=None if assets is None else [dg.AssetKey(name) for name in assets],
         )
+    )
 
 
 def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
@@ -111,6 +116,11 @@ def published(settings: Settings) -> snapshots.Snapshot:
     snapshot = snapshots.current(folder(settings).snapshots)
     assert snapshot is not None
     return snapshot
+
+
+def rows_of(settings: Settings, name: str) -> pd.DataFrame:
+    """Return a table whole, in the order of its key."""
+    return warehouse(settings).read(f"SELECT * FROM {name} ORDER BY ALL")
 
 
 def tables(settings: Settings, *, but: Iterable[str] = ()) -> dict[str, pd.DataFrame]:

@@ -40,7 +40,7 @@ def model_evaluations(
     )
     return dg.MaterializeResult(
         metadata={
-            **row_count(pipeline, MODEL_EVALUATIONS),
+            **row_count(pipeline.warehouse, MODEL_EVALUATIONS),
             "rows_new": new,
             "headline": frame_value(newest),
         }

@@ -8,6 +8,8 @@ import pandas as pd
 
 from co2_assets.contracts import Table
 from co2_assets.pipeline.run import Run
+from co2_assets.warehouse.database import Warehouse
+from co2_assets.warehouse.transaction import Transaction
 
 PREVIEW_ROWS = 5
 OWNERS = ["team:carbon-intensity"]
@@ -77,11 +79,13 @@ def table_metadata(run: Run, table: Table, order_by: str) -> dict[str, dg.Metada
 
     ``order_by`` is an SQL list of columns; the rows are taken in descending order of its last column.
     """
-    newest = run.warehouse.read(f"SELECT * FROM {table.name} ORDER BY {order_by} DESC LIMIT {PREVIEW_ROWS}")
-    return {**row_count(run, table), "preview": frame_value(newest)}
+    with run.warehouse.open_reading() as reading:
+        newest = reading.read(f"SELECT * FROM {table.name} ORDER BY {order_by} DESC LIMIT {PREVIEW_ROWS}")
+        rows = row_count(reading, table)
+    return {**rows, "preview": frame_value(newest)}
 
 
-def row_count(run: Run, table: Table) -> dict[str, dg.MetadataValue]:
+def row_count(readable: Warehouse | Transaction, table: Table) -> dict[str, dg.MetadataValue]:
     """Return the number of rows of a table, under the name by which Dagster's UI knows it."""
-    rows = int(run.warehouse.read(f"SELECT count(*) AS n FROM {table.name}")["n"].iloc[0])
+    rows = int(readable.read(f"SELECT count(*) AS n FROM {table.name}")["n"].iloc[0])
     return {"dagster/row_count": dg.MetadataValue.int(rows)}
