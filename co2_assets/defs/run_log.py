@@ -1,9 +1,12 @@
 """The logger of a run in the terminal: one short line for each message."""
 
 import logging
+import re
 import sys
 
 import dagster as dg
+
+_OUR_ERROR = re.compile(r"^co2_assets(\.\w+)+: ")
 
 
 class ShortLines(logging.Formatter):
@@ -25,7 +28,8 @@ def reason_of(event: dg.DagsterEvent | None) -> str:
     # Dagster's error wraps our error, which names the remedy. Errors of libraries are further inside.
     if error is not None and error.cause is not None:
         error = error.cause
-    return error.message.strip() if error is not None else ""
+    # Where the class of our error is defined says nothing to a reader; its message does.
+    return _OUR_ERROR.sub("", error.message.strip()) if error is not None else ""
 
 
 def _is_news(record: logging.LogRecord) -> bool:
