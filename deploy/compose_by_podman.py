@@ -88,8 +88,8 @@ def _options(key: str, value: Any, project: str) -> Iterator[str]:
             yield f"--read-only={str(value).lower()}"
             yield "--read-only-tmpfs=false"
         case "tmpfs":
-            # Docker's begin empty.
-            yield from (f"--tmpfs={path}:notmpcopyup" for path in value)
+            # Docker's begin empty, and no program in them can be run.
+            yield from (f"--tmpfs={path}:notmpcopyup,noexec" for path in value)
         case "cap_drop":
             yield from (f"--cap-drop={name}" for name in value)
         case "security_opt":
