@@ -153,10 +153,11 @@ class Trial:
     def look_at_pages(self) -> None:
         """See the forecast of the run in the API."""
         health = httpx.get(f"{PAGES}/healthz", timeout=30, trust_env=False).raise_for_status()
-        latest = httpx.get(
-            f"{PAGES}/api/v1/carbon-intensity/forecast", params={"area": "DK"}, timeout=30, trust_env=False
-        ).raise_for_status()
-        say(f"pages: /healthz {health.status_code}, the forecast has {len(latest.json()['forecast'])} hours")
+        answer = httpx.get(f"{PAGES}/api/v1/carbon-intensity/forecast", timeout=30, trust_env=False)
+        forecast = answer.raise_for_status().json()
+        if not forecast["hours"] or forecast["origin"]["source"] != "simulator":
+            raise ContainerError(f"the pages show another forecast than that of the run: {forecast}")
+        say(f"pages: /healthz {health.status_code}, a forecast of {len(forecast['hours'])} hours")
 
     def ticks(self, kind: str) -> dict[str, int]:
         rows = self.query(
