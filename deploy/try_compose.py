@@ -143,12 +143,8 @@ class Trial:
             "SELECT dagster_event_type, count(*) FROM event_logs "
             f"WHERE run_id = '{run_id}' AND dagster_event_type LIKE 'ASSET_%' GROUP BY 1 ORDER BY 1"
         )
-        trained = self.query(
-            "SELECT count(*) FROM event_logs WHERE dagster_event_type = 'ASSET_MATERIALIZATION' "
-            f"AND run_id = '{run_id}' AND asset_key LIKE '%trained_model%'"
-        )
         found = ", ".join(" ".join(row) for row in events)
-        say(f"PostgreSQL: SUCCESS; {found}; models trained: {trained[0][0]}")
+        say(f"PostgreSQL: SUCCESS; {found}")
 
     def look_at_pages(self) -> None:
         """See the forecast of the run in the API."""
