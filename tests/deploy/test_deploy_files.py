@@ -20,7 +20,8 @@ import pytest
 
 from co2_assets.contracts.forecast_spec import MARK_HOURS
 from co2_assets.contracts.timetable import HOURLY_MINUTES
-from tests.support.compose_file import OURS, PASSWORD, REPOSITORY, environment, put_in, read_yaml, services
+from deploy.compose_by_podman import put_in
+from tests.support.compose_file import OURS, PASSWORD, REPOSITORY, environment, read_yaml, services
 
 USER = 10001
 IN_THE_IMAGE_FOR_POSTGRES = {"storage", "local_artifact_storage", "compute_logs"}
@@ -167,6 +168,13 @@ def test_every_service_waits_for_one_that_there_is() -> None:
         for name, condition in service.get("depends_on", {}).items():
             assert condition == {"condition": "service_healthy"}
             assert "healthcheck" in services()[name]
+
+
+def test_the_database_is_healthy_only_when_it_is_reached_as_the_services_reach_it() -> None:
+    """While the image makes the database, its server answers on a socket, and is then restarted."""
+    program, *options = services()["postgres"]["healthcheck"]["test"][1:]
+    assert program == "pg_isready"
+    assert options[options.index("-h") + 1] == "127.0.0.1"
 
 
 def test_the_password_comes_from_the_environment_and_must_be_given() -> None:

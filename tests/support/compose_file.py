@@ -1,17 +1,16 @@
 """compose.yaml as Docker would read it: anchors merged, variables put in."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from deploy.compose_by_podman import put_in
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PASSWORD = "of-a-database-that-lives-for-one-test"  # noqa: S105
 OURS = ("code", "webserver", "daemon", "pages")
-
-_VARIABLE = re.compile(r"\$\{(?P<name>\w+):(?P<rule>[-?])(?P<rest>[^}]*)\}")
 
 
 def read_yaml(name: str) -> Any:
@@ -21,18 +20,6 @@ def read_yaml(name: str) -> Any:
 def services() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = read_yaml("compose.yaml")["services"]
     return found
-
-
-def put_in(text: str, variables: Mapping[str, str]) -> str:
-    """Return ``text`` with ``${NAME:-default}`` and ``${NAME:?message}`` put in, as compose does."""
-
-    def value(match: re.Match[str]) -> str:
-        given = variables.get(match["name"], "")
-        if not given and match["rule"] == "?":
-            raise KeyError(f"{match['name']}: {match['rest']}")
-        return given or ("" if match["rule"] == "?" else match["rest"])
-
-    return _VARIABLE.sub(value, text)
 
 
 def environment(name: str, variables: Mapping[str, str]) -> dict[str, str]:
