@@ -119,7 +119,7 @@ def forecast_table(
     if note := SOURCE_NOTES.get(snapshot.source):
         lines.append(Text(note))
     if snapshot.source == SourceKind.ARCHIVE and AREAS[area_name].measured_in == CO2_EMISSION.name:
-        lines.append(Text(f"Of this area, {STAND_IN}."))
+        lines.append(Text(f"For this area, {STAND_IN}."))
     causes = json.loads(forecast["degraded_causes"].iloc[0])
     if causes:
         lines.append(Text("Degraded: " + "; ".join(causes)))

@@ -99,7 +99,7 @@ def _attribution(area: Area, snapshot: Snapshot) -> str:
         return SIMULATED
     said = [ATTRIBUTION]
     if snapshot.source == SourceKind.ARCHIVE and area.measured_in == CO2_EMISSION.name:
-        said.append(f"Of this area, {STAND_IN}.")
+        said.append(f"For this area, {STAND_IN}.")
     held = snapshots.query(
         snapshot, "SELECT row_count FROM dataset_freshness WHERE dataset = ?", [WEATHER_FORECAST.name]
     )

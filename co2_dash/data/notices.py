@@ -11,7 +11,7 @@ from co2_dash.data.state import DataState
 
 # Beside it where a forecast rests on the weather; the licence asks for it.
 WEATHER = f"{WEATHER_ATTRIBUTION}."
-MADE_ERRORS = "The weather of a recording is recorded; the errors of its forecasts are made."
+MADE_ERRORS = "The weather of this recording is real; the errors of its forecasts are made up."
 UNIT = "g CO₂/kWh"
 # What a reader calls the feeds that a cause names by their tables.
 FEEDS = {
@@ -52,7 +52,7 @@ def source_of(state: DataState) -> str:
 def measurement_notes(state: DataState) -> list[str]:
     """Return what is to be said of the measurements of an area; most often nothing."""
     if state.source == SourceKind.ARCHIVE and state.area.measured_in == CO2_EMISSION.name:
-        return [f"Of this area, {STAND_IN}."]
+        return [f"For this area, {STAND_IN}."]
     return []
 
 

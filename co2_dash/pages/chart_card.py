@@ -222,6 +222,7 @@ def chart_card(
         ],
         gap="xs",
         mt="xs",
+        className="card-tools",
     )
     return html.Section(
         card(

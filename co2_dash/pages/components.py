@@ -45,7 +45,7 @@ def page(title: str, lead: str, *children: Part) -> Part:
             dmc.Text(lead, c="dimmed", className="page-lead"),
         ]
     )
-    return dmc.Stack([top, *children], gap="lg", className="page")
+    return dmc.Stack([top, *children], gap="md", className="page")
 
 
 def area_chooser(view: View | None, state: DataState) -> list[Part]:

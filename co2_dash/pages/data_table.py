@@ -173,7 +173,7 @@ _HEADINGS = {
     "covered_80_percent": "Inside the 80 % band (%)",
     "covered_90_percent": "Inside the 90 % band (%)",
     "validation_mae_g_per_kwh": "Validation error (g/kWh)",
-    "test_mae_g_per_kwh": "Test error when trained, every hour (g/kWh)",
+    "test_mae_g_per_kwh": "Test error (g/kWh)",
     "test_persistence_mae_g_per_kwh": "Persistence on the same hours (g/kWh)",
     "challenger_mae_g_per_kwh": "Error when compared (g/kWh)",
     "champion_mae_g_per_kwh": "Champion’s error when compared (g/kWh)",

@@ -88,10 +88,10 @@ def champion_parts(view: View | None, state: DataState) -> list[Part]:
         return [heading("The champion"), dmc.Text("No model has been promoted yet.")]
     version = str(model["model_version"])
     return [
-        heading("The champion", str(model["reason"])),
+        heading("The champion", f"{model['reason']} {OWN_BLOCKS}"),
         facts(
             *_test_facts(view, state, version),
-            fact("Version", html.Code(version)),
+            fact("Version", html.Code(version), wide=True),
             fact("Architecture", f"{model['architecture']}, {model['parameters']:,.0f} weights", wide=True),
             fact("Trained", f"{_moment(model['trained_at_utc'])}, in {model['training_seconds']:.0f} s"),
             *_split_facts(view, state, version),
@@ -129,7 +129,7 @@ SPLITS = {
     "test": "Tested on",
 }
 # The validation windows are among those trained on (see `co2_assets.forecasting.network.splits`).
-OWN_BLOCKS = ", which are among those trained on: each network leaves out its own block"
+OWN_BLOCKS = "It is validated on windows that it is trained on too: each network leaves out its own block."
 
 
 def _split_facts(view: View, state: DataState, version: str) -> list[Part]:
@@ -138,8 +138,7 @@ def _split_facts(view: View, state: DataState, version: str) -> list[Part]:
     return [
         fact(
             SPLITS.get(row["split"], str(row["split"]).capitalize()),
-            f"{row['windows']:,} windows, {_day(row['from_utc'])} to {_day(row['to_utc'])}"
-            f"{OWN_BLOCKS if row['split'] == 'validation' else ''}",
+            f"{row['windows']:,} windows, {_day(row['from_utc'])} to {_day(row['to_utc'])}",
         )
         for row in sorted(rows, key=lambda row: list(SPLITS).index(row["split"]))
     ]

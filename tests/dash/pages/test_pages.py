@@ -295,6 +295,8 @@ def test_every_page_says_on_a_phone_that_its_data_are_made_up_and_none_yet(opene
         expect(words).to_have_text(re.compile("yet|No forecast of this kind|No training curve"))
         # The text takes the height of a text, not that of a chart.
         expect(page.locator(".chart").first).to_be_hidden()
+        for button in page.locator("section:has(.chart[hidden])").get_by_role("button").all():
+            expect(button).to_be_hidden()
         assert (words.bounding_box() or {})["height"] < 80, path
         page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
         expect(page.locator("#origin")).to_have_text("Simulated")
