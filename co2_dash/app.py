@@ -107,7 +107,7 @@ class Pages(Dash):
         super().__init__(*arguments, **more)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # Before Dash hands its settings on.
+        # Replaced as soon as they are set: Dash hands the same object to its other parts.
         super().__setattr__(name, _ConfigByRequest(value) if name == "config" else value)
 
     def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]

@@ -35,7 +35,7 @@ def server_of(
             http=at_most(most_connections),
             # No page uses a WebSocket.
             ws="none",
-            # The application reads them, with one that uvicorn does not know.
+            # The application reads these headers itself: uvicorn does not know X-Forwarded-Prefix.
             proxy_headers=False,
             # An open browser tab must not hold up the end.
             timeout_graceful_shutdown=3,

@@ -67,7 +67,7 @@ def ports(services: Mapping[str, Mapping[str, Any]]) -> list[int]:
     named = {
         int(service["environment"]["DAGSTER_PG_PORT"])
         for service in services.values()
-        if "DAGSTER_PG_PORT" in service["environment"]
+        if "DAGSTER_PG_PORT" in service.get("environment", {})
     }
     return sorted({int(word) for word in words} | named)
 

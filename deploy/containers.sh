@@ -8,7 +8,8 @@ usage() {
 Usage: deploy/containers.sh COMMAND
 
   build             make the image co2-assets:local
-  run [WORD...]     run a command in the image; without one: co2 up on 127.0.0.1, made data
+  run [WORD...]     run a command in the image; without one: co2 up on 127.0.0.1, made data. Its home is the
+                    volume co2, which stays
   try-image         the first run on made data in the image; tells its seconds and its memory
   try-compose [OPTION...]
                     start the services of compose.yaml, run once, kill one, stop all (--help has the options)
@@ -174,7 +175,7 @@ start() {
   # podman would raise these limits, which not every machine lets it do.
   [ "$engine" = docker ] || only=(--pull=never --read-only-tmpfs=false --ulimit nofile=4096:4096 --ulimit nproc=4096:4096)
   "$engine" run --rm --network host --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
-    "${only[@]}" --volume "$volume:/data" --env "CO2_HISTORY_DAYS=$days" "$image" "$@"
+    ${only[@]+"${only[@]}"} --volume "$volume:/data" --env "CO2_HISTORY_DAYS=$days" "$image" "$@"
 }
 
 run() {
@@ -186,8 +187,12 @@ run() {
 try_image() {
   need_image
   local volume status=0
-  volume=co2-try-$$
+  # Of another name than those of try-compose, which removes all of its own.
+  volume=co2-first-run-$$
   "$engine" volume create "$volume" >/dev/null
+  # The names of now; also if it is interrupted.
+  # shellcheck disable=SC2064
+  trap "'$engine' volume rm '$volume' >/dev/null" EXIT
   start "$volume" python -c '
 import resource, subprocess, sys, time
 begun = time.monotonic()
@@ -195,8 +200,16 @@ code = subprocess.call(sys.argv[1:])
 most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 print(f"The first run took {time.monotonic() - begun:.0f} s and at most {most:.0f} MB.")
 sys.exit(code)' co2 tick --source simulator || status=1
-  "$engine" volume rm "$volume" >/dev/null
   return "$status"
+}
+
+# The commands after which podman has the image.
+image_for_podman() {
+  if [ "$engine" = docker ]; then
+    echo "deploy/containers.sh build && docker save $image | podman load"
+  else
+    echo 'deploy/containers.sh build'
+  fi
 }
 
 try_compose() {
@@ -204,7 +217,7 @@ try_compose() {
   local python=.venv/bin/python
   [ -x "$python" ] || missing "there is no .venv: make setup"
   case " $* " in *' --help '* | *' -h '*) ;; *)
-    podman image exists "$image" || missing "podman has no image $image: deploy/containers.sh build"
+    podman image exists "$image" || missing "podman has no image $image: $(image_for_podman)"
     database_image ;;
   esac
   "$python" -m deploy.try_compose "$@"

@@ -5,7 +5,9 @@ set -euo pipefail
 
 if ! [ -s "$PGDATA/PG_VERSION" ]; then
   : "${POSTGRES_PASSWORD:?set a password for the database}"
-  initdb --username="$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD")
+  # Unlike the official one it asks for the password on the loopback too, over which the trial's services come.
+  initdb --username="$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") \
+    --auth-local=trust --auth-host=scram-sha-256
   printf 'host all all all scram-sha-256\n' >>"$PGDATA/pg_hba.conf"
   # As in the official one, the first server is reached through its socket alone.
   pg_ctl --wait --options="-c listen_addresses=''" start

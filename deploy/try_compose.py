@@ -18,6 +18,7 @@ import httpx
 import psutil
 
 from co2_assets.cli.dagster_client import FINISHED, daemons_healthy, launch_tick, run_status
+from co2_assets.cli.supervisor import UpError
 from deploy.compose_by_podman import (
     LOOPBACK,
     ContainerError,
@@ -52,14 +53,6 @@ def wait(what: str, timeout_s: float, ready: Callable[[], bool]) -> float:
             raise ContainerError(f"{what}: not within {timeout_s:.0f} s")
         time.sleep(POLL_S)
     return time.monotonic() - begun
-
-
-def answers(url: str) -> bool:
-    """Return whether the address answers well."""
-    try:
-        return httpx.get(url, timeout=10, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
 
 
 class Trial:
@@ -234,7 +227,11 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=30, help="days of made history (default: 30)")
     parser.add_argument("--kill", default="code", help="service to kill (default: code)")
     parser.add_argument("--schedule", action="store_true", help="wait for a schedule, at most ten minutes")
-    parser.add_argument("--keep", action="store_true", help="leave the stopped containers and their volumes")
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="leave the containers and their volumes; after a failure they still run",
+    )
     options = parser.parse_args()
     trial = Trial(options.days)
     if options.kill not in trial.services:
@@ -249,7 +246,7 @@ def main() -> int:
             trial.kill(options.kill)
             trial.run()
             trial.stop()
-    except (ContainerError, httpx.HTTPError) as error:
+    except (ContainerError, UpError, httpx.HTTPError, psutil.Error) as error:
         print(f"The trial failed: {error}", file=sys.stderr)
         return 1
     say("The trial succeeded.")

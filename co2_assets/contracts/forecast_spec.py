@@ -56,7 +56,7 @@ DAYS_AHEAD: Final = tuple((first, first + 23) for first in range(1, HORIZON_HOUR
 NEAR_HOURS: Final = DAYS_AHEAD[0][1]
 # The leads that the pages, the retraining rule and the checks look at, first and last.
 HEADLINE_LEADS: Final = (1, 6)
-# How many of the coming hours are shown first: as many.
+# How many of the coming hours are shown first: as many as there are headline leads.
 HEADLINE_HOURS: Final = HEADLINE_LEADS[1]
 # The leads beyond the headline, by day.
 LATER_LEADS: Final = ((HEADLINE_LEADS[1] + 1, NEAR_HOURS), *DAYS_AHEAD[1:])

@@ -23,8 +23,8 @@ NEWEST_CHAMPION_FIRST = f"""
 def newest_forecast_where(condition: str, table: str = "predictions") -> str:
     """Return SQL for the rows of the forecast issued last in each area.
 
-    ``condition`` chooses among the rows of ``table``, which has the columns of `predictions` and is ``p``
-    to it.
+    ``condition`` chooses among the rows of ``table``, which it calls ``p``. The table has the columns of
+    `predictions`.
     """
     return f"""
         SELECT p.* FROM {table} p

@@ -154,22 +154,27 @@
     }
   }
 
-  // While another page is awaited, the one before takes no choices: they would go with it.
-  let pagesAwaited = 0;
-
-  function countAwaited(change) {
-    pagesAwaited += change;
+  function setInert(isInert) {
     const main = document.getElementById("main");
     if (main) {
-      main.inert = pagesAwaited > 0;
+      main.inert = isInert;
     }
   }
 
+  // While another page is awaited, the one before takes no choices: they would go with it. Only the page asked
+  // for last counts: the answer to an earlier request may never come.
+  let awaited = null;
+
   function awaitPage(answer) {
     const drawn = function () {
-      window.setTimeout(countAwaited, 100, -1);
+      window.setTimeout(function () {
+        if (awaited === answer) {
+          setInert(false);
+        }
+      }, 100);
     };
-    countAwaited(1);
+    awaited = answer;
+    setInert(true);
     answer
       .then(function (response) {
         return response.clone().text();

@@ -46,7 +46,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-# What a forecast of an area begins with, its prognosis, and the forecast.
+# What a forecast of an area begins with, and the prognosis of the service.
 MEASURED = (
     "power_system_right_now",
     "co2_emission",

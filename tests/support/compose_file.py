@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from deploy.compose_by_podman import put_in
+from deploy.compose_by_podman import put_in, read_services
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PASSWORD = "of-a-database-that-lives-for-one-test"  # noqa: S105
@@ -18,8 +18,7 @@ def read_yaml(name: str) -> Any:
 
 
 def services() -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = read_yaml("compose.yaml")["services"]
-    return found
+    return read_services()
 
 
 def environment(name: str, variables: Mapping[str, str]) -> dict[str, str]:

@@ -65,6 +65,7 @@ def test_the_hours_chosen_are_in_the_address_and_stay_from_page_to_page(opened: 
     page.get_by_role("navigation").get_by_role("link", name="Last 24h emissions").click()
     expect(page).to_have_url(re.compile(r"/emissions\?hours=72&area=DK1$"))
     page.go_back()
+    expect(page.locator(HOURS)).to_have_count(71)
     # The page before takes no choice while this one is awaited.
     page.get_by_text("24 h", exact=True).click()
     expect(page.locator(HOURS)).to_have_count(24)

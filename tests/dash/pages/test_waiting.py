@@ -137,6 +137,24 @@ def test_the_advice_is_asked_for_again_once_the_server_is_back(opened: Callable[
         expect(advice).to_be_visible()
 
 
+def test_a_page_takes_choices_though_one_asked_for_before_it_never_came(
+    opened: Callable[[str], Page],
+) -> None:
+    page = opened("/")
+    main, links = page.locator("#main"), page.get_by_role("navigation").get_by_role("link")
+    expect(page.locator("#window .advice")).to_be_visible()
+    with held(page, "_pages_content") as waiting:
+        links.filter(has_text="Recent predictions").click()
+        wait_for_requests(page, waiting, 1)
+        expect(main).to_have_js_property("inert", True)
+        links.filter(has_text="Last 24h emissions").click()
+        wait_for_requests(page, waiting, 2)
+        waiting[1].continue_()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Measured emissions")
+        expect(main).to_have_js_property("inert", False)
+        waiting[0].abort()
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_what_a_busy_server_refused_is_asked_for_again(opened: Callable[[str], Page], status: int) -> None:
     page = opened("/")
