@@ -15,9 +15,10 @@ class BehindProxies(ProxyHeadersMiddleware):
     """Believes the headers ``X-Forwarded-For``, ``-Proto`` and ``-Prefix`` of trusted proxies alone.
 
     ``prefix`` is the path of the pages where no trusted proxy names one. Links lead to addresses under the
-    path, and it is taken off a request's own where the proxy left it on. uvicorn can read the first two
-    headers before the application is called, but replaces the address of the proxy by that of its client, so
-    that nobody later can tell whether to believe the third.
+    path. ``prefix`` is taken off a request's own path where a proxy left it on; what the header names is not,
+    or whoever gets a header past a proxy could ask for a path that the proxy refuses. uvicorn can read the
+    first two headers before the application is called, but replaces the address of the proxy by that of its
+    client, so that nobody later can tell whether to believe the third.
     """
 
     def __init__(self, app: Any, trusted: Sequence[str], prefix: str) -> None:
@@ -32,8 +33,8 @@ class BehindProxies(ProxyHeadersMiddleware):
                 await problem(400, f"The proxy's header {error}.")(scope, receive, send)
                 return
             show_under(prefix)
-            if prefix and f"{scope['path']}/".startswith(f"{prefix}/"):
-                path = scope["path"].removeprefix(prefix) or "/"
+            if self.prefix and f"{scope['path']}/".startswith(f"{self.prefix}/"):
+                path = scope["path"].removeprefix(self.prefix) or "/"
                 scope = {**scope, "path": path, "raw_path": path.encode()}
         await super().__call__(scope, receive, send)
 

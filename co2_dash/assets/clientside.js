@@ -7,6 +7,7 @@
   // A reader is told within ten seconds of the first request that had no answer.
   const ANSWER_WITHIN_MS = 4000;
   const ASK_AGAIN_AFTER_MS = 5000;
+  const LONGEST_PAUSE_MS = 30000;
   const CLOCK = new Intl.DateTimeFormat("en-GB", {
     timeZone: "Europe/Copenhagen",
     hour: "2-digit",
@@ -20,6 +21,7 @@
   const GRID_LIBRARY = PREFIX + "/_dash-component-suites/dash_ag_grid/dash_ag_grid.min.js";
   let lastAnswer = Date.now();
   let isAsking = false;
+  let isLeaving = false;
   let gridLibrary = null;
 
   function loadGrid() {
@@ -121,8 +123,22 @@
     return tokens;
   }
 
+  // A browser that leaves a page ends its requests, which says nothing of the server.
+  window.addEventListener("pagehide", function () {
+    isLeaving = true;
+  });
+  window.addEventListener("pageshow", function () {
+    isLeaving = false;
+  });
+
   // The words stand in the bar that is always in view, and in each part that waits.
   function sayLost(isLost) {
+    if (isLeaving) {
+      return;
+    }
+    if (isLost) {
+      setInert(false);
+    }
     const since = CLOCK.format(lastAnswer);
     document.documentElement.toggleAttribute("data-lost", isLost);
     window.dash_clientside.set_props("offline", {
@@ -136,15 +152,19 @@
       return;
     }
     isAsking = true;
+    let pause = ASK_AGAIN_AFTER_MS;
     for (;;) {
       try {
         await askTokens();
         break;
       } catch (error) {
         sayLost(true);
+        // Not all readers at once, and less often the longer it lasts.
+        const wait = pause * (0.5 + Math.random());
         await new Promise(function (resolve) {
-          window.setTimeout(resolve, ASK_AGAIN_AFTER_MS);
+          window.setTimeout(resolve, wait);
         });
+        pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
       }
     }
     isAsking = false;
@@ -371,6 +391,9 @@
         const keep = window.dash_clientside.no_update;
         try {
           const tokens = await askTokens();
+          if (document.documentElement.hasAttribute("data-lost")) {
+            sayLost(false);
+          }
           // Whatever follows the mark makes another token, for which all parts are asked for again.
           const mark = askAgain() ? "#" + lastAnswer : "";
           const data = unchanged(tokens.data, String(dataToken).split("#")[0]);

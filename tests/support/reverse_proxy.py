@@ -1,4 +1,4 @@
-"""A reverse proxy that shows a server under a path, as Traefik, Caddy or nginx do."""
+"""A reverse proxy that shows a server under a path and takes it off, as Traefik, Caddy or nginx do."""
 
 import socket
 import threading
@@ -17,10 +17,10 @@ _NOT_PASSED_ON = {"connection", "host", "content-length", "transfer-encoding", "
 
 
 @contextmanager
-def proxying(server: str, path: str, *, takes_off: bool) -> Iterator[str]:
+def proxying(server: str, path: str) -> Iterator[str]:
     """Give the address of a proxy that shows ``server`` under ``path`` and nothing elsewhere.
 
-    It names the path in a header of its own; ``takes_off`` says whether it passes the path on as well.
+    It names the path, which it takes off, in a header of its own.
     """
     client = httpx.AsyncClient(base_url=server, timeout=30)
 
@@ -30,7 +30,7 @@ def proxying(server: str, path: str, *, takes_off: bool) -> Iterator[str]:
             yield
 
     async def passed_on(request: Request) -> Response:
-        asked = request.url.path.removeprefix(path) if takes_off else request.url.path
+        asked = request.url.path.removeprefix(path)
         headers = [(name, value) for name, value in request.headers.items() if name not in _NOT_PASSED_ON]
         answer = await client.request(
             request.method,
