@@ -22,11 +22,13 @@ from co2_assets.warehouse.lock import exclusive
 SOON_S = 30.0
 # Stands for `co2 up`: it holds the lock and has started one server.
 PARENT = """
-import sys
+import signal, sys
 from pathlib import Path
 from co2_assets.cli.supervisor import Supervisor
 from co2_assets.warehouse.lock import exclusive
 
+# As for a terminal's program, also where these tests run under nohup.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 home, server = Path(sys.argv[1]), sys.argv[2]
 with exclusive(home / "up.lock", 0) as lock:
     supervisor = Supervisor({"CO2_HOME": str(home)}, home / "logs", lock)
