@@ -1,4 +1,4 @@
-"""Serve the pages and the API: ``python -m co2_dash [--host H] [--port N] [--home DIR] [--source S]``."""
+"""Serve the pages and the API; the forecasts are made by other processes, such as those of `co2 up`."""
 
 import argparse
 import logging
@@ -15,7 +15,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--host", default=LOCAL_HOST, help="address to listen on (default: this machine alone)"
     )
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="port to listen on (default: %(default)s)"
+    )
     parser.add_argument("--home", help="folder of all state (default: CO2_HOME, or data)")
     parser.add_argument("--source", help="live, archive, simulator or auto (default: CO2_SOURCE, or auto)")
     given = parser.parse_args(arguments)

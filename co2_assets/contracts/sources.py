@@ -22,7 +22,7 @@ ATTRIBUTION: Final = "Source: Energinet, www.energidataservice.dk (CC BY 4.0)."
 SIMULATED: Final = "Made up by the built-in simulator in the form of Energinet's and Open-Meteo's data."
 
 # Said of the areas' carbon intensity where it comes from a recording: no recording of `CO2Emis` is known.
-STAND_IN: Final = "Energinet's settled figures, published later, stand in for those of the time"
+STAND_IN: Final = "Energinet's final figures, published later, are used instead of the first ones"
 
 # The address of Energinet's service. A setting names another one, such as a mirror.
 LIVE_URL: Final = "https://api.energidataservice.dk"

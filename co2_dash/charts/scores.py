@@ -245,7 +245,8 @@ def rolling_figure(rows: pd.DataFrame, _state: DataState, options: Options, them
 LEADS = Chart(
     key="leads",
     title="Error by lead",
-    explanation="Mean absolute error. Persistence is the last measured value, kept for all hours; it is "
+    explanation="Mean absolute error; the lead is how many hours ahead it was forecast. "
+    "Persistence is the last measured value, kept for all hours; it is "
     "scored on the same hours as ours. Energinet’s prognosis is the one that was known when ours was issued, "
     "usually about a day old. Where it is missing for some hours, a dotted line shows our error on the rest.",
     rows=lead_rows,

@@ -15,9 +15,10 @@ from co2_dash.pages.home_data import HomeData
 def days_card(data: HomeData) -> Part:
     """Return the card of the coming days."""
     explanation = (
-        f"The cleanest and the dirtiest {STRETCH_HOURS} hours in a row of each day, as means in {UNIT}. In "
-        "brackets: 8 times in 10 the mean should be between these. A chance is named where it is not nearly "
-        "sure which is cleaner."
+        f"The cleanest and the dirtiest {STRETCH_HOURS} hours in a row of each day, as means in {UNIT}; of "
+        "the first and the last day only the hours that are forecast. In brackets: 8 times in 10 the mean "
+        "should be between these. A chance is named "
+        "where it is not nearly sure which is cleaner."
     )
     return card(heading("Day by day", explanation), html.Div(days_parts(data), id="days"))
 

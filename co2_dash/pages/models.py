@@ -93,7 +93,7 @@ def champion_parts(view: View | None, state: DataState) -> list[Part]:
             *_test_facts(view, state, version),
             fact("Version", html.Code(version), wide=True),
             fact("Architecture", f"{model['architecture']}, {model['parameters']:,.0f} weights", wide=True),
-            fact("Trained", f"{_moment(model['trained_at_utc'])}, in {model['training_seconds']:.0f} s"),
+            fact("Trained", f"{_moment(model['trained_at_utc'])}, in {_duration(model['training_seconds'])}"),
             *_split_facts(view, state, version),
         ),
     ]
@@ -129,7 +129,7 @@ SPLITS = {
     "test": "Tested on",
 }
 # The validation windows are among those trained on (see `co2_assets.forecasting.network.splits`).
-OWN_BLOCKS = "It is validated on windows that it is trained on too: each network leaves out its own block."
+OWN_BLOCKS = "Each network is validated on a block of its own, which only the other networks are trained on."
 
 
 def _split_facts(view: View, state: DataState, version: str) -> list[Part]:
@@ -146,6 +146,10 @@ def _split_facts(view: View, state: DataState, version: str) -> list[Part]:
 
 def _moment(value: object) -> str:
     return date_and_clock(_instant(value))
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _day(value: object) -> str:

@@ -98,12 +98,13 @@ def scored_text(scored: dict[str, int]) -> Part:
     live, hindcast = scored.get(ForecastKind.LIVE, 0), scored.get(ForecastKind.HINDCAST, 0)
     between = scored.get(series_name(ForecastKind.LIVE, Cadence.HOURLY), 0)
     backfill = scored.get(ForecastKind.BACKFILL)
-    by_old_models = "" if backfill is None else f", {backfill} of forecasts by a model of that time"
+    by_old_models = "" if backfill is None else f", {backfill} with forecasts by a model of that time"
     return dmc.Text(
-        f"Scored so far: {live} hours of six-hour forecasts, {between} of those in the hours between "
+        f"Hours compared so far: {live} with six-hourly forecasts, {between} with those in between "
         f"(kept here for {KEPT_FOR[Cadence.HOURLY].days} days), "
-        f"{hindcast} of forecasts issued afterwards{by_old_models}. A forecast issued afterwards uses only "
-        "what was known at its issue time. They are never counted together.",
+        f"{hindcast} with forecasts issued afterwards{by_old_models}. A forecast issued "
+        "afterwards is made for a time that is past, from what was known then only. "
+        "Each kind is counted by itself.",
         size="sm",
         c="dimmed",
         mt="sm",

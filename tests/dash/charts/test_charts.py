@@ -222,7 +222,7 @@ def test_the_champion_has_the_scores_of_its_test_evaluation(view: View, state: D
     assert f"Test accuracy, leads 1–6 {test['accuracy_percent']:.1f} %" in said
     assert f"{100 * test['skill_persistence']:.0f} % less error than its" in said
     assert f"Inside its 80 % band {test['coverage_80_percent']:.0f} %" in said
-    assert "each network leaves out its own block" in said
+    assert "Each network is validated on a block of its own" in said
     assert snapshot_data.CHAMPION in said
 
 
