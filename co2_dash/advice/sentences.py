@@ -23,7 +23,7 @@ def certainty_sentence(advice: Advice) -> str:
     """Return the expected carbon intensity and how certain the advice is."""
     now = advice.now
     best = now if _starts_now(advice) else advice.best
-    band = f"80 % sure to be between {best.low:.0f} and {best.high:.0f} {UNIT} on average"
+    band = f"8 times in 10 between {best.low:.0f} and {best.high:.0f} {UNIT} on average"
     if advice.chance_cleaner is None or _starts_now(advice):
         return f"Expected {best.median:.0f} {UNIT}, {band}."
     chance = chance_phrase(advice.chance_cleaner)

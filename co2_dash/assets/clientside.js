@@ -107,6 +107,17 @@
   });
   document.addEventListener("change", markWaiting);
 
+  // On a phone the row of links is wider than the screen: the link of this page comes into view.
+  new MutationObserver(function () {
+    const active = document.querySelector(".nav-link[data-active]");
+    const row = active && active.closest(".nav");
+    if (row && row.dataset.shown !== active.href) {
+      row.dataset.shown = active.href;
+      const [link, all] = [active.getBoundingClientRect(), row.getBoundingClientRect()];
+      row.scrollLeft += link.left + link.width / 2 - (all.left + all.width / 2);
+    }
+  }).observe(document.documentElement, { attributeFilter: ["data-active"], childList: true, subtree: true });
+
   // Requests that had no answer are made again once the server answers.
   const PARTS = "/_dash-update-component";
   const missed = { page: false, parts: false };

@@ -169,7 +169,7 @@ CURVES = Chart(
     figure=curve_figure,
     summary=curve_summary,
     empty_text="No training curve is on record for this model.",
-    height=256,
+    height=240,
 )
 MONTHLY = Chart(
     key="monthly",
@@ -190,5 +190,5 @@ MONTHLY = Chart(
     figure=monthly_figure,
     summary=monthly_summary,
     empty_text="No forecast can be compared with measurements yet.",
-    height=256,
+    height=240,
 )

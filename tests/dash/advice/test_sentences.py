@@ -19,7 +19,7 @@ def test_a_later_start_is_compared_with_now() -> None:
     found = advice(best=50, now=80)
     assert advice_sentence(found, "01:00–02:00", "10:00").startswith("Best: 01:00–02:00, 38 % cleaner")
     assert certainty_sentence(found) == (
-        "Expected 50 g CO₂/kWh instead of 80 when starting now, 80 % sure to be between 40 and 60 g CO₂/kWh "
+        "Expected 50 g CO₂/kWh instead of 80 when starting now, 8 times in 10 between 40 and 60 g CO₂/kWh "
         "on average. The chance that it really is cleaner than starting now is about 7 in 10."
     )
 
@@ -29,5 +29,5 @@ def test_where_now_is_advised_the_numbers_are_those_of_now() -> None:
     found = advice(best=70.7, now=71.2)
     assert advice_sentence(found, "01:00–02:00", "10:00") == "Now is as clean as it gets before 10:00."
     assert certainty_sentence(found) == (
-        "Expected 71 g CO₂/kWh, 80 % sure to be between 60 and 82 g CO₂/kWh on average."
+        "Expected 71 g CO₂/kWh, 8 times in 10 between 60 and 82 g CO₂/kWh on average."
     )

@@ -293,6 +293,7 @@ def test_every_page_says_on_a_phone_that_its_data_are_made_up_and_none_yet(opene
         expect(page.locator("#notice-empty")).to_contain_text("this page fills by itself")
         words = page.locator(".nothing").first
         expect(words).to_have_text(re.compile("yet|No forecast of this kind|No training curve"))
+        expect(page.locator(".nav-link[data-active]")).to_be_in_viewport(ratio=1)
         # The text takes the height of a text, not that of a chart.
         expect(page.locator(".chart").first).to_be_hidden()
         for button in page.locator("section:has(.chart[hidden])").get_by_role("button").all():
