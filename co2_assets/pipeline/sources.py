@@ -233,7 +233,9 @@ def connect(
 
 def _recording(source: Source) -> RecordedGrid:
     if source.folder is None:
-        raise SourceError("an archive needs its folder: --source archive:DIR; for a home that holds one, leave --source out")
+        raise SourceError(
+            "an archive needs its folder: --source archive:DIR; for a home that holds one, leave --source out"
+        )
     try:
         return RecordedGrid(source.folder)
     except ArchiveError as error:

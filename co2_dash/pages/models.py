@@ -148,7 +148,8 @@ def _moment(value: object) -> str:
     return date_and_clock(_instant(value))
 
 
-def _duration(seconds: float) -> str:
+def _duration(value: object) -> str:
+    seconds = float(str(value))
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
