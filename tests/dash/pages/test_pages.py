@@ -155,7 +155,7 @@ def test_the_cleanest_time_follows_length_and_deadline(opened: Opened) -> None:
     page.get_by_role("option", name="22:00", exact=True).click()
     expect(page.locator("#window")).to_contain_text("before 22:00")
     expect(page.locator("#window")).to_contain_text("Now is as clean as it gets before 22:00")
-    expect(page.locator("#window")).to_contain_text("80 % sure")
+    expect(page.locator("#window")).to_contain_text("8 times in 10")
 
 
 def test_a_deadline_that_is_too_early_is_kept_and_explained(opened: Opened) -> None:
